@@ -1,0 +1,271 @@
+"""The configuration: one frozen dataclass per section of the YAML file.
+
+A leaf's path in a file or in ``--set`` is its name in the pipeline with dots for
+double underscores: ``net.module.rnn_hidden_size`` is the scikit-learn parameter
+``net__module__rnn_hidden_size``. Each leaf carries its explanation, its unit and
+its rule; ``configs/default.yaml`` and the README's table are written from them.
+Reading and writing files is in ``config_io``.
+"""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+from guitarclf.errors import ConfigError
+
+
+def knob(default, doc, *, unit="", low=None, above=None, high=None, choices=None):
+    """Return a dataclass field with its explanation, unit and rule."""
+    rule = {"doc": doc, "unit": unit, "low": low, "above": above, "high": high, "choices": choices}
+    if isinstance(default, dict | list):
+        return field(default_factory=lambda: type(default)(default), metadata=rule)
+    return field(default=default, metadata=rule)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the notes are and how their table is read."""
+
+    metadata_path: str = knob("data/idmt_guitar_events.csv", "table of note events, CSV or Parquet")
+    audio_root: str = knob("data/audio", "folder that `audio_path` is relative to")
+    columns: dict[str, Any] = knob({}, "our column name -> theirs, or a list of theirs to join")
+    labels: dict[str, str] = knob({}, 'their label -> ours; "*" stands for every other')
+    num_workers: int = knob(4, "threads that read audio, at most the cores there are", low=1)
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """The stretch of sound around an onset that the model hears."""
+
+    sample_rate: int = knob(22050, "rate the audio is resampled to", unit="Hz", low=4000, high=192000)
+    target_duration: float = knob(1.0, "length of the window", unit="s", above=0, high=60)
+    snippet_crop: str = knob("center", "part kept of a snippet that is too long", choices=("center", "start"))
+    normalize: str = knob("peak", "level of each window: peak or RMS to 1", choices=("peak", "rms", "none"))
+
+
+@dataclass(frozen=True)
+class LogMelConfig:
+    """The picture of the sound that the net eats."""
+
+    n_fft: int = knob(1024, "length of an STFT frame", unit="samples", low=16)
+    hop_length: int = knob(256, "step between STFT frames", unit="samples", low=1)
+    n_mels: int = knob(64, "mel bands", low=1)
+    fmin: float = knob(0.0, "lowest mel band edge", unit="Hz", low=0)
+    fmax: float | None = knob(None, "highest mel band edge; null: half the sample rate", unit="Hz", above=0)
+    compression: str = knob(
+        "db", "10 log10(power) or log(1 + alpha power)", choices=("db", "log1p"), unit="dB or none"
+    )
+    log1p_alpha: float = knob(1000.0, "alpha of compression log1p", above=0)
+    top_db: float | None = knob(None, "floor below each note's own loudest cell; null: none", unit="dB", above=0)
+    extra_channels: list[str] = knob([], "channels beside the log-mel: rms, delta", choices=("rms", "delta"))
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW."""
+
+    weight_decay: float = knob(1e-4, "AdamW's weight decay", low=0)
+
+
+@dataclass(frozen=True)
+class ModuleConfig:
+    """The CRNN, and the augmentation it applies while training."""
+
+    conv_channels: list[int] = knob([32, 64, 128], "feature maps of each convolution block", low=1)
+    pools: list[list[int]] = knob(
+        [[2, 2], [2, 2], [2, 1]], "max-pooling of each block", unit="bands, frames", low=1
+    )
+    kernel_size: int = knob(3, "side of the square convolution kernels, odd", unit="cells", low=1)
+    rnn_hidden_size: int = knob(128, "GRU units per direction", low=1)
+    rnn_num_layers: int = knob(1, "stacked GRU layers", low=1)
+    rnn_bidirectional: bool = knob(True, "read the frames in both directions")
+    pooling: str = knob("final", "GRU frames -> one vector", choices=("final", "mean", "attention"))
+    head_hidden_size: int = knob(64, "units of the head's hidden layer", low=1)
+    dropout: float = knob(0.3, "dropout before both layers of the head", low=0, high=0.99)
+    gain_db: float = knob(6.0, "random level, plus or minus; 0: off", unit="dB", low=0)
+    time_shift: float = knob(0.05, "random shift, plus or minus; 0: off", unit="share of the window", low=0, high=0.5)
+    noise_floor: float = knob(0.5, "share of notes given a noise floor; 0: off", low=0, high=1)
+    mask_bands: int = knob(6, "widest SpecAugment stripe of mel bands; 0: off", unit="bands", low=0)
+    mask_frames: int = knob(8, "widest SpecAugment stripe of frames; 0: off", unit="frames", low=0)
+
+
+@dataclass(frozen=True)
+class NetConfig:
+    """How the net is trained."""
+
+    batch_size: int = knob(32, "notes per step", low=1)
+    max_epochs: int = knob(50, "passes over the training rows", low=1)
+    lr: float = knob(1e-3, "AdamW's learning rate", above=0)
+    device: str = knob("auto", "where the net runs", choices=("auto", "cpu", "cuda", "mps"))
+    class_weight: str | list[float] = knob(
+        "balanced", "weights in the loss: balanced, none, or three numbers in the order of LABELS"
+    )
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    module: ModuleConfig = field(default_factory=ModuleConfig)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One run: its split, when it stops, what it writes."""
+
+    valid_size: float = knob(0.1, "share of the tracks held out for validation", low=0, high=0.9)
+    test_size: float = knob(0.1, "share of the tracks held out for testing", low=0, high=0.9)
+    patience: int = knob(10, "epochs without a better macro-F1 before stopping; 0: never", unit="epochs", low=0)
+    lr_patience: int = knob(3, "epochs without a better macro-F1 before lr falls", unit="epochs", low=0)
+    lr_factor: float = knob(0.5, "what lr is then multiplied by", above=0, high=0.99)
+    tensorboard: bool = knob(False, "also write TensorBoard events (extra `tensorboard`)")
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """A search over the pipeline's parameters."""
+
+    method: str = knob("grid", "all combinations, or n_iter random ones", choices=("grid", "random"))
+    n_iter: int = knob(10, "combinations of a random search", low=1)
+    n_splits: int = knob(3, "folds by track", low=2)
+    scoring: str = knob("f1_macro", "scikit-learn scorer that ranks the combinations")
+    params: dict[str, list] = knob({}, "config key under window, logmel or net -> list of values")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a run depends on."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    window: WindowConfig = field(default_factory=WindowConfig)
+    logmel: LogMelConfig = field(default_factory=LogMelConfig)
+    net: NetConfig = field(default_factory=NetConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    output_dir: str = knob("runs/crnn_v1", "folder of the run")
+    seed: int = knob(42, "seed of the split, the weights and the augmentation", low=0, high=2**31 - 1)
+
+    def __post_init__(self):
+        for path, leaf in leaves(type(self)):
+            check_leaf(path, leaf, get_value(self, path))
+        check_sections(self)
+
+
+def leaves(section: type = Config, prefix: str = "") -> list[tuple[str, dataclasses.Field]]:
+    """Return every leaf as (dotted path, dataclass field), in order of definition."""
+    found = []
+    for item in dataclasses.fields(section):
+        if dataclasses.is_dataclass(item.type):
+            found += leaves(item.type, f"{prefix}{item.name}.")
+        else:
+            found.append((prefix + item.name, item))
+    return found
+
+
+def get_value(config: Config, path: str):
+    """Return the value at a dotted path."""
+    for name in path.split("."):
+        config = getattr(config, name)
+    return config
+
+
+def to_dict(config) -> dict:
+    """Return a config or a section of it as plain nested dicts and lists."""
+    return dataclasses.asdict(config)
+
+
+def check_leaf(path: str, leaf: dataclasses.Field, value) -> None:
+    """Raise ConfigError unless a value has its leaf's type and keeps its rule."""
+    rule = leaf.metadata
+    if not _has_type(value, leaf.type):
+        raise ConfigError(f"`{path}` must be {describe_type(leaf.type)}. Got {value!r}.")
+    for number in _flatten(value):
+        if isinstance(number, bool) or (number is None and _allows_none(leaf.type)):
+            continue
+        if rule["choices"] and number not in rule["choices"]:
+            raise ConfigError(f"`{path}` must be one of {', '.join(rule['choices'])}. Got {number!r}.")
+        if isinstance(number, int | float):
+            _check_range(path, number, rule)
+
+
+def _check_range(path, number, rule):
+    if number != number or number in (float("inf"), float("-inf")):
+        raise ConfigError(f"`{path}` must be a finite number. Got {number!r}.")
+    if rule["low"] is not None and number < rule["low"]:
+        raise ConfigError(f"`{path}` must be at least {rule['low']}. Got {number!r}.")
+    if rule["above"] is not None and number <= rule["above"]:
+        raise ConfigError(f"`{path}` must be above {rule['above']}. Got {number!r}.")
+    if rule["high"] is not None and number > rule["high"]:
+        raise ConfigError(f"`{path}` must be at most {rule['high']}. Got {number!r}.")
+
+
+def check_sections(config: Config) -> None:
+    """Raise ConfigError where values that are fine alone do not fit together."""
+    training, logmel, window, module = config.training, config.logmel, config.window, config.net.module
+    if training.valid_size + training.test_size >= 1:
+        raise ConfigError(
+            "`training.valid_size` + `training.test_size` must be below 1, or nothing is left to train on. "
+            f"Got {training.valid_size} + {training.test_size}."
+        )
+    top = window.sample_rate / 2 if logmel.fmax is None else logmel.fmax
+    if not logmel.fmin < top <= window.sample_rate / 2:
+        raise ConfigError(
+            "`logmel.fmin` must be below `logmel.fmax`, and that at most half of `window.sample_rate`. "
+            f"Got {logmel.fmin}, {logmel.fmax} and {window.sample_rate} Hz."
+        )
+    if len(module.conv_channels) != len(module.pools) or not module.pools:
+        raise ConfigError(
+            "`net.module.conv_channels` and `net.module.pools` must have one entry per block. "
+            f"Got {module.conv_channels} and {module.pools}."
+        )
+    weight = config.net.class_weight
+    named = weight in ("balanced", "none")
+    if not named and not (isinstance(weight, list) and len(weight) == 3 and min(weight) >= 0 < max(weight)):
+        raise ConfigError(
+            "`net.class_weight` must be balanced, none, or three numbers from 0 up in the order of LABELS. "
+            f"Got {weight!r}."
+        )
+
+
+def _flatten(value) -> list:
+    if isinstance(value, dict):
+        return []
+    if isinstance(value, list):
+        return [number for item in value for number in _flatten(item)]
+    return [value]
+
+
+def _allows_none(wanted) -> bool:
+    return isinstance(wanted, types.UnionType) and type(None) in typing.get_args(wanted)
+
+
+def _has_type(value, wanted) -> bool:
+    if wanted is Any:
+        return True
+    if isinstance(wanted, types.UnionType):
+        return any(_has_type(value, option) for option in typing.get_args(wanted))
+    origin = typing.get_origin(wanted) or wanted
+    if origin is list:
+        (item_type,) = typing.get_args(wanted) or (Any,)
+        return isinstance(value, list) and all(_has_type(item, item_type) for item in value)
+    if origin is dict:
+        item_type = typing.get_args(wanted)[1]
+        return isinstance(value, dict) and all(
+            isinstance(key, str) and _has_type(item, item_type) for key, item in value.items()
+        )
+    if wanted is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if wanted is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, origin)
+
+
+TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+
+
+def describe_type(wanted) -> str:
+    """Return a type in words for a message."""
+    if isinstance(wanted, types.UnionType):
+        return " or ".join(describe_type(option) for option in typing.get_args(wanted))
+    if typing.get_origin(wanted) is list:
+        return "a list" if wanted != list[list[int]] else "a list of [bands, frames] pairs"
+    if typing.get_origin(wanted) is dict:
+        return "a mapping"
+    return TYPE_NAMES.get(wanted, str(wanted))

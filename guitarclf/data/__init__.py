@@ -1,0 +1,1 @@
+"""What was played, where, and who may be in which split."""

@@ -1,0 +1,207 @@
+"""The events table: one row a note, read from CSV or Parquet and checked row by row."""
+
+import logging
+import math
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from guitarclf.data.table import RawTable, read_table
+from guitarclf.errors import EventTableError
+from guitarclf.labels import LABELS
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = (
+    "note_id",
+    "audio_path",
+    "onset_sec",
+    "offset_sec",
+    "pitch_midi",
+    "expression_style",
+    "label_category",
+)
+SPLITS = ("train", "val", "test")
+NO_PITCH = -1
+MAX_MIDI_PITCH = 127
+MAX_LISTED_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One cell that breaks a rule."""
+
+    where: str
+    column: str
+    value: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: `{self.column}` {self.rule}. Got {self.value!r}."
+
+
+def read_events(path, *, audio_root=None, columns=None, labels=None, require_labels=True) -> pd.DataFrame:
+    """Return the events table of a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The table, with the columns of ``COLUMNS``; ``track`` and ``split`` are optional, any
+        other column is kept as text.
+    audio_root : str, Path or None
+        Folder that relative ``audio_path`` cells are joined to; None leaves them as they are.
+    columns : mapping, optional
+        Our column -> theirs, or a list of theirs to join with ``_``. ``offset_sec`` may come from
+        a column ``duration_sec`` in seconds.
+    labels : mapping, optional
+        Their label -> one of LABELS; the key ``"*"`` stands for every other text.
+    require_labels : bool
+        Whether a missing or empty ``label_category`` is an error.
+
+    Returns
+    -------
+    events : DataFrame
+        Ids, styles, tracks as text; times in seconds as float64; ``pitch_midi`` -1 where unknown;
+        ``track`` the stem of ``audio_path`` unless given; ``events_in_file`` how many events of
+        the table share the row's file, so that a row means the same alone and in company.
+
+    Raises
+    ------
+    EventTableError
+        Listing up to 20 problems, each with file, line, column, value and rule.
+    """
+    events, problems = check_events(
+        path, audio_root=audio_root, columns=columns, labels=labels, require_labels=require_labels
+    )
+    if problems:
+        shown = [str(problem) for problem in problems[:MAX_LISTED_PROBLEMS]]
+        more = len(problems) - len(shown)
+        raise EventTableError("\n".join([*shown, f"... and {more} more problems."] if more else shown))
+    if "track" in events.attrs["derived"] and (events["events_in_file"] == 1).all():
+        logger.warning(
+            "%s has no `track` column and one event a file: every note is its own group, so notes of one "
+            "guitar can be on both sides of a split and scores can be too good. Add a `track` column.",
+            path,
+        )
+    return events
+
+
+def check_events(path, *, audio_root=None, columns=None, labels=None, require_labels=True):
+    """Return (events, problems): the table as far as it can be read, and every rule broken."""
+    raw = read_table(path)
+    cells = _map_columns(raw, columns or {})
+    needed = [name for name in COLUMNS if name not in ("pitch_midi", "expression_style")]
+    if not require_labels:
+        needed.remove("label_category")
+    missing = [name for name in needed if name not in cells]
+    if missing:
+        raise EventTableError(
+            f"{raw.path} must have the columns {', '.join(needed)}. Missing: {', '.join(missing)}. "
+            f"Its columns are {', '.join(raw.columns)}. Rename them, or map them with `data.columns`."
+        )
+    if labels:
+        cells["label_category"] = [labels.get(text, labels.get("*", text)) for text in cells["label_category"]]
+    derived = [name for name in ("track", "label_category") if name not in cells]
+    problems = _check_cells(raw, cells, require_labels)
+    events = _typed(cells, audio_root)
+    events.attrs["derived"] = derived
+    return events, problems
+
+
+def write_events(events: pd.DataFrame, path, *, audio_root=None) -> None:
+    """Write an events table as CSV, its ``audio_path`` relative to ``audio_root`` where it lies below."""
+    table = events.drop(columns="events_in_file", errors="ignore")
+    if audio_root is not None:
+        root = os.path.join(str(audio_root), "")
+        table = table.assign(audio_path=[text.removeprefix(root) for text in table["audio_path"]])
+    table.to_csv(path, index=False)
+
+
+def _map_columns(raw: RawTable, columns: dict) -> dict[str, list[str]]:
+    cells = dict(raw.columns)
+    for ours, theirs in columns.items():
+        names = [theirs] if isinstance(theirs, str) else list(theirs)
+        for name in names:
+            if name not in raw.columns:
+                raise EventTableError(
+                    f"{raw.path}: `data.columns` maps {ours} from a column {name!r} that is not there. "
+                    f"Its columns are {', '.join(raw.columns)}."
+                )
+        cells[ours] = ["_".join(row) for row in zip(*(raw.columns[name] for name in names), strict=True)]
+    from_duration = columns.get("offset_sec") == "duration_sec" or (
+        "offset_sec" not in cells and "duration_sec" in cells
+    )
+    if from_duration and "onset_sec" in cells:
+        cells["offset_sec"] = [
+            _add(onset, length) for onset, length in zip(cells["onset_sec"], cells["duration_sec"], strict=True)
+        ]
+    return cells
+
+
+def _add(onset: str, duration: str) -> str:
+    start, length = _number(onset), _number(duration)
+    return duration if math.isnan(start + length) else repr(round(start + length, 9))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _check_cells(raw: RawTable, cells: dict, require_labels: bool) -> list[Problem]:
+    """Return every broken rule, in the order of the rows."""
+    seen: dict[str, int] = {}
+    problems = []
+    for row in range(len(raw)):
+        cell = {name: column[row] for name, column in cells.items()}
+        for column, rule in _broken_rules(cell, require_labels):
+            problems.append(Problem(raw.where(row), column, cell.get(column, ""), rule))
+        first = seen.setdefault(cell["note_id"], row)
+        if first != row and cell["note_id"]:
+            rule = f"must be unique, and {raw.where(first).rsplit(', ', 1)[1]} has it too"
+            problems.append(Problem(raw.where(row), "note_id", cell["note_id"], rule))
+    return problems
+
+
+def _broken_rules(cell: dict[str, str], require_labels: bool):
+    """Yield (column, rule) for each rule that one row breaks."""
+    for column in ("note_id", "audio_path", "track"):
+        if column in cell and not cell[column]:
+            yield column, "must not be empty"
+    onset, offset = _number(cell["onset_sec"]), _number(cell["offset_sec"])
+    if not (math.isfinite(onset) and onset >= 0):
+        yield "onset_sec", "must be a number of seconds from 0 up"
+    if not math.isfinite(offset):
+        yield "offset_sec", "must be a number of seconds"
+    elif offset <= onset:
+        yield "offset_sec", f"must be after `onset_sec` ({cell['onset_sec']})"
+    pitch = cell.get("pitch_midi", "")
+    if pitch and not NO_PITCH <= _number(pitch) <= MAX_MIDI_PITCH:
+        yield "pitch_midi", f"must be empty, {NO_PITCH} (unknown), or a MIDI pitch up to {MAX_MIDI_PITCH}"
+    label = cell.get("label_category", "")
+    if (label or require_labels) and label not in LABELS:
+        yield "label_category", f"must be one of {', '.join(LABELS)} (map others with `data.labels`)"
+    if cell.get("split") and cell["split"] not in SPLITS:
+        yield "split", f"must be one of {', '.join(SPLITS)}"
+
+
+def _typed(cells: dict, audio_root) -> pd.DataFrame:
+    """Return cells as a DataFrame of our columns first, with their types; NaN where a number is broken."""
+    data = {name: cells.get(name, [""] * len(cells["note_id"])) for name in COLUMNS}
+    data |= {name: column for name, column in cells.items() if name not in data}
+    stems = [Path(text.replace("\\", "/")).stem for text in data["audio_path"]]
+    data["track"] = data.get("track", stems)
+    for name in ("onset_sec", "offset_sec"):
+        data[name] = [_number(text) for text in data[name]]
+    pitches = [_number(text) if text else NO_PITCH for text in data["pitch_midi"]]
+    data["pitch_midi"] = [int(p) for p in pitches] if all(float(p).is_integer() for p in pitches) else pitches
+    counts = Counter(data["audio_path"])
+    data["events_in_file"] = [counts[text] for text in data["audio_path"]]
+    if audio_root is not None:
+        data["audio_path"] = [os.path.join(str(audio_root), text) for text in data["audio_path"]]
+    return pd.DataFrame(data)

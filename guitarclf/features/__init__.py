@@ -1,0 +1,1 @@
+"""scikit-learn transformers: events -> the array a net eats."""

@@ -1,0 +1,1 @@
+"""How a net learns; plain numbers in."""
