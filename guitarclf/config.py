@@ -54,9 +54,7 @@ class LogMelConfig:
     n_mels: int = knob(64, "mel bands", low=1)
     fmin: float = knob(0.0, "lowest mel band edge", unit="Hz", low=0)
     fmax: float | None = knob(None, "highest mel band edge; null: half the sample rate", unit="Hz", above=0)
-    compression: str = knob(
-        "db", "10 log10(power) or log(1 + alpha power)", choices=("db", "log1p"), unit="dB or none"
-    )
+    compression: str = knob("db", "10 log10(power) or log(1 + alpha power)", choices=("db", "log1p"), unit="dB or none")
     log1p_alpha: float = knob(1000.0, "alpha of compression log1p", above=0)
     top_db: float | None = knob(None, "floor below each note's own loudest cell; null: none", unit="dB", above=0)
     extra_channels: list[str] = knob([], "channels beside the log-mel: rms, delta", choices=("rms", "delta"))
@@ -74,9 +72,7 @@ class ModuleConfig:
     """The CRNN, and the augmentation it applies while training."""
 
     conv_channels: list[int] = knob([32, 64, 128], "feature maps of each convolution block", low=1)
-    pools: list[list[int]] = knob(
-        [[2, 2], [2, 2], [2, 1]], "max-pooling of each block", unit="bands, frames", low=1
-    )
+    pools: list[list[int]] = knob([[2, 2], [2, 2], [2, 1]], "max-pooling of each block", unit="bands, frames", low=1)
     kernel_size: int = knob(3, "side of the square convolution kernels, odd", unit="cells", low=1)
     rnn_hidden_size: int = knob(128, "GRU units per direction", low=1)
     rnn_num_layers: int = knob(1, "stacked GRU layers", low=1)
@@ -257,7 +253,13 @@ def _has_type(value, wanted) -> bool:
     return isinstance(value, origin)
 
 
-TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+TYPE_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    type(None): "null",
+}
 
 
 def describe_type(wanted) -> str:

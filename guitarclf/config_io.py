@@ -78,6 +78,14 @@ def load_config(path=None, overrides=()) -> Config:
     return config_from_dict(raw, source=source)
 
 
+def with_values(config: Config, values: dict, *, source: str) -> Config:
+    """Return a config with the values at some dotted paths replaced and checked."""
+    raw = to_dict(config)
+    for path, value in values.items():
+        _put(raw, path, value, source)
+    return config_from_dict(raw, source=source)
+
+
 def read_mapping(path) -> dict:
     """Return a YAML or JSON file's top-level mapping."""
     path = Path(path)
@@ -185,6 +193,7 @@ def _parse_overrides(overrides) -> list[tuple[str, Any]]:
 
 
 def _put(raw: dict, path: str, value, source: str) -> None:
+    """Set the value at a dotted path of nested dicts, making the sections it needs."""
     *parents, last = path.split(".")
     for name in parents:
         if raw.get(name) is None:

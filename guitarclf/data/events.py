@@ -102,8 +102,8 @@ def check_events(path, *, audio_root=None, columns=None, labels=None, require_la
             f"{raw.path} must have the columns {', '.join(needed)}. Missing: {', '.join(missing)}. "
             f"Its columns are {', '.join(raw.columns)}. Rename them, or map them with `data.columns`."
         )
-    if labels:
-        cells["label_category"] = [labels.get(text, labels.get("*", text)) for text in cells["label_category"]]
+    if labels and "label_category" in cells:
+        cells["label_category"] = [_map_label(text, labels) for text in cells["label_category"]]
     derived = [name for name in ("track", "label_category") if name not in cells]
     problems = _check_cells(raw, cells, require_labels)
     events = _typed(cells, audio_root)
@@ -124,12 +124,14 @@ def _map_columns(raw: RawTable, columns: dict) -> dict[str, list[str]]:
     cells = dict(raw.columns)
     for ours, theirs in columns.items():
         names = [theirs] if isinstance(theirs, str) else list(theirs)
-        for name in names:
-            if name not in raw.columns:
-                raise EventTableError(
-                    f"{raw.path}: `data.columns` maps {ours} from a column {name!r} that is not there. "
-                    f"Its columns are {', '.join(raw.columns)}."
-                )
+        absent = [name for name in names if name not in raw.columns]
+        if absent and ours in raw.columns:
+            continue  # a table that is already in our terms, such as a run's splits.csv
+        if absent:
+            raise EventTableError(
+                f"{raw.path}: `data.columns` maps {ours} from a column {absent[0]!r} that is not there. "
+                f"Its columns are {', '.join(raw.columns)}."
+            )
         cells[ours] = ["_".join(row) for row in zip(*(raw.columns[name] for name in names), strict=True)]
     from_duration = columns.get("offset_sec") == "duration_sec" or (
         "offset_sec" not in cells and "duration_sec" in cells
@@ -139,6 +141,13 @@ def _map_columns(raw: RawTable, columns: dict) -> dict[str, list[str]]:
             _add(onset, length) for onset, length in zip(cells["onset_sec"], cells["duration_sec"], strict=True)
         ]
     return cells
+
+
+def _map_label(text: str, labels: dict[str, str]) -> str:
+    """Return our label for theirs; ours stay, and an empty one is not made up."""
+    if text in labels:
+        return labels[text]
+    return text if text in LABELS or not text else labels.get("*", text)
 
 
 def _add(onset: str, duration: str) -> str:

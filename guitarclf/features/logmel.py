@@ -154,7 +154,10 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
             )
         settings = {name: value for name, value in self.get_params().items() if name != "extra_channels"}
         spectrograms = log_mel(waveforms, **settings)
-        channels = [spectrograms, *(self._channel(name, waveforms, spectrograms) for name in self.extra_channels)]
+        channels = [
+            spectrograms,
+            *(self._channel(name, waveforms, spectrograms) for name in self.extra_channels),
+        ]
         return np.stack(channels, axis=1)
 
     def _channel(self, name: str, waveforms: np.ndarray, spectrograms: np.ndarray) -> np.ndarray:

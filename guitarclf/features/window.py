@@ -51,7 +51,13 @@ class EventWindow(TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, *, sample_rate=22050, target_duration=1.0, snippet_crop="center", normalize="peak", num_workers=1
+        self,
+        *,
+        sample_rate=22050,
+        target_duration=1.0,
+        snippet_crop="center",
+        normalize="peak",
+        num_workers=1,
     ):
         self.sample_rate = sample_rate
         self.target_duration = target_duration
@@ -118,14 +124,20 @@ class EventWindow(TransformerMixin, BaseEstimator):
             list(pool.map(read_file, rows_of_file))
         return windows, errors
 
+    def start_of(self, request: Request) -> int:
+        """Return where the window of an event starts in its file, in samples at ``sample_rate``."""
+        with open_recording(request.path) as recording:
+            return self._start(recording, request)
+
     def _read_event(self, recording, request: Request) -> np.ndarray:
-        length = resampled_length(recording.frames, recording.samplerate, self.sample_rate)
-        if request.alone and request.onset <= SNIPPET_MAX_ONSET and self._is_short(length):
-            start = self._crop_start(length)
-        else:
-            start = round(request.onset * self.sample_rate)
+        start = self._start(recording, request)
         window = read_segment(recording, start, self._n_samples, sample_rate=self.sample_rate)
         return set_level(window, self.normalize)
+
+    def _start(self, recording, request: Request) -> int:
+        length = resampled_length(recording.frames, recording.samplerate, self.sample_rate)
+        is_snippet = request.alone and request.onset <= SNIPPET_MAX_ONSET and self._is_short(length)
+        return self._crop_start(length) if is_snippet else round(request.onset * self.sample_rate)
 
     def _cut(self, waveforms: list[np.ndarray]) -> np.ndarray:
         windows = np.zeros((len(waveforms), self._n_samples), dtype=np.float32)

@@ -1,0 +1,70 @@
+"""The command line: one thin click command a file, each loaded only when it is called."""
+
+import importlib
+import logging
+import sys
+
+import click
+
+from guitarclf import __version__
+from guitarclf.errors import GuitarclfError
+
+# Command -> what it does, so that --help imports none of them. The module and the function are of the same name.
+COMMANDS = {
+    "demo": "Make modelled guitars, train on them, and show how good it is.",
+    "train": "Train a classifier on a table of note events.",
+    "eval": "Score a trained run on a split or on another table.",
+    "predict": "Classify files, folders, or the events of a table.",
+    "search": "Search the pipeline's parameters with folds by track.",
+    "inspect": "Draw one event as the model sees it.",
+    "validate": "Check all of a table and its audio.",
+}
+
+
+class LazyGroup(click.Group):
+    """A click group that imports a command when it is called, and prints our errors in one line."""
+
+    def list_commands(self, ctx):
+        return list(COMMANDS)
+
+    def get_command(self, ctx, name):
+        if name not in COMMANDS:
+            return None
+        # `eval` is a builtin's name: its function is `evaluate`.
+        module = importlib.import_module(f"guitarclf.cli.{name if name != 'eval' else 'evaluate'}")
+        return module.command
+
+    def format_commands(self, ctx, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except GuitarclfError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="guitarclf")
+@click.option("--quiet", "-q", is_flag=True, help="Only warnings and errors on stderr.")
+def main(quiet: bool) -> None:
+    """Tell how a single guitar note was played: harmonic, dead_note or general_note."""
+    log_to_terminal(logging.WARNING if quiet else logging.INFO)
+
+
+def log_to_terminal(level: int) -> None:
+    """Show what the package logs on stderr, where it does not mix with results."""
+    logger = logging.getLogger("guitarclf")
+    logger.handlers = [handler for handler in logger.handlers if not isinstance(handler, TerminalHandler)]
+    logger.addHandler(TerminalHandler())
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+class TerminalHandler(logging.Handler):
+    """Write each message to the current stderr; warnings say that they are."""
+
+    def emit(self, record):
+        prefix = "Warning: " if record.levelno >= logging.WARNING else ""
+        click.echo(prefix + record.getMessage(), file=sys.stderr)

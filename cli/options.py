@@ -1,0 +1,38 @@
+"""Options that several commands share."""
+
+import click
+
+from guitarclf.config_io import load_config, with_values
+
+
+def config_options(command):
+    """Add --config, --metadata-path, --audio-root, --output-dir and --set."""
+    for option in reversed(
+        [
+            click.option(
+                "--config",
+                type=click.Path(dir_okay=False),
+                help="YAML or JSON file; see configs/default.yaml.",
+            ),
+            click.option("--metadata-path", type=click.Path(), help="Table of note events, CSV or Parquet."),
+            click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to."),
+            click.option("--output-dir", type=click.Path(), help="Folder of the run; must be new or empty."),
+            click.option(
+                "--set",
+                "overrides",
+                multiple=True,
+                metavar="KEY=VALUE",
+                help="Override one key: net.lr=3e-4.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def read_config(config, metadata_path, audio_root, output_dir, overrides):
+    """Return the Config of a file with the command line's overrides on top."""
+    flags = {"data.metadata_path": metadata_path, "data.audio_root": audio_root, "output_dir": output_dir}
+    merged = load_config(config, overrides)
+    given = {path: value for path, value in flags.items() if value is not None}
+    return with_values(merged, given, source="the command line")

@@ -1,0 +1,84 @@
+"""guitarclf predict."""
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("predict")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
+@click.option("--model", required=True, type=click.Path(), help="A run folder, or a bundle (its model/).")
+@click.option("--metadata-path", type=click.Path(), help="Classify the events of this table.")
+@click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False), help="File to write; default the terminal.")
+def command(paths, model, metadata_path, audio_root, form, output):
+    """Classify files, folders (the WAV and FLAC files below them), or the events of a table.
+
+    One row each, in the order given. A file that cannot be read keeps its row, with the reason in
+    `error`, and the exit code is then 1.
+    """
+    if bool(paths) == bool(metadata_path):
+        raise click.UsageError("Give either PATHs or --metadata-path.")
+    import pandas as pd
+
+    from guitarclf.experiment.predict import PREDICTION_COLUMNS, predict_events
+    from guitarclf.persistence import load_pipeline
+
+    pipeline = load_pipeline(model)
+    events = _events(paths, metadata_path, audio_root, model, pipeline)
+    chunks = list(_with_progress(predict_events(pipeline, events), len(events)))
+    table = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=list(PREDICTION_COLUMNS))
+    text = table.to_csv(index=False) if form == "csv" else _as_json(table)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        with _writing(output):
+            Path(output).write_text(text, encoding="utf-8")
+    n_failed = int((table["error"] != "").sum())
+    if n_failed:
+        raise click.ClickException(f"{n_failed} of {len(table)} events could not be read; see the column `error`.")
+
+
+def _events(paths, metadata_path, audio_root, model, pipeline):
+    from guitarclf.data.events import read_events
+    from guitarclf.experiment.predict import events_of_paths, warn_of_long_files
+    from guitarclf.experiment.tables import table_folder
+    from guitarclf.persistence import load_bundle_config
+
+    if paths:
+        events = events_of_paths(paths)
+        warn_of_long_files(events, pipeline[0].target_duration)
+        return events
+    return read_events(
+        metadata_path,
+        audio_root=table_folder(metadata_path, audio_root),
+        columns=load_bundle_config(model).data.columns,
+        require_labels=False,
+    )
+
+
+def _with_progress(chunks, n_events: int):
+    from tqdm import tqdm
+
+    with tqdm(total=n_events, unit="event", leave=False, disable=None, file=sys.stderr) as bar:
+        for chunk in chunks:
+            bar.update(len(chunk))
+            yield chunk
+
+
+def _as_json(table) -> str:
+    """Return the rows as a JSON list; probabilities of unread events are null."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+
+
+@contextlib.contextmanager
+def _writing(output):
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"--output must be a writable file. {output}: {error.strerror}.") from error

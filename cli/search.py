@@ -1,0 +1,31 @@
+"""guitarclf search."""
+
+import click
+
+from guitarclf.cli.options import config_options, read_config
+
+
+@click.command("search")
+@config_options
+@click.option(
+    "--n-jobs",
+    type=click.IntRange(min=-1),
+    default=1,
+    show_default=True,
+    help="Fits at once; -1: one a core.",
+)
+def command(config, metadata_path, audio_root, output_dir, overrides, n_jobs):
+    """Search the pipeline's parameters (search.params) with folds by track, then train the best.
+
+    \b
+    guitarclf search --config configs/search.yaml --metadata-path notes.csv --audio-root audio
+    """
+    settings = read_config(config, metadata_path, audio_root, output_dir, overrides)
+    if n_jobs == 0:
+        raise click.UsageError("--n-jobs must be 1 or more, or -1 for one a core.")
+    from guitarclf.experiment.search import search
+
+    result = search(settings, n_jobs=n_jobs)
+    click.echo(result.table.to_string(index=False))
+    click.echo(f"\nBest run: {result.run.folder.root}   config: {result.folder / 'best_config.yaml'}")
+    click.echo(f"Next: guitarclf eval --run-dir {result.run.folder.root} --split test")

@@ -1,0 +1,31 @@
+"""guitarclf validate."""
+
+import click
+
+
+@click.command("validate")
+@click.option("--metadata-path", required=True, type=click.Path(), help="Table of note events, CSV or Parquet.")
+@click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
+@click.option("--config", type=click.Path(dir_okay=False), help="For its data.columns and data.labels.")
+def command(metadata_path, audio_root, config):
+    """Check all of a table and its audio, and list every problem found; exit code 1 if there is one."""
+    from guitarclf.config_io import load_config
+    from guitarclf.experiment.tables import table_folder
+    from guitarclf.experiment.validate import validate
+
+    data = load_config(config).data
+    found = validate(
+        metadata_path,
+        table_folder(metadata_path, audio_root),
+        columns=data.columns,
+        labels=data.labels,
+        num_workers=data.num_workers,
+    )
+    click.echo("\n".join(found.summary))
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}")
+    for problem in found.problems:
+        click.echo(f"problem: {problem}")
+    if found.problems:
+        raise click.ClickException(f"{len(found.problems)} problems in {metadata_path}.")
+    click.echo("No problems.")

@@ -1,0 +1,24 @@
+"""Digests of files, to tell whether a table or its audio is the same as before."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+
+def file_digest(path) -> str:
+    """Return the BLAKE2b digest of a file's bytes, 32 hex digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def file_digests(paths, *, num_workers: int = 1) -> dict[str, str]:
+    """Return path -> digest for each different path, in the order first seen."""
+    unique = list(dict.fromkeys(map(str, paths)))
+    with ThreadPoolExecutor(max_workers=num_workers) as pool:
+        return dict(zip(unique, pool.map(file_digest, unique), strict=True))
+
+
+def joint_digest(paths, *, num_workers: int = 1) -> str:
+    """Return one digest of the contents of many files; their names and order do not matter."""
+    digests = sorted(file_digests(paths, num_workers=num_workers).values())
+    return hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest()

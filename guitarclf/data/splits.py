@@ -1,0 +1,144 @@
+"""Who may be in which split: no track is ever on two sides."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import GroupShuffleSplit
+
+from guitarclf.data.events import SPLITS
+from guitarclf.errors import SplitError
+from guitarclf.labels import LABEL_TO_INDEX, LABELS
+
+logger = logging.getLogger(__name__)
+
+MAX_DRAWS = 1000
+# GroupShuffleSplit counts tracks, and tracks differ in size: sides of up to this many times
+# the asked share of tracks are drawn too, so that a side of small tracks can reach its rows.
+WIDEST_SIDE = 3
+
+
+def assign_splits(events: pd.DataFrame, *, valid_size=0.1, test_size=0.1, seed=42) -> pd.Series:
+    """Return the split of each event: ``train``, ``val`` or ``test``.
+
+    A ``split`` column that is there is honoured. Otherwise tracks are dealt out by
+    GroupShuffleSplit: of 1,000 seeded draws the one that gives most classes to train, then
+    to val, then to test, and then comes closest to the row shares asked for.
+
+    Parameters
+    ----------
+    events : DataFrame
+        With ``track`` and ``label_category``, optionally ``split``.
+    valid_size, test_size : float
+        Shares asked for; 0 leaves a side empty.
+    seed : int
+
+    Returns
+    -------
+    splits : Series of str, on the index of ``events``
+
+    Raises
+    ------
+    SplitError
+        If a given ``split`` column is incomplete or puts a track on two sides.
+    """
+    if "split" in events and (events["split"] != "").any():
+        splits = _given_splits(events)
+    else:
+        sizes = _possible_sizes(events["track"].nunique(), valid_size, test_size)
+        labels = events["label_category"].map(LABEL_TO_INDEX).to_numpy()
+        side = draw_sides(events["track"].to_numpy(), labels, sizes, seed=seed)
+        splits = pd.Series(np.array(SPLITS, dtype=object)[side], index=events.index, dtype=str)
+    _warn_of_missing_classes(events, splits)
+    return splits
+
+
+def draw_sides(groups, labels, sizes, *, seed: int) -> np.ndarray:
+    """Return the side of each row: 0 for what is left (train), ``i + 1`` for ``sizes[i]``.
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n_events,)
+        What must not straddle two sides.
+    labels : ndarray of int, shape (n_events,)
+    sizes : sequence of float
+        Share of each side after the first; their order is the order in which sides get classes.
+    seed : int
+    """
+    tracks, track_of_row = np.unique(groups.astype(str), return_inverse=True)
+    counts = np.zeros((len(tracks), len(LABELS)))
+    np.add.at(counts, (track_of_row, labels), 1)
+    if not any(sizes):
+        return np.zeros(len(groups), dtype=int)
+    best, best_score = None, None
+    for sides in _candidate_sides(len(tracks), sizes, seed):
+        score = _score(sides, counts, sizes)
+        if best_score is None or score > best_score:
+            best, best_score = sides, score
+    return best[track_of_row]
+
+
+def _candidate_sides(n_tracks: int, sizes, seed: int):
+    """Yield the side of each track for each draw, 1,000 in all."""
+    widths = [
+        [max(1, round(size * n_tracks * factor)) for factor in np.linspace(1, WIDEST_SIDE, 5)] if size else [0]
+        for size in sizes
+    ]
+    plans = sorted({(a, b) for a in widths[0] for b in (widths[1] if len(sizes) > 1 else [0])})
+    plans = [plan for plan in plans if sum(plan) < n_tracks] or [(1, 0)]
+    n_draws = max(1, MAX_DRAWS // len(plans))
+    tracks = np.arange(n_tracks)
+    for number, plan in enumerate(plans):
+        splitter = GroupShuffleSplit(n_draws, test_size=sum(plan), random_state=seed + number)
+        order = np.random.default_rng([seed, number])
+        for _, held_out in splitter.split(tracks, groups=tracks):
+            held_out = order.permutation(held_out)
+            sides = np.zeros(n_tracks, dtype=int)
+            sides[held_out[: plan[0]]] = 1
+            sides[held_out[plan[0] :]] = 2
+            yield sides
+
+
+def _score(sides: np.ndarray, counts: np.ndarray, sizes) -> tuple:
+    """Classes present on each side in turn, then minus the distance from the row shares asked for."""
+    rows = np.stack([counts[sides == side].sum(axis=0) for side in range(len(sizes) + 1)])
+    shares = rows.sum(axis=1) / rows.sum()
+    wanted = np.array([1 - sum(sizes), *sizes])
+    return (*(rows > 0).sum(axis=1), -np.abs(shares - wanted).sum())
+
+
+def _possible_sizes(n_tracks: int, valid_size: float, test_size: float) -> tuple[float, float]:
+    """Return (valid_size, test_size) with 0 for what so few tracks cannot give, and say so."""
+    if n_tracks == 1 and (valid_size or test_size):
+        logger.warning("There is one track: all of it is for training, and no score can be honest. Add tracks.")
+        return 0.0, 0.0
+    if n_tracks == 2 and valid_size and test_size:
+        logger.warning("There are two tracks: one for training, one for validation, none for testing. Add tracks.")
+        return valid_size, 0.0
+    return valid_size, test_size
+
+
+def _given_splits(events: pd.DataFrame) -> pd.Series:
+    splits = events["split"]
+    wrong = events[~splits.isin(SPLITS)]
+    if len(wrong):
+        raise SplitError(
+            f"`split` must be one of {', '.join(SPLITS)} in every row, or empty in all. "
+            f"Got {wrong['split'].iloc[0]!r} for {wrong['note_id'].iloc[0]!r} ({len(wrong)} such rows)."
+        )
+    sides = splits.groupby(events["track"]).unique()
+    torn = sides[sides.map(len) > 1]
+    if len(torn):
+        raise SplitError(
+            f"A track must be on one side of the split. Track {torn.index[0]!r} is in "
+            f"{' and '.join(sorted(torn.iloc[0]))} ({len(torn)} such tracks). Correct `split` or `track`."
+        )
+    return splits
+
+
+def _warn_of_missing_classes(events: pd.DataFrame, splits: pd.Series) -> None:
+    for split in SPLITS:
+        present = set(events.loc[splits == split, "label_category"])
+        missing = [label for label in LABELS if label not in present]
+        if present and missing:
+            logger.warning("The %s side has no %s: too few tracks hold it.", split, " and no ".join(missing))

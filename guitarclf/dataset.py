@@ -1,0 +1,85 @@
+"""NoteEventDataset: the pipeline's windows and features as a torch Dataset, for loops of one's own."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import Dataset
+
+from guitarclf.config import Config, to_dict
+from guitarclf.errors import EventTableError, ParameterError
+from guitarclf.features.logmel import LogMelSpectrogram
+from guitarclf.features.window import EventWindow, as_requests
+from guitarclf.labels import LABEL_TO_INDEX, LABELS
+
+
+class NoteEventDataset(Dataset):
+    """``(spectrogram, label_index)`` of each event of one split.
+
+    Parameters
+    ----------
+    metadata_df : DataFrame
+        An events table, as ``read_events`` returns it.
+    split : {"train", "val", "test", "all"}
+        Rows of the table's ``split`` column; "all" needs no such column.
+    config : Config, optional
+        Its window and logmel sections; the defaults if None.
+    transform : callable, optional
+        Waveform tensor of shape (n_samples,) -> tensor; default the pipeline's log-mel, a float32
+        tensor of shape (n_channels, n_mels, n_frames).
+    return_row : bool
+        Whether to add the table's row as a dict: ``(spectrogram, label_index, row)``.
+
+    Notes
+    -----
+    ``label_index`` counts in the order of LABELS: 0 harmonic, 1 dead_note, 2 general_note.
+    """
+
+    def __init__(
+        self,
+        metadata_df: pd.DataFrame,
+        split: str,
+        config: Config | None = None,
+        transform: Callable | None = None,
+        *,
+        return_row: bool = False,
+    ):
+        config = Config() if config is None else config
+        self.events = rows_of_split(metadata_df, split)
+        unknown = set(self.events["label_category"]) - set(LABELS)
+        if unknown:
+            raise EventTableError(f"`label_category` must be one of {', '.join(LABELS)}. Got {sorted(unknown)[0]!r}.")
+        self.window = EventWindow(**to_dict(config.window))
+        self.logmel = LogMelSpectrogram(sample_rate=config.window.sample_rate, **to_dict(config.logmel))
+        self.transform = self._log_mel if transform is None else transform
+        self.return_row = return_row
+        self._requests = as_requests(self.events)
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __getitem__(self, index: int):
+        windows, errors = self.window.read([self._requests[index]])
+        if errors:
+            raise errors[0]
+        row = self.events.iloc[index]
+        item = self.transform(torch.from_numpy(windows[0])), LABEL_TO_INDEX[row["label_category"]]
+        return (*item, row.to_dict()) if self.return_row else item
+
+    def _log_mel(self, waveform: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(self.logmel.transform(waveform.numpy()[None])[0]))
+
+
+def rows_of_split(events: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Return the events of one split; all of them for "all"."""
+    if split == "all":
+        return events
+    if split not in ("train", "val", "test"):
+        raise ParameterError(f"`split` must be one of train, val, test, all. Got {split!r}.")
+    if "split" not in events:
+        raise EventTableError(
+            f"The table must have a `split` column to take its {split} rows. "
+            "Add it with assign_splits, or ask for split='all'."
+        )
+    return events[events["split"] == split]

@@ -1,0 +1,104 @@
+"""demo: modelled guitars, a short training, an evaluation on guitars not heard, a few predictions."""
+
+import json
+import logging
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from guitarclf.config import Config, DataConfig, NetConfig, TrainingConfig
+from guitarclf.data.events import read_events
+from guitarclf.data.synth import write_snippets
+from guitarclf.errors import ParameterError, RunError
+from guitarclf.experiment.evaluate import Evaluation, evaluate_run
+from guitarclf.experiment.predict import predict_events
+from guitarclf.experiment.train import TrainedRun, train
+from guitarclf.persistence import load_pipeline, write_json
+
+logger = logging.getLogger(__name__)
+
+MARKER = "demo.json"
+EVENTS_PER_GUITAR = 25
+MIN_EVENTS = 60
+SHOWN_PREDICTIONS = 6
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """The run, its scores on the test guitars, and a few predictions beside the truth."""
+
+    run: TrainedRun
+    evaluation: Evaluation
+    predictions: pd.DataFrame
+
+
+def demo_config(output_dir="runs/demo", seed: int = 42) -> Config:
+    """Return the demo's configuration; ``configs/demo.yaml`` is the same."""
+    data = Path(output_dir) / "data"
+    return Config(
+        data=DataConfig(metadata_path=str(data / "metadata.csv"), audio_root=str(data)),
+        net=NetConfig(max_epochs=20),
+        training=TrainingConfig(valid_size=0.15, test_size=0.2, patience=6),
+        output_dir=str(output_dir),
+        seed=seed,
+    )
+
+
+def demo(output_dir="runs/demo", *, n_events: int = 800, seed: int = 42) -> DemoResult:
+    """Make modelled notes, train on them, score guitars left out, and predict a few files.
+
+    Parameters
+    ----------
+    output_dir : str or Path
+        The run folder; a demo that is there is replaced, anything else is refused.
+    n_events : int
+        Notes to make, 25 a guitar.
+    seed : int
+    """
+    if n_events < MIN_EVENTS:
+        raise ParameterError(f"The demo must have at least {MIN_EVENTS} events to split by guitar. Got {n_events}.")
+    folder = _clear(Path(output_dir))
+    n_guitars = max(5, n_events // EVENTS_PER_GUITAR)
+    logger.info("making %d notes of %d modelled guitars in %s", n_events, n_guitars, folder / "data")
+    write_snippets(folder / "data", n_events, n_guitars=n_guitars, seed=seed, n_jobs=min(2, os.cpu_count() or 1))
+    config = demo_config(folder, seed)
+    config = replace(config, data=replace(config.data, num_workers=min(2, os.cpu_count() or 1)))
+    run = train(config, beside=("data", MARKER))
+    evaluation = evaluate_run(folder, split="test")
+    return DemoResult(run, evaluation, _predict_a_few(folder))
+
+
+def _clear(folder: Path) -> Path:
+    """Return the folder, emptied if it holds a demo; refuse to touch anything else."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"The demo's output must be a folder. {folder} is a file. Choose another --output-dir.")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not _is_demo(folder):
+            raise RunError(
+                f"The demo replaces an earlier demo and nothing else. {folder} holds something else. "
+                "Choose another --output-dir."
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json({"made_by": "guitarclf demo"}, folder / MARKER)
+    return folder
+
+
+def _is_demo(folder: Path) -> bool:
+    try:
+        return json.loads((folder / MARKER).read_text(encoding="utf-8")) == {"made_by": "guitarclf demo"}
+    except (OSError, ValueError):
+        return False
+
+
+def _predict_a_few(folder: Path) -> pd.DataFrame:
+    """Classify two test files of each label as `guitarclf predict` would, with the truth beside them."""
+    events = read_events(folder / "splits.csv", audio_root=folder / "data")
+    tests = events[events["split"] == "test"]
+    few = tests.groupby("label_category", sort=True).head(SHOWN_PREDICTIONS // 3).sort_values("label_category")
+    predictions = pd.concat(predict_events(load_pipeline(folder), few), ignore_index=True)
+    predictions.insert(3, "truth", few["label_category"].tolist())
+    return predictions

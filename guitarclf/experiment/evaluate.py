@@ -1,0 +1,105 @@
+"""evaluate_run: the scores of a trained run on a split of its table, or on another table."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from guitarclf.baselines import duration_only
+from guitarclf.data.audio import require_audio_files
+from guitarclf.data.events import SPLITS, read_events
+from guitarclf.dataset import rows_of_split
+from guitarclf.errors import EventTableError, SplitError
+from guitarclf.experiment.figures import save_confusion_matrix
+from guitarclf.experiment.tables import run_events, table_folder
+from guitarclf.labels import LABELS
+from guitarclf.metrics import Report, evaluate
+from guitarclf.persistence import RunFolder, load_bundle_config, load_pipeline, write_json
+from guitarclf.pipeline import predict_by_label
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A report, the name it was written under, and the same rows scored by duration alone."""
+
+    name: str
+    report: Report
+    duration_macro_f1: float | None
+
+
+def evaluate_run(run_dir, *, split=None, metadata_path=None, audio_root=None) -> Evaluation:
+    """Score a run and write ``metrics_<name>.json`` and ``figures/confusion_<name>.png`` into it.
+
+    Parameters
+    ----------
+    run_dir : str or Path
+    split : {"val", "test", "train", "all"}, optional
+        Default "val", or "all" for another table.
+    metadata_path : str or Path, optional
+        Another table to score, whose stem is then the name; its labels must be there.
+    audio_root : str or Path, optional
+        Where the audio lies; default the run's own, or the other table's folder.
+    """
+    run = RunFolder(run_dir)
+    pipeline = load_pipeline(run_dir)
+    config = load_bundle_config(run_dir)
+    if metadata_path is None:
+        data = replace(config.data, audio_root=str(audio_root or config.data.audio_root))
+        events = run_events(run, replace(config, data=data))
+        name, train_rows = split or "val", events[events["split"] == "train"]
+    else:
+        events = _labelled_events(metadata_path, audio_root, config)
+        name, train_rows = Path(metadata_path).stem, None
+        if split not in (None, "all"):
+            name = f"{name}_{split}"
+    rows = rows_of_split(events, split or ("val" if metadata_path is None else "all"))
+    if rows.empty:
+        sizes = ", ".join(f"{side} {(events['split'] == side).sum()}" for side in SPLITS)
+        raise SplitError(f"The split to score must have rows. {name} has none ({sizes}). Choose another --split.")
+    report = evaluate(rows["label_category"], predict_by_label(pipeline, rows))
+    baseline = None
+    if train_rows is not None and len(train_rows):
+        baseline = duration_score(train_rows, rows)
+    _write(report, name, run, baseline)
+    return Evaluation(name, report, baseline)
+
+
+def evaluate_rows(pipeline: Pipeline, events: pd.DataFrame, split: str, run: RunFolder) -> Report:
+    """Score a fitted pipeline on one split of a table and write it into the run."""
+    rows = rows_of_split(events, split)
+    report = evaluate(rows["label_category"], predict_by_label(pipeline, rows))
+    _write(report, split, run, duration_score(rows_of_split(events, "train"), rows))
+    return report
+
+
+def duration_score(train_rows: pd.DataFrame, rows: pd.DataFrame) -> float:
+    """Return the macro-F1 of a classifier that knows each note's duration and nothing else."""
+    tree = duration_only().fit(train_rows, train_rows["label_category"].to_numpy())
+    by_label = pd.DataFrame(tree.predict_proba(rows), columns=tree.classes_)
+    return evaluate(rows["label_category"], by_label.reindex(columns=list(LABELS), fill_value=0)).macro_f1
+
+
+def _labelled_events(metadata_path, audio_root, config) -> pd.DataFrame:
+    events = read_events(
+        metadata_path,
+        audio_root=table_folder(metadata_path, audio_root),
+        columns=config.data.columns,
+        labels=config.data.labels,
+        require_labels=False,
+    )
+    unlabelled = events["label_category"] == ""
+    if unlabelled.any():
+        raise EventTableError(
+            f"{metadata_path} must have a `label_category` in every row to be scored. "
+            f"It is missing for {events.loc[unlabelled, 'note_id'].iloc[0]!r} ({unlabelled.sum()} rows). "
+            "To classify notes without labels use `guitarclf predict`."
+        )
+    require_audio_files(events["audio_path"], beside=Path(metadata_path).parent)
+    return events
+
+
+def _write(report: Report, name: str, run: RunFolder, duration_macro_f1) -> None:
+    run.figures.mkdir(parents=True, exist_ok=True)
+    write_json({**report.to_dict(), "duration_only_macro_f1": duration_macro_f1}, run.metrics(name))
+    save_confusion_matrix(report, f"{name} ({report.n_events} events)", run.figures / f"confusion_{name}.png")

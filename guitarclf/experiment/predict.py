@@ -1,0 +1,87 @@
+"""predict_events: files or a table -> a table of labels and probabilities."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from guitarclf.data.audio import find_audio_files, open_recording
+from guitarclf.errors import AudioReadError
+from guitarclf.features.window import SNIPPET_MAX_RATIO, as_requests
+from guitarclf.labels import LABELS
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 256  # events classified at once
+PREDICTION_COLUMNS = (
+    "note_id",
+    "audio_path",
+    "onset_sec",
+    "label",
+    *(f"p_{label}" for label in LABELS),
+    "error",
+)
+
+
+def events_of_paths(paths) -> pd.DataFrame:
+    """Return one event at onset 0 for each file; a folder stands for the WAV and FLAC files below it.
+
+    The order is that of ``paths``, files of a folder sorted. A path that does not exist keeps
+    its row, so that its error is reported with the others.
+    """
+    files = []
+    for path in map(Path, paths):
+        files += (find_audio_files(path) or [path]) if path.is_dir() else [path]
+    return pd.DataFrame(
+        {
+            "note_id": [path.stem for path in files],
+            "audio_path": [str(path) for path in files],
+            "onset_sec": np.zeros(len(files)),
+        }
+    )
+
+
+def warn_of_long_files(events: pd.DataFrame, target_duration: float) -> None:
+    """Log a line for each file that is too long to be a snippet: only its first window is heard."""
+    for path in events["audio_path"]:
+        try:
+            with open_recording(path) as recording:
+                duration = recording.frames / recording.samplerate
+        except AudioReadError:
+            continue  # its row will say so
+        if duration > SNIPPET_MAX_RATIO * target_duration:
+            logger.warning(
+                "%s is %.2f s long: its first %.2f s are classified. For more, give a table of its events.",
+                path,
+                duration,
+                target_duration,
+            )
+
+
+def predict_events(pipeline: Pipeline, events: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the predictions of an events table, a chunk of rows at a time, in its order.
+
+    Each is a DataFrame with PREDICTION_COLUMNS. An event whose audio cannot be read keeps its
+    row, without label and probabilities and with the reason in ``error``.
+    """
+    window, features, net = pipeline[0], pipeline[1:-1], pipeline[-1]
+    for first in range(0, len(events), CHUNK):
+        chunk = events.iloc[first : first + CHUNK]
+        windows, errors = window.read(as_requests(chunk))
+        readable = np.array([row not in errors for row in range(len(chunk))])
+        proba = np.full((len(chunk), len(LABELS)), np.nan)
+        if readable.any():
+            proba[readable] = net.predict_proba_by_label(features.transform(windows[readable]))
+        yield _table(chunk, proba, errors)
+
+
+def _table(chunk: pd.DataFrame, proba: np.ndarray, errors: dict[int, AudioReadError]) -> pd.DataFrame:
+    labels = ["" if row in errors else LABELS[proba[row].argmax()] for row in range(len(chunk))]
+    columns = {name: chunk[name].tolist() for name in ("note_id", "audio_path", "onset_sec")}
+    columns |= {"label": labels}
+    columns |= {f"p_{label}": proba[:, index].round(6) for index, label in enumerate(LABELS)}
+    columns |= {"error": [str(errors.get(row, "")) for row in range(len(chunk))]}
+    return pd.DataFrame(columns, columns=list(PREDICTION_COLUMNS))

@@ -1,0 +1,167 @@
+"""train: a config to a run folder."""
+
+import logging
+import random
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.pipeline import Pipeline
+
+from guitarclf.config import Config
+from guitarclf.config_io import write_config
+from guitarclf.data.digest import file_digest, joint_digest
+from guitarclf.data.events import SPLITS, write_events
+from guitarclf.data.splits import assign_splits
+from guitarclf.errors import ConfigError, SplitError
+from guitarclf.experiment.evaluate import evaluate_rows
+from guitarclf.experiment.figures import save_learning_curves
+from guitarclf.experiment.tables import config_events, with_data
+from guitarclf.labels import LABELS
+from guitarclf.metrics import Report
+from guitarclf.persistence import (
+    RunFolder,
+    describe_environment,
+    save_bundle,
+    save_joblib,
+    write_json,
+)
+from guitarclf.pipeline import build_pipeline
+from guitarclf.training.recording import (
+    EpochCheckpoint,
+    EpochLog,
+    EpochProgress,
+    HistoryCsv,
+    TensorBoardLog,
+    with_recorders,
+    without_recorders,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run: its folder, its pipeline with the best epoch's weights, its validation scores."""
+
+    folder: RunFolder
+    pipeline: Pipeline
+    report: Report | None
+
+
+def train(config: Config, *, beside=()) -> TrainedRun:
+    """Train the pipeline of a config on its table and write the run folder.
+
+    Parameters
+    ----------
+    config : Config
+    beside : sequence of str
+        Names that may already be in ``output_dir``.
+
+    Raises
+    ------
+    GuitarclfError
+        Before anything is written if the table, the audio files, the split or the folder are wrong.
+    """
+    config = with_data(config)
+    check_recording_extras(config)
+    events = config_events(config)
+    events["split"] = assign_splits(
+        events, valid_size=config.training.valid_size, test_size=config.training.test_size, seed=config.seed
+    )
+    fitted = events[events["split"] != "test"]
+    if not (fitted["split"] == "train").any():
+        raise SplitError("The split must leave rows to train on. All are in val and test. Correct the `split` column.")
+    run = RunFolder(config.output_dir).create(beside=beside)
+    with log_to(run.log):
+        _describe(run, config, events)
+        pipeline = fit(config, fitted, run)
+        save_bundle(pipeline, config, run.bundle)
+        save_joblib(pipeline, run.joblib)
+        save_learning_curves(list(pipeline[-1].history), run.figures / "learning_curves.png")
+        report = None
+        if (fitted["split"] == "val").any():
+            report = evaluate_rows(pipeline, events, "val", run)
+            logger.info("best epoch on the validation rows:\n%s", report.to_text())
+        logger.info("run written to %s", run.root)
+    return TrainedRun(run, pipeline, report)
+
+
+def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
+    """Return the pipeline fitted on the train and val rows of ``events``, recording into ``run``."""
+    seed_everything(config.seed)
+    pipeline = build_pipeline(config)
+    recorders = [
+        ("history_csv", HistoryCsv(run.history)),
+        ("checkpoint", EpochCheckpoint(run.checkpoints, run.best_model)),
+        ("progress", EpochProgress()),
+        ("epoch_log", EpochLog()),
+    ]
+    if config.training.tensorboard:
+        recorders.append(("tensorboard", TensorBoardLog(run.tensorboard)))
+    valid = (events["split"] == "val").to_numpy()
+    if not valid.any():
+        logger.warning("There are no validation rows: the last epoch is kept, and nothing stops early.")
+    with_recorders(pipeline[-1], recorders)
+    try:
+        pipeline.fit(events, events["label_category"].to_numpy(), net__valid=valid)
+    finally:
+        without_recorders(pipeline[-1], recorders)
+    return pipeline
+
+
+def seed_everything(seed: int) -> None:
+    """Seed random, numpy and torch (CUDA too), and ask torch for repeatable kernels."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+
+
+def check_recording_extras(config: Config) -> None:
+    """Raise ConfigError if TensorBoard is asked for and not installed."""
+    if not config.training.tensorboard:
+        return
+    try:
+        import torch.utils.tensorboard  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            "`training.tensorboard` must be false unless TensorBoard is installed. It is not. "
+            "Install guitarclf[tensorboard]."
+        ) from error
+
+
+@contextmanager
+def log_to(path):
+    """Also write what the package logs to a file."""
+    package_logger = logging.getLogger("guitarclf")
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = package_logger.level
+    package_logger.addHandler(handler)
+    package_logger.setLevel(min(level or logging.INFO, logging.INFO))
+    try:
+        yield
+    finally:
+        package_logger.removeHandler(handler)
+        package_logger.setLevel(level)
+        handler.close()
+
+
+def _describe(run: RunFolder, config: Config, events: pd.DataFrame) -> None:
+    """Write what the run depends on, and log the size of each side."""
+    write_config(config, run.config)
+    write_events(events, run.splits, audio_root=config.data.audio_root)
+    digest = {
+        "table": file_digest(config.data.metadata_path),
+        "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
+    }
+    write_json(describe_environment(config.seed, digest), run.environment)
+    for split in SPLITS:
+        side = events[events["split"] == split]
+        counts = side["label_category"].value_counts()
+        classes = ", ".join(f"{counts.get(label, 0)} {label}" for label in LABELS)
+        logger.info("%-5s %6d events, %4d tracks: %s", split, len(side), side["track"].nunique(), classes)

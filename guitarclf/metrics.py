@@ -1,0 +1,102 @@
+"""evaluate(y_true, y_proba) -> Report: what a classifier got right, by class."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from guitarclf.errors import LabelError, ParameterError
+from guitarclf.labels import LABEL_TO_INDEX, LABELS
+
+SMALLEST_PROBABILITY = 1e-7  # keeps the loss finite where a true class got probability 0
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How one class fared; precision, recall and F1 are 0 where undefined."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores of one classifier on one set of events, classes in the order of LABELS.
+
+    ``loss`` is the unweighted mean of -log p(true class) in nats. ``macro_f1`` is the mean F1
+    of all three labels, a class absent from both truth and prediction counting 0;
+    ``balanced_accuracy`` the mean recall of the classes that are there. ``confusion[i][j]``
+    counts events of class ``i`` called ``j``.
+    """
+
+    n_events: int
+    loss: float
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: float
+    per_class: dict[str, ClassScore]
+    confusion: list[list[int]]
+
+    def to_dict(self) -> dict:
+        """Return the report as plain dicts, lists and numbers, for JSON."""
+        return {**asdict(self), "labels": list(LABELS)}
+
+    def to_text(self) -> str:
+        """Return the report as a table for a terminal."""
+        lines = [
+            f"{self.n_events} events   loss {self.loss:.4f}   accuracy {self.accuracy:.4f}   "
+            f"macro-F1 {self.macro_f1:.4f}   balanced accuracy {self.balanced_accuracy:.4f}",
+            "",
+            f"{'':14}{'precision':>10}{'recall':>10}{'F1':>10}{'support':>10}",
+        ]
+        for label, score in self.per_class.items():
+            lines.append(f"{label:14}{score.precision:10.4f}{score.recall:10.4f}{score.f1:10.4f}{score.support:10d}")
+        lines += ["", f"{'true / called':14}" + "".join(f"{label:>14}" for label in LABELS)]
+        for label, row in zip(LABELS, self.confusion, strict=True):
+            lines.append(f"{label:14}" + "".join(f"{count:14d}" for count in row))
+        absent = [label for label, score in self.per_class.items() if not score.support]
+        if absent:
+            lines += ["", f"No event is {' or '.join(absent)}: macro-F1 counts that class as 0."]
+        return "\n".join(lines)
+
+
+def evaluate(y_true, y_proba) -> Report:
+    """Return the Report of predicted probabilities.
+
+    Parameters
+    ----------
+    y_true : array-like of str, shape (n_events,)
+        Label names.
+    y_proba : ndarray of shape (n_events, 3)
+        Columns in the order of LABELS (an estimator's ``predict_proba`` is sorted; take
+        ``predict_proba_by_label``, or reorder by its ``classes_``).
+    """
+    y_true, y_proba = np.asarray(y_true), np.asarray(y_proba, dtype=np.float64)
+    if not len(y_true) or y_proba.shape != (len(y_true), len(LABELS)):
+        raise ParameterError(
+            f"`y_proba` must have a row per event and {len(LABELS)} columns, with at least one event. "
+            f"Got {y_proba.shape} for {len(y_true)} events."
+        )
+    unknown = set(y_true.tolist()) - set(LABELS)
+    if unknown:
+        raise LabelError(f"`y_true` must be label names ({', '.join(LABELS)}). Got {sorted(unknown, key=str)[0]!r}.")
+    true = np.array([LABEL_TO_INDEX[label] for label in y_true.tolist()])
+    called = y_proba.argmax(axis=1)
+    indices = range(len(LABELS))
+    scores = precision_recall_fscore_support(true, called, labels=indices, zero_division=0)
+    per_class = {
+        label: ClassScore(float(precision), float(recall), float(f1), int(support))
+        for label, precision, recall, f1, support in zip(LABELS, *scores, strict=True)
+    }
+    of_true = np.maximum(y_proba[np.arange(len(true)), true], SMALLEST_PROBABILITY)
+    return Report(
+        n_events=len(true),
+        loss=float(-np.log(of_true).mean()),
+        accuracy=float((called == true).mean()),
+        macro_f1=float(np.mean([score.f1 for score in per_class.values()])),
+        balanced_accuracy=float(np.mean([score.recall for score in per_class.values() if score.support])),
+        per_class=per_class,
+        confusion=confusion_matrix(true, called, labels=indices).tolist(),
+    )

@@ -1,0 +1,102 @@
+"""Random changes to log-mel spectrograms while training; identity in eval mode.
+
+In log-mel, a gain is a constant, a time shift a roll of frames, and a noise floor a
+sum of powers, so augmentation is batched and needs no second copy of the audio.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+# A noise floor is drawn this far below the loudest cell of the note, in dB.
+NOISE_LOWEST, NOISE_HIGHEST = -80.0, -30.0
+# Standard deviation of a noise floor's cells around its level, in dB.
+NOISE_SPREAD = 3.0
+NEPERS_PER_DB = math.log(10) / 10  # of power
+
+
+class Augment(nn.Module):
+    """`[B, C, F, T]` -> `[B, C, F, T]`; channel 0 is a log-mel in dB.
+
+    Parameters
+    ----------
+    gain_db : float
+        Level change, uniform in plus or minus this many dB.
+    time_shift : float
+        Shift, uniform in plus or minus this share of the frames; what enters is the note's floor.
+    noise_floor : float
+        Share of notes that get a noise floor 30 to 80 dB below their loudest cell.
+    mask_bands, mask_frames : int
+        Widest stripe of bands and of frames set to the note's mean (Park et al. 2019, SpecAugment).
+
+    Each is off at 0. Gain and noise act on channel 0, shift and masks on all.
+    """
+
+    def __init__(self, *, gain_db=0.0, time_shift=0.0, noise_floor=0.0, mask_bands=0, mask_frames=0):
+        super().__init__()
+        self.gain_db = gain_db
+        self.time_shift = time_shift
+        self.noise_floor = noise_floor
+        self.mask_bands = mask_bands
+        self.mask_frames = mask_frames
+
+    @property
+    def needs_decibels(self) -> bool:
+        """Whether an active change is only right on a log-mel in dB."""
+        return self.gain_db > 0 or self.noise_floor > 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        if self.time_shift > 0:
+            x = shift_frames(x, self.time_shift)
+        if self.needs_decibels:
+            x = torch.cat([self._change_level(x[:, :1]), x[:, 1:]], dim=1)
+        if self.mask_bands > 0:
+            x = mask_stripe(x, self.mask_bands, axis=2)
+        if self.mask_frames > 0:
+            x = mask_stripe(x, self.mask_frames, axis=3)
+        return x
+
+    def _change_level(self, x: Tensor) -> Tensor:
+        if self.noise_floor > 0:
+            x = add_noise_floor(x, self.noise_floor)
+        if self.gain_db > 0:
+            x = x + _uniform(x, -self.gain_db, self.gain_db)
+        return x
+
+
+def _uniform(x: Tensor, low: float, high: float) -> Tensor:
+    """One draw a row, shaped `[B, 1, 1, 1]`."""
+    return torch.empty(len(x), 1, 1, 1, device=x.device, dtype=x.dtype).uniform_(low, high)
+
+
+def shift_frames(x: Tensor, share: float) -> Tensor:
+    """Shift each row by up to ``share`` of its frames; frames that enter are the row's quietest cell."""
+    n_frames = x.shape[3]
+    most = round(share * n_frames)
+    shifts = torch.randint(-most, most + 1, (len(x), 1), device=x.device)
+    sources = torch.arange(n_frames, device=x.device) - shifts  # [B, T]
+    moved = x.gather(3, sources.clamp(0, n_frames - 1)[:, None, None, :].expand_as(x))
+    outside = ((sources < 0) | (sources >= n_frames))[:, None, None, :]
+    return torch.where(outside, x.amin(dim=(2, 3), keepdim=True), moved)
+
+
+def add_noise_floor(x: Tensor, share: float) -> Tensor:
+    """Add the power of a flat noise to a ``share`` of the rows (dB in, dB out)."""
+    level = x.amax(dim=(1, 2, 3), keepdim=True) + _uniform(x, NOISE_LOWEST, NOISE_HIGHEST)
+    noise = level + NOISE_SPREAD * torch.randn_like(x)
+    louder = torch.logaddexp(x * NEPERS_PER_DB, noise * NEPERS_PER_DB) / NEPERS_PER_DB
+    return torch.where(_uniform(x, 0.0, 1.0) < share, louder, x)
+
+
+def mask_stripe(x: Tensor, widest: int, *, axis: int) -> Tensor:
+    """Set a stripe of 0 to ``widest`` bands (axis 2) or frames (axis 3) of each row to its channel means."""
+    size = x.shape[axis]
+    width = torch.randint(0, min(widest, size) + 1, (len(x), 1), device=x.device)
+    first = (torch.rand(len(x), 1, device=x.device) * (size - width + 1)).long()
+    place = torch.arange(size, device=x.device)
+    stripe = (place >= first) & (place < first + width)  # [B, size]
+    stripe = stripe[:, None, :, None] if axis == 2 else stripe[:, None, None, :]
+    return torch.where(stripe, x.mean(dim=(2, 3), keepdim=True), x)

@@ -1,0 +1,185 @@
+"""The run folder, the safe model bundle inside it, and loading a Pipeline back.
+
+A bundle is three files: ``config.yaml``, ``model.json`` (format, labels, input shape,
+versions) and ``weights.safetensors``. Nothing in it is unpickled, so loading one runs
+no code. ``pipeline.joblib`` is a pickle, written for Python users beside it.
+"""
+
+import json
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import joblib
+import safetensors.torch
+from safetensors import SafetensorError
+from sklearn.pipeline import Pipeline
+
+import guitarclf
+from guitarclf.config import Config
+from guitarclf.config_io import load_config, write_config
+from guitarclf.errors import RunError
+from guitarclf.labels import LABELS
+from guitarclf.pipeline import build_pipeline
+
+FORMAT_VERSION = 1
+PACKAGES = ("guitarclf", "torch", "skorch", "scikit-learn", "librosa", "numpy", "pandas", "soundfile", "soxr")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where each artefact of a run lies."""
+
+    root: Path
+
+    def __post_init__(self):
+        object.__setattr__(self, "root", Path(self.root))
+
+    config = property(lambda self: self.root / "config.yaml")
+    splits = property(lambda self: self.root / "splits.csv")
+    history = property(lambda self: self.root / "history.csv")
+    log = property(lambda self: self.root / "run.log")
+    environment = property(lambda self: self.root / "environment.json")
+    checkpoints = property(lambda self: self.root / "checkpoints")
+    best_model = property(lambda self: self.root / "best_model.pt")
+    bundle = property(lambda self: self.root / "model")
+    joblib = property(lambda self: self.root / "pipeline.joblib")
+    figures = property(lambda self: self.root / "figures")
+    tensorboard = property(lambda self: self.root / "tensorboard")
+
+    def metrics(self, name: str) -> Path:
+        """Return the path of the scores of one split."""
+        return self.root / f"metrics_{name}.json"
+
+    def create(self, *, beside=()) -> "RunFolder":
+        """Make the folder, refusing one that holds anything but the names in ``beside``."""
+        taken = self.root.exists() and (
+            not self.root.is_dir() or any(item.name not in beside for item in self.root.iterdir())
+        )
+        if taken:
+            raise RunError(
+                f"The output folder {self.root} must be new or empty, so that no run destroys another. "
+                "It already holds something. Choose another --output-dir, or remove it first."
+            )
+        try:
+            self.figures.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"The output folder {self.root} must be writable. {error.strerror}.") from error
+        return self
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages a model depends on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = guitarclf.__version__ if name == "guitarclf" else "not installed"
+    return found
+
+
+def write_json(content: dict, path: Path) -> None:
+    """Write a dict as indented JSON."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def save_bundle(pipeline: Pipeline, config: Config, folder) -> None:
+    """Write a fitted pipeline as a safe bundle; a bundle that is there is replaced."""
+    folder = Path(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    net = pipeline.named_steps["net"]
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in net.module_.state_dict().items()}
+    safetensors.torch.save_file(weights, folder / "weights.safetensors")
+    write_config(config, folder / "config.yaml")
+    description = {
+        "format_version": FORMAT_VERSION,
+        "labels": list(LABELS),
+        "input_shape": list(net.input_shape_),
+        "versions": versions(),
+    }
+    write_json(description, folder / "model.json")
+
+
+def load_pipeline(path) -> Pipeline:
+    """Return the fitted Pipeline of a run folder or a bundle, on whatever device this machine has.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no bundle, or one that is incomplete or of a foreign format.
+    """
+    folder = bundle_folder(path)
+    description = _read_description(folder / "model.json")
+    pipeline = build_pipeline(load_config(folder / "config.yaml"))
+    net = pipeline.named_steps["net"].initialize_for(description["input_shape"])
+    try:
+        weights = safetensors.torch.load_file(folder / "weights.safetensors")
+        net.module_.load_state_dict(weights)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(
+            f"{folder / 'weights.safetensors'} must hold the weights that config.yaml describes. {reason}"
+        ) from error
+    return pipeline
+
+
+def load_bundle_config(path) -> Config:
+    """Return the Config stored with a run's or bundle's model."""
+    return load_config(bundle_folder(path) / "config.yaml")
+
+
+def bundle_folder(path) -> Path:
+    """Return the bundle of a run folder, or the bundle itself."""
+    for folder in (Path(path) / "model", Path(path)):
+        if (folder / "model.json").is_file():
+            return folder
+    raise RunError(
+        f"{path} must be a run folder or a model bundle. It holds no model.json. "
+        "Train one with `guitarclf train`, or check --model or --run-dir."
+    )
+
+
+def _read_description(path: Path) -> dict:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        version, labels, shape = (description[key] for key in ("format_version", "labels", "input_shape"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} must describe a model. {type(error).__name__}: {error}.") from error
+    if version != FORMAT_VERSION:
+        raise RunError(
+            f"{path}: the bundle's format must be version {FORMAT_VERSION}. Got {version!r}. "
+            "Install the guitarclf version named in the file."
+        )
+    if tuple(labels) != LABELS:
+        raise RunError(f"{path}: the labels must be {', '.join(LABELS)}. Got {labels!r}.")
+    if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)):
+        raise RunError(f"{path}: `input_shape` must be three whole numbers. Got {shape!r}.")
+    return description
+
+
+def save_joblib(pipeline: Pipeline, path) -> None:
+    """Write a fitted pipeline as a pickle for Python users; loading a pickle runs code."""
+    joblib.dump(pipeline, path)
+
+
+def describe_environment(seed: int, digest: dict[str, str]) -> dict:
+    """Return versions, machine, seed and the digest of the data, for environment.json."""
+    import torch
+
+    return {
+        "versions": versions(),
+        "machine": {
+            "platform": platform.platform(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "torch_threads": torch.get_num_threads(),
+            "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        },
+        "seed": seed,
+        "data": digest,
+    }

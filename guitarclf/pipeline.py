@@ -1,0 +1,69 @@
+"""build_pipeline: a Config as an unfitted scikit-learn Pipeline of window, logmel and net."""
+
+import os
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from guitarclf.config import Config, to_dict
+from guitarclf.features.logmel import LogMelSpectrogram
+from guitarclf.features.window import EventWindow
+from guitarclf.training.callbacks import BestEpoch, EarlyStop, PlateauScheduler
+from guitarclf.training.net import NoteEventClassifier
+
+SECTIONS = ("window", "logmel", "net")
+
+
+def build_pipeline(config: Config | None = None) -> Pipeline:
+    """Return the unfitted Pipeline that a Config describes.
+
+    Steps ``window`` (EventWindow), ``logmel`` (LogMelSpectrogram), ``net`` (NoteEventClassifier).
+    Every leaf of these sections is a parameter: ``net.module.dropout`` is ``net__module__dropout``.
+    Fitting it writes no file.
+    """
+    config = Config() if config is None else config
+    return Pipeline(
+        [
+            ("window", build_window(config)),
+            ("logmel", LogMelSpectrogram(sample_rate=config.window.sample_rate, **to_dict(config.logmel))),
+            ("net", build_net(config)),
+        ]
+    )
+
+
+def build_window(config: Config) -> EventWindow:
+    """Return the EventWindow of a Config."""
+    num_workers = min(config.data.num_workers, os.cpu_count() or 1)
+    return EventWindow(**to_dict(config.window), num_workers=num_workers)
+
+
+def build_net(config: Config) -> NoteEventClassifier:
+    """Return the unfitted NoteEventClassifier of a Config, with the callbacks that write nothing."""
+    settings = to_dict(config.net)
+    module, optimizer = settings.pop("module"), settings.pop("optimizer")
+    training = config.training
+    return NoteEventClassifier(
+        **settings,
+        **{f"module__{name}": value for name, value in module.items()},
+        **{f"optimizer__{name}": value for name, value in optimizer.items()},
+        valid_size=training.valid_size,
+        random_state=config.seed,
+        callbacks=[
+            ("best_epoch", BestEpoch()),
+            ("lr_scheduler", PlateauScheduler(patience=training.lr_patience, factor=training.lr_factor)),
+            ("early_stopping", EarlyStop(patience=training.patience)),
+        ],
+    )
+
+
+def parameter_name(path: str) -> str:
+    """Return the pipeline parameter of a config path: ``net.lr`` -> ``net__lr``."""
+    return path.replace(".", "__")
+
+
+def predict_by_label(pipeline: Pipeline, X) -> np.ndarray:
+    """Return probabilities of shape (n_events, 3) with columns in the order of LABELS.
+
+    ``pipeline.predict_proba`` follows ``classes_``, which is sorted; reports and tables do not.
+    """
+    return pipeline[-1].predict_proba_by_label(pipeline[:-1].transform(X))

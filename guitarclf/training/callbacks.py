@@ -1,0 +1,115 @@
+"""What happens at the end of an epoch, in memory: metrics, the best weights, stopping.
+
+Callbacks that write files are in ``recording``; only a ``train`` run adds them.
+"""
+
+import copy
+
+import numpy as np
+from skorch.callbacks import Callback, LRScheduler
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from guitarclf.labels import LABELS
+
+MONITOR = "valid_macro_f1"
+
+
+class StopTraining(Exception):
+    """Raised by a callback to end a fit as planned (skorch uses KeyboardInterrupt, as does the user)."""
+
+
+class EpochMetrics(Callback):
+    """Record ``train_acc``, ``valid_acc``, ``valid_macro_f1`` and ``lr`` of each epoch.
+
+    Training figures are of the batches as they were learnt from, augmented and with dropout.
+    Macro-F1 is the mean over all three labels; a class that is absent and never predicted counts 0.
+    """
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.confusion_ = {side: np.zeros((len(LABELS), len(LABELS)), dtype=int) for side in (True, False)}
+
+    def on_batch_end(self, net, batch=None, training=False, y_pred=None, **kwargs):
+        predicted = y_pred.detach().argmax(dim=1).cpu().numpy()
+        np.add.at(self.confusion_[training], (batch[1].numpy(), predicted), 1)
+
+    def on_epoch_end(self, net, dataset_valid=None, **kwargs):
+        net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
+        net.history.record("train_acc", accuracy(self.confusion_[True]))
+        if dataset_valid is not None:
+            net.history.record("valid_acc", accuracy(self.confusion_[False]))
+            net.history.record(MONITOR, macro_f1(self.confusion_[False]))
+
+
+def accuracy(confusion: np.ndarray) -> float:
+    """Return the share on the diagonal of a (true, predicted) count matrix."""
+    return float(np.trace(confusion) / confusion.sum())
+
+
+def macro_f1(confusion: np.ndarray) -> float:
+    """Return the mean over classes of 2 TP / (2 TP + FP + FN), 0 where a class is absent and never predicted."""
+    hits = np.diag(confusion)
+    return float(np.mean(2 * hits / np.maximum(confusion.sum(axis=0) + confusion.sum(axis=1), 1)))
+
+
+class BestEpoch(Callback):
+    """Keep the weights of the best epoch and put them back when training ends.
+
+    Best is the highest macro-F1 on the validation rows, between equals the lower loss.
+    Without validation rows the last epoch stays.
+    """
+
+    def on_train_begin(self, net, **kwargs):
+        self.score_ = None
+        self.epoch_ = None
+        self.weights_ = None
+
+    def on_epoch_end(self, net, **kwargs):
+        row = net.history[-1]
+        is_best = False
+        if MONITOR in row:
+            score = (row[MONITOR], -row["valid_loss"])
+            is_best = self.score_ is None or score > self.score_
+        if is_best:
+            self.score_, self.epoch_ = score, row["epoch"]
+            self.weights_ = copy.deepcopy(net.module_.state_dict())
+        net.history.record("is_best", is_best)
+
+    def on_train_end(self, net, **kwargs):
+        if self.weights_ is not None:
+            net.module_.load_state_dict(self.weights_)
+            self.weights_ = None
+
+
+class EarlyStop(Callback):
+    """Stop after ``patience`` epochs without a better macro-F1; 0 never stops, nor does a fit without validation."""
+
+    def __init__(self, patience=10):
+        self.patience = patience
+
+    def on_train_begin(self, net, **kwargs):
+        self.best_ = -np.inf
+        self.misses_ = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        row = net.history[-1]
+        if MONITOR not in row:
+            return
+        self.misses_ = 0 if row[MONITOR] > self.best_ else self.misses_ + 1
+        self.best_ = max(self.best_, row[MONITOR])
+        if self.patience and self.misses_ >= self.patience:
+            raise StopTraining
+
+
+class PlateauScheduler(LRScheduler):
+    """ReduceLROnPlateau on the validation macro-F1; does nothing in a fit without validation."""
+
+    def __init__(self, policy=ReduceLROnPlateau, monitor=MONITOR, mode="max", patience=3, factor=0.5, **kwargs):
+        super().__init__(policy=policy, monitor=monitor, mode=mode, patience=patience, factor=factor, **kwargs)
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.monitor in net.history[-1]:
+            super().on_epoch_end(net, **kwargs)
+
+    def on_train_end(self, net, **kwargs):
+        # It holds the optimizer, which a pickle of the net would then hold twice.
+        self.lr_scheduler_ = None

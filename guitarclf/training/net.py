@@ -1,0 +1,288 @@
+"""NoteEventClassifier: the CRNN as a scikit-learn classifier, with a grouped validation split."""
+
+from contextlib import contextmanager, suppress
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EpochTimer, PassthroughScoring
+from torch import nn
+
+from guitarclf.data.splits import draw_sides
+from guitarclf.errors import ParameterError, SplitError
+from guitarclf.models.crnn import CRNN
+from guitarclf.training.batches import BatchIterator, FeatureDataset
+from guitarclf.training.callbacks import EpochMetrics, StopTraining
+from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
+
+PREDICTION_BATCH = 256  # events; large enough to fill the machine, small enough for its memory
+STATISTICS_CHUNK = 1024  # events
+
+
+class NoteEventClassifier(NeuralNetClassifier):
+    """A CRNN behind scikit-learn's contract.
+
+    ``y`` are label names and ``predict`` returns them. ``classes_`` is sorted and holds all three
+    labels whatever ``fit`` saw, and ``predict_proba`` follows it. Inside, in the module and the
+    loss, classes are in the order of LABELS.
+
+    ``fit(X, y, groups=...)`` holds out whole groups for validation; ``fit(X, y, valid=mask)`` takes
+    the rows where ``mask`` is true; with neither, ``valid_size`` must be 0.
+
+    Parameters
+    ----------
+    module : nn.Module class
+        Takes n_channels, n_mels and n_frames, which come from X.
+    class_weight : {"balanced", "none"} or three floats
+        From the training rows of the fit, in the order of LABELS.
+    valid_size : float
+        Share of the rows held out by ``groups``.
+    random_state : int or None
+        Seeds torch before the weights are drawn; None leaves torch's generator alone.
+    device : {"auto", "cpu", "cuda", "mps"}
+        "auto" is CUDA, then MPS, then the CPU, decided wherever the net is used or loaded.
+    **kwargs
+        As for ``skorch.NeuralNetClassifier``: ``module__...``, ``optimizer__...``, ``callbacks``.
+
+    Attributes
+    ----------
+    input_shape_ : tuple of int
+        (n_channels, n_mels, n_frames) of the X of fit.
+    """
+
+    def __init__(
+        self,
+        module=CRNN,
+        *,
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.AdamW,
+        iterator_train=BatchIterator,
+        iterator_train__shuffle=True,
+        iterator_valid=BatchIterator,
+        iterator_valid__batch_size=PREDICTION_BATCH,
+        dataset=FeatureDataset,
+        train_split=None,
+        class_weight="balanced",
+        valid_size=0.1,
+        random_state=42,
+        device="auto",
+        verbose=0,
+        **kwargs,
+    ):
+        super().__init__(
+            module,
+            criterion=criterion,
+            optimizer=optimizer,
+            iterator_train=iterator_train,
+            iterator_valid=iterator_valid,
+            dataset=dataset,
+            train_split=train_split,
+            device=device,
+            verbose=verbose,
+            iterator_train__shuffle=iterator_train__shuffle,
+            iterator_valid__batch_size=iterator_valid__batch_size,
+            **kwargs,
+        )
+        self.class_weight = class_weight
+        self.valid_size = valid_size
+        self.random_state = random_state
+
+    @property
+    def _default_callbacks(self):
+        return [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring(name="valid_loss")),
+            ("epoch_metrics", EpochMetrics()),
+        ]
+
+    # -- fitting ---------------------------------------------------------------------------
+
+    def fit(self, X, y, *, groups=None, valid=None):
+        """Train from fresh weights.
+
+        Parameters
+        ----------
+        X : float32 array-like of shape (n_events, n_channels, n_mels, n_frames)
+        y : array-like of str, shape (n_events,)
+        groups : array-like of shape (n_events,), optional
+            What must not straddle the validation split.
+        valid : array-like of bool, shape (n_events,), optional
+            The validation rows.
+        """
+        self._take_input_shape(X)
+        if self.random_state is not None:
+            torch.manual_seed(self.random_state)
+        return super().fit(X, y, groups=groups, valid=valid)
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Go on training; a Ctrl-C passes through (skorch would return as if the fit were done)."""
+        fit_params.pop("_routing_method", None)
+        if not self.initialized_:
+            self._take_input_shape(X)
+            self.initialize()
+        self.notify("on_train_begin", X=X, y=y)
+        with suppress(StopTraining):
+            self.fit_loop(X, y, **fit_params)
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
+    def check_data(self, X, y):
+        """Refuse what skorch would let through; targets are checked where they are encoded."""
+        if np.ndim(X) != 4 or not len(X):
+            raise ParameterError(
+                "X must be features of shape (n_events, n_channels, n_mels, n_frames), at least one event. "
+                f"Got shape {np.shape(X)}."
+            )
+
+    def get_split_datasets(self, X, y=None, *, groups=None, valid=None):
+        """Return (training, validation) datasets; what is learnt from the training rows is set here."""
+        y, self.y_was_encoded_ = encode_labels(y)
+        if len(y) != len(X):
+            raise ParameterError(f"X and y must have the same number of events. Got {len(X)} and {len(y)}.")
+        valid = self._validation_rows(y, groups, valid)
+        train_rows, valid_rows = np.flatnonzero(~valid), np.flatnonzero(valid)
+        self.criterion_.weight = torch.from_numpy(class_weights(self.class_weight, y[train_rows])).to(
+            resolve_device(self.device)
+        )
+        self._set_statistics(X, train_rows)
+        training = FeatureDataset(X, y, train_rows)
+        return training, FeatureDataset(X, y, valid_rows) if len(valid_rows) else None
+
+    def _validation_rows(self, y, groups, valid) -> np.ndarray:
+        """Return the mask of the validation rows."""
+        n_events = len(y)
+        if valid is not None:
+            valid = np.asarray(valid)
+            if valid.shape != (n_events,) or valid.dtype != bool or valid.all():
+                raise SplitError(
+                    "`valid` must be one boolean per event, with at least one training row. "
+                    f"Got dtype {valid.dtype}, shape {valid.shape}, {valid.sum()} of {n_events} true."
+                )
+            return valid
+        if not self.valid_size:
+            return np.zeros(n_events, dtype=bool)
+        if groups is None:
+            raise SplitError(
+                "fit must know which rows are for validation: pass `groups` (net__groups=events['track'] through "
+                "the pipeline), or `valid` (net__valid=mask), or set valid_size=0 to train without."
+            )
+        groups = np.asarray(groups)
+        if groups.shape != (n_events,) or len(np.unique(groups.astype(str))) < 2:
+            raise SplitError(
+                "`groups` must give each event its group, at least two in all, to hold one out for validation. "
+                f"Got shape {groups.shape}, {len(np.unique(groups.astype(str)))} groups. "
+                "Add tracks, or set valid_size=0."
+            )
+        return draw_sides(groups, y, (self.valid_size,), seed=self.random_state or 0) == 1
+
+    def _set_statistics(self, X, rows: np.ndarray) -> None:
+        """Set the module's per-band mean and scale from the training rows, once per fresh module."""
+        standardize = getattr(self.module_, "standardize", None)
+        augment = getattr(self.module_, "augment", None)
+        if standardize is None or standardize.is_set:
+            return
+        total, squares, lowest = 0.0, 0.0, np.inf
+        for first in range(0, len(rows), STATISTICS_CHUNK):
+            chunk = np.asarray(X[rows[first : first + STATISTICS_CHUNK]], dtype=np.float64)
+            total = total + chunk.sum(axis=(0, 3))
+            squares = squares + np.square(chunk).sum(axis=(0, 3))
+            lowest = min(lowest, chunk[:, 0].min())
+        count = len(rows) * np.shape(X)[3]
+        mean = total / count
+        scale = np.sqrt(np.maximum(squares / count - mean**2, 0))
+        # A log-mel in dB always has cells below 0 dB, log(1 + alpha x) never has.
+        if augment is not None and augment.needs_decibels and lowest >= 0:
+            raise ParameterError(
+                "`gain_db` and `noise_floor` must be 0 for features that are not in dB (logmel compression "
+                "log1p). Set net.module.gain_db=0 and net.module.noise_floor=0."
+            )
+        standardize.set_from(torch.from_numpy(mean).float(), torch.from_numpy(scale).float())
+
+    # -- the module ------------------------------------------------------------------------
+
+    def _take_input_shape(self, X) -> None:
+        self.check_data(X, None)
+        self.input_shape_ = tuple(int(size) for size in np.shape(X)[1:])
+
+    def initialize_for(self, input_shape) -> "NoteEventClassifier":
+        """Build the module for inputs of shape (n_channels, n_mels, n_frames), untrained."""
+        self.input_shape_ = tuple(input_shape)
+        return self.initialize()
+
+    def get_params_for(self, prefix):
+        """As skorch's, with the module's input shape taken from X instead of from a parameter."""
+        params = super().get_params_for(prefix)
+        if prefix == "module" and hasattr(self, "input_shape_"):
+            names = ("n_channels", "n_mels", "n_frames")
+            params = dict(zip(names, self.input_shape_, strict=True)) | params
+        return params
+
+    def infer(self, x, **fit_params):
+        """`[B, C, F, T]` -> logits; skorch hands fit's params on to forward, and they are for the split."""
+        return self.module_(torch.as_tensor(x).to(resolve_device(self.device)))
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Return the weighted cross-entropy of a batch."""
+        return self.criterion_(y_pred, y_true.to(y_pred.device))
+
+    # -- predicting ------------------------------------------------------------------------
+
+    @property
+    def classes_(self):
+        """All three labels, sorted; their codes if scikit-learn encoded y for this fit."""
+        return np.arange(len(SORTED_LABELS)) if getattr(self, "y_was_encoded_", False) else SORTED_LABELS
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Return probabilities of shape (n_events, 3), columns as ``classes_``."""
+        return self.predict_proba_by_label(X)[:, TO_SORTED]
+
+    def predict_proba_by_label(self, X) -> np.ndarray:
+        """Return probabilities of shape (n_events, 3), columns in the order of LABELS."""
+        self.check_is_fitted()
+        if np.shape(X)[1:] != self.input_shape_:
+            raise ParameterError(
+                f"X must have the shape the net was trained on, (n_events, {', '.join(map(str, self.input_shape_))})."
+                f" Got {np.shape(X)}."
+            )
+        if not len(X):
+            return np.zeros((0, len(SORTED_LABELS)))
+        return super().predict_proba(X).astype(np.float64)
+
+    def predict(self, X) -> np.ndarray:
+        """Return the most probable label of each event."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    # -- where it runs ---------------------------------------------------------------------
+
+    @contextmanager
+    def _on_this_machine(self):
+        """Let skorch see a real device while the parameter stays "auto"."""
+        asked, self.device = self.device, resolve_device(self.device)
+        try:
+            yield
+        finally:
+            self.device = asked
+
+    def _initialize_module(self, reason=None):
+        with self._on_this_machine():
+            return super()._initialize_module(reason)
+
+    def _initialize_criterion(self, reason=None):
+        with self._on_this_machine():
+            return super()._initialize_criterion(reason)
+
+    def __setstate__(self, state):
+        asked = state["device"]
+        super().__setstate__({**state, "device": resolve_device(asked)})
+        if asked == "auto":
+            self.device = asked
+
+
+def resolve_device(device: str) -> str:
+    """Return the device "auto" stands for on this machine; any other as it is."""
+    if device != "auto":
+        return device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,78 @@
+"""Label names <-> class indices, and the weight of each class in the loss."""
+
+import sys
+
+import numpy as np
+
+from guitarclf.errors import LabelError, ParameterError
+from guitarclf.labels import LABEL_TO_INDEX, LABELS
+
+SORTED_LABELS = np.array(sorted(LABELS))
+# Column i of what the estimator returns is column TO_SORTED[i] of what the module computes.
+TO_SORTED = np.array([LABEL_TO_INDEX[label] for label in SORTED_LABELS])
+# scikit-learn functions that put alphabetical codes in the place of y before they call fit, and
+# map them back themselves: cross_val_predict(method="predict_proba"), voting, stacking.
+SKLEARN_ENCODERS = {
+    ("sklearn.model_selection._validation", "_fit_and_predict"),
+    ("sklearn.ensemble._base", "_fit_single_estimator"),
+}
+
+
+def encode_labels(y) -> tuple[np.ndarray, bool]:
+    """Return (class indices in the order of LABELS, whether y came as scikit-learn's own codes).
+
+    Raises
+    ------
+    LabelError
+        For anything but label names. A user's integers are refused: 0 is harmonic in the order
+        of LABELS and dead_note in scikit-learn's, and nothing would tell which was meant.
+    """
+    y = np.asarray(y)
+    if y.ndim != 1:
+        raise LabelError(f"y must be one label name per event. Got an array of shape {y.shape}.")
+    if np.issubdtype(y.dtype, np.integer):
+        if _encoded_by_sklearn() and set(y) <= set(range(len(LABELS))):
+            return TO_SORTED[y], True
+        raise LabelError(
+            f"y must be label names ({', '.join(LABELS)}). Got integers ({y[:5].tolist()}...): scikit-learn counts "
+            "classes in alphabetical order and this package in the order of LABELS, so they are ambiguous. "
+            "Pass names, such as np.array(LABELS)[y]."
+        )
+    unknown = [label for label in y.tolist() if label not in LABEL_TO_INDEX]
+    if unknown:
+        raise LabelError(f"y must be label names ({', '.join(LABELS)}). Got {unknown[0]!r}.")
+    return np.array([LABEL_TO_INDEX[label] for label in y.tolist()], dtype=np.int64), False
+
+
+def _encoded_by_sklearn() -> bool:
+    """Return whether fit was called by a scikit-learn function that encodes y behind the user's back.
+
+    Such a y is an array of integers like any other; the caller is the only thing that tells.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if (frame.f_globals.get("__name__"), frame.f_code.co_name) in SKLEARN_ENCODERS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def class_weights(class_weight, y: np.ndarray) -> np.ndarray:
+    """Return the weight of each class in the loss, in the order of LABELS.
+
+    ``"balanced"`` is ``n_events / (n_present * count)`` over the training rows, as in
+    scikit-learn; a class they lack keeps weight 1. ``"none"`` or None is 1 for all.
+    """
+    if class_weight is None or class_weight == "none":
+        return np.ones(len(LABELS), dtype=np.float32)
+    if class_weight == "balanced":
+        counts = np.bincount(y, minlength=len(LABELS))
+        balanced = len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        return np.where(counts > 0, balanced, 1.0).astype(np.float32)
+    weights = np.asarray(class_weight, dtype=np.float32)
+    if weights.shape != (len(LABELS),) or not np.isfinite(weights).all() or weights.min() < 0:
+        raise ParameterError(
+            f"`class_weight` must be balanced, none, or {len(LABELS)} numbers from 0 up in the order of LABELS. "
+            f"Got {class_weight!r}."
+        )
+    return weights
