@@ -2,12 +2,17 @@
 
 import importlib
 import logging
+import os
 import sys
 
 import click
 
 from guitarclf import __version__
 from guitarclf.errors import GuitarclfError
+
+# OpenMP threads that wait by spinning slow each other down tenfold when the machine has other work
+# to do. Read when torch is loaded, so it must be set before any command is.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Command -> what it does, so that --help imports none of them. The module and the function are of the same name.
 COMMANDS = {

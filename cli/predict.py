@@ -25,13 +25,17 @@ def command(paths, model, metadata_path, audio_root, form, output):
         raise click.UsageError("Give either PATHs or --metadata-path.")
     import pandas as pd
 
+    from guitarclf.data.events import paths_below
     from guitarclf.experiment.predict import PREDICTION_COLUMNS, predict_events
+    from guitarclf.experiment.tables import table_folder
     from guitarclf.persistence import load_pipeline
 
     pipeline = load_pipeline(model)
     events = _events(paths, metadata_path, audio_root, model, pipeline)
     chunks = list(_with_progress(predict_events(pipeline, events), len(events)))
     table = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=list(PREDICTION_COLUMNS))
+    if metadata_path:
+        table["audio_path"] = paths_below(table_folder(metadata_path, audio_root), table["audio_path"])
     text = table.to_csv(index=False) if form == "csv" else _as_json(table)
     if output is None:
         click.echo(text, nl=False)

@@ -54,8 +54,8 @@ class RunFolder:
         """Return the path of the scores of one split."""
         return self.root / f"metrics_{name}.json"
 
-    def create(self, *, beside=()) -> "RunFolder":
-        """Make the folder, refusing one that holds anything but the names in ``beside``."""
+    def require_free(self, *, beside=()) -> "RunFolder":
+        """Refuse a folder that holds anything but the names in ``beside``."""
         taken = self.root.exists() and (
             not self.root.is_dir() or any(item.name not in beside for item in self.root.iterdir())
         )
@@ -64,11 +64,20 @@ class RunFolder:
                 f"The output folder {self.root} must be new or empty, so that no run destroys another. "
                 "It already holds something. Choose another --output-dir, or remove it first."
             )
-        try:
-            self.figures.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"The output folder {self.root} must be writable. {error.strerror}.") from error
         return self
+
+    def create(self) -> "RunFolder":
+        """Make the folder and the one for figures in it."""
+        make_folder(self.figures)
+        return self
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents; RunError if that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"The output folder {path} must be writable. {error.strerror}.") from error
 
 
 def versions() -> dict[str, str]:

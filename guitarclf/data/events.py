@@ -115,9 +115,14 @@ def write_events(events: pd.DataFrame, path, *, audio_root=None) -> None:
     """Write an events table as CSV, its ``audio_path`` relative to ``audio_root`` where it lies below."""
     table = events.drop(columns="events_in_file", errors="ignore")
     if audio_root is not None:
-        root = os.path.join(str(audio_root), "")
-        table = table.assign(audio_path=[text.removeprefix(root) for text in table["audio_path"]])
+        table = table.assign(audio_path=paths_below(audio_root, table["audio_path"]))
     table.to_csv(path, index=False)
+
+
+def paths_below(audio_root, paths) -> list[str]:
+    """Return paths without ``audio_root`` in front, as they stood in the table; others as they are."""
+    root = os.path.join(str(audio_root), "")
+    return [path.removeprefix(root) for path in paths]
 
 
 def _map_columns(raw: RawTable, columns: dict) -> dict[str, list[str]]:

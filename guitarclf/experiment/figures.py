@@ -56,7 +56,7 @@ def save_confusion_matrix(report: Report, title: str, path) -> None:
     figure.savefig(path, dpi=DPI)
 
 
-def save_inspection(recording, window, spectrogram, *, file_start, span, rates, title, path) -> None:
+def save_inspection(recording, window, spectrogram, *, file_start, span, rates, band_hz, title, path) -> None:
     """Draw a recording, the window cut from it, and its log-mel.
 
     Parameters
@@ -70,6 +70,8 @@ def save_inspection(recording, window, spectrogram, *, file_start, span, rates, 
         Start and end of the window in the file, in seconds.
     rates : (int, int)
         Sample rate in Hz, hop length in samples.
+    band_hz : ndarray of shape (n_mels,)
+        Centre of each mel band.
     title : str
     """
     sample_rate, hop_length = rates
@@ -84,6 +86,8 @@ def save_inspection(recording, window, spectrogram, *, file_start, span, rates, 
     middle.set_xlim(0, len(window) / sample_rate)
     extent = (0, spectrogram.shape[1] * hop_length / sample_rate, -0.5, spectrogram.shape[0] - 0.5)
     image = bottom.imshow(spectrogram, origin="lower", aspect="auto", extent=extent, cmap="magma")
-    bottom.set(title="log-mel", xlabel="time in the window (s)", ylabel="mel band")
+    bands = np.linspace(0, len(band_hz) - 1, min(6, len(band_hz))).round().astype(int)
+    bottom.set_yticks(bands, [f"{band_hz[band]:.0f}" for band in bands])
+    bottom.set(title="log-mel", xlabel="time in the window (s)", ylabel="centre of the mel band (Hz)")
     figure.colorbar(image, ax=bottom, label="level")
     figure.savefig(path, dpi=DPI)

@@ -10,6 +10,7 @@ from guitarclf.data.events import read_events
 from guitarclf.errors import EventTableError
 from guitarclf.experiment.figures import save_inspection
 from guitarclf.experiment.tables import table_folder
+from guitarclf.features.logmel import mel_centers
 from guitarclf.features.window import as_requests
 from guitarclf.labels import LABELS
 from guitarclf.persistence import load_bundle_config, load_pipeline
@@ -64,6 +65,7 @@ def inspect_event(event: pd.DataFrame, output, *, model=None) -> dict[str, float
         file_start=first / rate,
         span=(start / rate, start / rate + config.window.target_duration),
         rates=(rate, config.logmel.hop_length),
+        band_hz=mel_centers(rate, config.logmel.n_mels, config.logmel.fmin, config.logmel.fmax),
         title=title,
         path=output,
     )

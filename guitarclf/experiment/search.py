@@ -14,7 +14,7 @@ from guitarclf.data.splits import assign_splits
 from guitarclf.errors import ConfigError, SplitError
 from guitarclf.experiment.tables import config_events, with_data
 from guitarclf.experiment.train import TrainedRun, log_to, seed_everything, train
-from guitarclf.persistence import RunFolder
+from guitarclf.persistence import RunFolder, make_folder
 from guitarclf.pipeline import SECTIONS, build_pipeline, parameter_name
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ def search(config: Config, *, n_jobs: int = 1) -> SearchResult:
     """
     config = with_data(config)
     candidates = list_candidates(config)
+    folder = RunFolder(config.output_dir).require_free().root
     events = config_events(config)
     events["split"] = assign_splits(
         events, valid_size=config.training.valid_size, test_size=config.training.test_size, seed=config.seed
@@ -49,8 +50,7 @@ def search(config: Config, *, n_jobs: int = 1) -> SearchResult:
             f"`search.n_splits` must be below the number of tracks outside the test side, {n_tracks}. "
             f"Got {config.search.n_splits}. Use fewer folds or add tracks."
         )
-    folder = RunFolder(config.output_dir).create().root
-    (folder / "figures").rmdir()  # a search draws none
+    make_folder(folder)
     with log_to(folder / "search.log"):
         table = run_search(config, candidates, rows, n_jobs=n_jobs)
         table.to_csv(folder / "search_results.csv", index=False)

@@ -67,6 +67,7 @@ def train(config: Config, *, beside=()) -> TrainedRun:
     """
     config = with_data(config)
     check_recording_extras(config)
+    run = RunFolder(config.output_dir).require_free(beside=beside)
     events = config_events(config)
     events["split"] = assign_splits(
         events, valid_size=config.training.valid_size, test_size=config.training.test_size, seed=config.seed
@@ -74,8 +75,7 @@ def train(config: Config, *, beside=()) -> TrainedRun:
     fitted = events[events["split"] != "test"]
     if not (fitted["split"] == "train").any():
         raise SplitError("The split must leave rows to train on. All are in val and test. Correct the `split` column.")
-    run = RunFolder(config.output_dir).create(beside=beside)
-    with log_to(run.log):
+    with log_to(run.create().log):
         _describe(run, config, events)
         pipeline = fit(config, fitted, run)
         save_bundle(pipeline, config, run.bundle)

@@ -98,6 +98,14 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: fl
     return np.ascontiguousarray(weights.T)
 
 
+def mel_centers(sample_rate: int, n_mels: int, fmin: float, fmax: float | None) -> np.ndarray:
+    """Return the centre frequency of each mel band in Hz, shape (n_mels,)."""
+    import librosa
+
+    top = sample_rate / 2 if fmax is None else fmax
+    return librosa.mel_frequencies(n_mels=n_mels + 2, fmin=fmin, fmax=top)[1:-1]
+
+
 @lru_cache(maxsize=16)
 def _hann(n_fft: int) -> np.ndarray:
     return get_window("hann", n_fft).astype(np.float32)
@@ -169,6 +177,8 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
                 f"The delta channel must have at least {DELTA_WIDTH} frames. Got {spectrograms.shape[2]}. "
                 "Use a longer window or a smaller hop_length."
             )
+        if not len(spectrograms):
+            return spectrograms
         slope = savgol_filter(spectrograms, DELTA_WIDTH, deriv=1, polyorder=1, axis=2, mode="interp")
         return slope.astype(np.float32)
 

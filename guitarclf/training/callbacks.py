@@ -67,7 +67,7 @@ class BestEpoch(Callback):
         row = net.history[-1]
         is_best = False
         if MONITOR in row:
-            score = (row[MONITOR], -row["valid_loss"])
+            score = (float(row[MONITOR]), -float(row["valid_loss"]))
             is_best = self.score_ is None or score > self.score_
         if is_best:
             self.score_, self.epoch_ = score, row["epoch"]

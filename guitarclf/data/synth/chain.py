@@ -1,0 +1,114 @@
+"""From the string to the loudspeaker: noises of the attack, body or cabinet, overdrive, tone control.
+
+Sources
+-------
+Christensen and Vistisen, "Simple model for low-frequency guitar function", JASA 68, 1980, and Woodhouse,
+"Plucked guitar transients", Acta Acustica united with Acustica 90, 2004 (bodies as a few resonances).
+Pakarinen and Yeh, "A review of digital techniques for modeling vacuum-tube guitar amplifiers", Computer Music
+Journal 33, 2009 (a clipper between filters).
+Filters: Bristow-Johnson, "Cookbook formulae for audio EQ biquad filter coefficients".
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.signal import resample_poly, sosfilt
+
+HIGHEST_SHARE_OF_RATE = 0.47  # filters above are left out
+
+
+def resonator(frequency, quality, sample_rate):
+    """Return second-order sections of a band-pass whose peak gain is 1, shape (1, 6)."""
+    angle, alpha = _angle_and_alpha(frequency, quality, sample_rate)
+    return _section([alpha, 0.0, -alpha], angle, alpha)
+
+
+def lowpass(frequency, quality, sample_rate):
+    """Return second-order sections of a low-pass, shape (1, 6); a quality above 0.7 peaks, as pickups do."""
+    angle, alpha = _angle_and_alpha(frequency, quality, sample_rate)
+    passed = 1.0 - np.cos(angle)
+    return _section([passed / 2, passed, passed / 2], angle, alpha)
+
+
+def highpass(frequency, sample_rate):
+    """Return second-order sections of a high-pass without a peak, shape (1, 6)."""
+    angle, alpha = _angle_and_alpha(frequency, np.sqrt(0.5), sample_rate)
+    passed = 1.0 + np.cos(angle)
+    return _section([passed / 2, -passed, passed / 2], angle, alpha)
+
+
+def _angle_and_alpha(frequency, quality, sample_rate):
+    angle = 2 * np.pi * min(frequency / sample_rate, HIGHEST_SHARE_OF_RATE)
+    return angle, np.sin(angle) / (2 * quality)
+
+
+def _section(numerator, angle, alpha):
+    denominator = [1.0 + alpha, -2.0 * np.cos(angle), 1.0 - alpha]
+    return np.array([[*numerator, *denominator]]) / denominator[0]
+
+
+def octaves_to_quality(octaves):
+    """Return the quality of a band-pass that is so many octaves wide."""
+    return 2 ** (octaves / 2) / (2**octaves - 1)
+
+
+def add_bursts(waveform, bursts, *, sample_rate, noise_rng):
+    """Add short bands of decaying noise to a waveform, in place.
+
+    Parameters
+    ----------
+    waveform : ndarray of shape (n_samples,)
+    bursts : sequence of NoiseBurst
+        Each is scaled so that its peak is its level.
+    sample_rate : int
+        In Hz.
+    noise_rng : numpy.random.Generator
+        Source of the noise.
+    """
+    for burst in bursts:
+        start = round(burst.time * sample_rate)
+        ringing = 3.0 / burst.frequency + 0.002  # seconds the filter needs to die away
+        n_samples = min(round((9 * burst.decay + ringing) * sample_rate), len(waveform) - start)
+        noise = noise_rng.standard_normal(max(n_samples, 0))
+        if n_samples < 2:
+            continue
+        noise *= np.exp(-np.arange(n_samples) / (burst.decay * sample_rate))
+        noise = sosfilt(resonator(burst.frequency, octaves_to_quality(burst.octaves), sample_rate), noise)
+        waveform[start : start + n_samples] += burst.level / np.abs(noise).max() * noise
+
+
+def play_through(waveform, chain, *, sample_rate):
+    """Return what body, pickup and amplifier make of a string.
+
+    Parameters
+    ----------
+    waveform : ndarray of shape (n_samples,)
+        Peak around 1: an amplifier's overdrive depends on the level.
+    chain : Chain
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    waveform : ndarray of shape (n_samples,)
+    """
+    resonated = waveform.copy()
+    for resonance in chain.resonances:
+        section = resonator(resonance.frequency, resonance.quality, sample_rate)
+        resonated += resonance.gain * sosfilt(section, waveform)
+    if chain.drive > 0:
+        resonated = _overdrive(resonated, chain)
+    return sosfilt(_tone_filter(chain, sample_rate), resonated)
+
+
+def _overdrive(waveform, chain):
+    """Soft clipping at twice the rate, so that most of what it adds above the band does not fold back."""
+    pushed = resample_poly(waveform, 2, 1) / (np.abs(waveform).max() + 1e-9) * (1 + chain.drive)
+    clipped = np.tanh(pushed + chain.asymmetry) - np.tanh(chain.asymmetry)
+    return resample_poly(clipped, 1, 2)[: len(waveform)]
+
+
+@lru_cache(maxsize=64)
+def _tone_filter(chain, sample_rate):
+    tone = lowpass(chain.lowpass_hz, chain.lowpass_quality, sample_rate)
+    return np.concatenate([tone, highpass(chain.highpass_hz, sample_rate)])

@@ -1,0 +1,185 @@
+"""One guitar: its strings, the hand that plays it, pickup or body, amplifier, microphone and room.
+
+Every guitar is one draw of all these, made once; the notes of a guitar share them. The ranges are wider than
+any one source gives, so that a guitar nobody has modelled lies among them rather than beyond.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from guitarclf.data.synth.string import String
+
+KINDS = ("electric", "steel", "nylon")
+KIND_SHARES = (0.5, 0.3, 0.2)
+STANDARD_TUNING = (40, 45, 50, 55, 59, 64)  # MIDI, E2 to E4
+N_WOUND = {"electric": 3, "steel": 4, "nylon": 3}
+T60_RANGE = {"electric": (2.5, 14.0), "steel": (1.8, 8.0), "nylon": (1.0, 5.0)}  # seconds at 110 Hz
+
+
+@dataclass(frozen=True)
+class Resonance:
+    """A mode of a wooden body or a loudspeaker cabinet."""
+
+    frequency: float  # Hz
+    quality: float  # centre frequency / bandwidth
+    gain: float  # 1 is as loud as the direct sound
+
+
+@dataclass(frozen=True)
+class Hand:
+    """How this player plucks: with which attack, where, and how noisily."""
+
+    pick_position: float  # share of the open string, from the bridge
+    plectrum_hz: float  # brightness of finger or plectrum
+    tilt: float  # fall of the partials with their number
+    pick_noise: float  # level of the scrape, 1 is as loud as the string
+    thump: float  # level of the knock on bridge and body
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What lies between the string and the recorder."""
+
+    pickup_position: float  # share of the open string, from the bridge
+    pickup_depth: float  # 0 microphone, 1 magnetic pickup
+    resonances: tuple[Resonance, ...]  # body modes or cabinet
+    drive: float  # 0 clean; gain into a soft clipper
+    asymmetry: float  # of the soft clipper: even overtones
+    lowpass_hz: float  # tone control, pickup resonance, cabinet
+    lowpass_quality: float
+    highpass_hz: float
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Room, noise and the habits of whoever cut the files: the same for all techniques."""
+
+    floor_db: float  # noise below the loudest note
+    floor_lowpass_hz: float | None  # None: white
+    hum_db: float | None
+    hum_hz: float
+    room_t60: float | None  # seconds
+    room_level: float  # energy of the tail relative to the direct sound, amplitude ratio
+    room_seed: int
+    band_limit_hz: float | None  # lossy codecs and old samplers
+    clip_level: float | None  # share of the peak at which the converter clips
+    max_late_sec: float  # sound may start this long after the labelled onset
+    silent_preroll: bool  # digital silence before the sound
+    cuts_files: bool  # files are cut and faded after the note
+    peak: float  # level of the loudest note in the file
+
+
+@dataclass(frozen=True)
+class Guitar:
+    """Everything the notes of one guitar have in common."""
+
+    kind: str  # electric, steel or nylon
+    strings: tuple[String, ...]
+    hand: Hand
+    chain: Chain
+    recording: Recording
+
+
+def log_uniform(rng, low, high):
+    """Return a number between low and high, each octave as likely as the next."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def draw_guitar(rng):
+    """Return a guitar nobody has heard before.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of all its properties.
+
+    Returns
+    -------
+    guitar : Guitar
+        Half of them electric, three in ten steel-strung, the rest with nylon strings.
+    """
+    kind = str(rng.choice(KINDS, p=KIND_SHARES))
+    return Guitar(kind, _draw_strings(kind, rng), _draw_hand(rng), _draw_chain(kind, rng), _draw_recording(rng))
+
+
+def _draw_strings(kind, rng):
+    tuning = rng.normal(0, 0.15) + (rng.integers(-4, 3) if rng.random() < 0.25 else 0)
+    wound_b, plain_b = 10 ** rng.uniform(-4.6, -3.6), 10 ** rng.uniform(-5.2, -3.9)
+    t60, t60_slope = log_uniform(rng, *T60_RANGE[kind]), rng.uniform(0.12, 0.6)
+    per_khz = log_uniform(rng, 0.15, 2.5) * (1.6 if kind == "nylon" else 1.0)
+    per_khz2 = log_uniform(rng, 0.005, 0.3)
+    strings = []
+    for number, open_midi in enumerate(STANDARD_TUNING):
+        wound = number < N_WOUND[kind]
+        age = log_uniform(rng, 0.8, 1.25)  # strings of a set wear unequally
+        strings.append(
+            String(
+                open_midi=float(open_midi + tuning + rng.normal(0, 0.03)),
+                inharmonicity=(wound_b if wound else plain_b) * rng.uniform(0.8, 1.25),
+                t60=t60 / age,
+                t60_slope=t60_slope,
+                loss_per_khz=per_khz * age * (1.2 if wound else 0.9),  # windings rub
+                loss_per_khz2=per_khz2 * age,
+            )
+        )
+    return tuple(strings)
+
+
+def _draw_hand(rng):
+    return Hand(
+        pick_position=rng.uniform(0.05, 0.3),
+        plectrum_hz=log_uniform(rng, 900, 12000),
+        tilt=rng.uniform(0.4, 2.0),
+        pick_noise=10 ** rng.uniform(-2.4, -0.5),
+        thump=10 ** rng.uniform(-2.4, -0.4),
+    )
+
+
+def _draw_chain(kind, rng):
+    electric = kind == "electric"
+    amplified = electric and rng.random() < 0.5
+    driven = amplified and rng.random() < 0.6
+    return Chain(
+        pickup_position=rng.uniform(0.05, 0.32),
+        pickup_depth=rng.uniform(0.3, 1.0) if electric else rng.uniform(0.0, 0.3),
+        resonances=_draw_cabinet(rng) if amplified else () if electric else _draw_body(rng),
+        drive=rng.uniform(0.5, 6.0) if driven else 0.0,
+        asymmetry=rng.uniform(0.0, 0.3),
+        lowpass_hz=log_uniform(rng, 2800, 6500) if amplified else log_uniform(rng, 2200, 11000),
+        lowpass_quality=rng.uniform(0.6, 2.5) if electric else rng.uniform(0.45, 0.9),
+        highpass_hz=rng.uniform(25, 140),
+    )
+
+
+def _draw_body(rng):
+    """Air mode, first top mode and a few plate modes (Christensen and Vistisen, JASA 68, 1980)."""
+    air = Resonance(rng.uniform(85, 130), rng.uniform(8, 30), rng.uniform(0.1, 1.2))
+    top = Resonance(rng.uniform(160, 250), rng.uniform(10, 40), rng.uniform(0.1, 1.2))
+    plates = [Resonance(log_uniform(rng, 260, 900), rng.uniform(8, 40), rng.uniform(0.1, 1.0)) for _ in range(3)]
+    return (air, top, *plates)
+
+
+def _draw_cabinet(rng):
+    """A loudspeaker in a box: its own resonance and the break-up of the cone around 3 kHz."""
+    speaker = Resonance(rng.uniform(70, 140), rng.uniform(1, 4), rng.uniform(0.1, 1.0))
+    presence = Resonance(rng.uniform(1800, 3800), rng.uniform(0.8, 3), rng.uniform(0.1, 1.5))
+    return (speaker, presence)
+
+
+def _draw_recording(rng):
+    return Recording(
+        floor_db=rng.uniform(-95, -40),
+        floor_lowpass_hz=log_uniform(rng, 60, 2000) if rng.random() < 0.6 else None,
+        hum_db=rng.uniform(-90, -45) if rng.random() < 0.35 else None,
+        hum_hz=float(rng.choice([50, 60])),
+        room_t60=rng.uniform(0.08, 0.6) if rng.random() < 0.35 else None,
+        room_level=10 ** rng.uniform(-1.9, -0.6),
+        room_seed=int(rng.integers(2**31)),
+        band_limit_hz=log_uniform(rng, 4500, 10800) if rng.random() < 0.4 else None,
+        clip_level=rng.uniform(0.5, 0.95) if rng.random() < 0.05 else None,
+        max_late_sec=float(rng.choice([0.012, 0.04, 0.08], p=[0.5, 0.3, 0.2])),
+        silent_preroll=bool(rng.random() < 0.5),
+        cuts_files=bool(rng.random() < 0.45),
+        peak=log_uniform(rng, 0.25, 1.0),
+    )

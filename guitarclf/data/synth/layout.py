@@ -1,0 +1,112 @@
+"""Who plays what: how many notes of each class, dealt to the guitars."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from guitarclf.errors import ParameterError
+from guitarclf.labels import LABELS
+
+DEFAULT_SHARES = {"harmonic": 0.28, "dead_note": 0.22, "general_note": 0.50}
+
+
+@dataclass(frozen=True, eq=False)
+class GuitarPlan:
+    """What one guitar plays; all that follows from it depends on nothing else."""
+
+    track: str
+    labels: tuple[str, ...]
+    seed: np.random.SeedSequence
+
+
+def plan_guitars(n_events, n_guitars, shares, seed):
+    """Return what every guitar plays.
+
+    Parameters
+    ----------
+    n_events, n_guitars : int
+        Notes in all, and the guitars they are spread over as evenly as whole notes allow.
+    shares : mapping of label to share, or None
+        Relative shares of the classes, None for `DEFAULT_SHARES`; a class left out gets no notes.
+    seed : int
+        0 or more.
+
+    Returns
+    -------
+    plans : list of GuitarPlan
+        Class counts match the shares as closely as whole notes allow, once every guitar with at least as many
+        notes as there are classes has one of each.
+
+    Raises
+    ------
+    ParameterError
+        If a count, a share or the seed breaks its rule.
+    """
+    check_count("n_events", n_events, "Ask for at least one note.")
+    check_count("n_guitars", n_guitars, "Ask for at least one guitar.")
+    if n_guitars > n_events:
+        raise ParameterError(
+            f"`n_guitars` must not exceed `n_events`. Got {n_guitars} guitars for {n_events} notes. "
+            "Ask for more notes or fewer guitars."
+        )
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ParameterError(f"`seed` must be a whole number, 0 or more. Got {seed!r}. Use seed=0.")
+    sizes = [n_events // n_guitars + (index < n_events % n_guitars) for index in range(n_guitars)]
+    hands = _deal(sizes, _check_shares(DEFAULT_SHARES if shares is None else shares))
+    seeds = np.random.SeedSequence(int(seed)).spawn(n_guitars)
+    return [
+        GuitarPlan(f"guitar_{number:03d}", tuple(hand), child)
+        for number, (hand, child) in enumerate(zip(hands, seeds, strict=True), start=1)
+    ]
+
+
+def check_count(name, value, advice):
+    """Raise ParameterError unless the value is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ParameterError(f"`{name}` must be a whole number, 1 or more. Got {value!r}. {advice}")
+
+
+def _check_shares(shares):
+    if not isinstance(shares, Mapping):
+        raise ParameterError(
+            f"`shares` must map labels to shares. Got {shares!r}. Use a mapping like {DEFAULT_SHARES}."
+        )
+    unknown = [label for label in shares if label not in LABELS]
+    if unknown:
+        raise ParameterError(f"`shares` must have labels among {LABELS}. Got {unknown[0]!r}. Use one of these names.")
+    given = {label: float(shares.get(label, 0.0)) for label in LABELS}
+    if not all(np.isfinite(share) and share >= 0 for share in given.values()) or sum(given.values()) <= 0:
+        raise ParameterError(
+            f"`shares` must be 0 or more, and not all 0. Got {dict(shares)!r}. Use a mapping like {DEFAULT_SHARES}."
+        )
+    return {label: share / sum(given.values()) for label, share in given.items() if share > 0}
+
+
+def _deal(sizes, shares):
+    """One list of labels per guitar: first one of each class, then the rest dealt round the table."""
+    served = [index for index, size in enumerate(sizes) if size >= len(shares)]
+    totals = _whole_counts(sum(sizes), shares, at_least=len(served))
+    hands = [list(shares) if index in set(served) else [] for index in range(len(sizes))]
+    rest = [label for label, total in totals.items() for _ in range(total - len(served))]
+    player = 0
+    for label in rest:
+        while len(hands[player]) >= sizes[player]:
+            player = (player + 1) % len(sizes)
+        hands[player].append(label)
+        player = (player + 1) % len(sizes)
+    return hands
+
+
+def _whole_counts(n_events, shares, *, at_least):
+    """Largest remainders; then classes below `at_least` take from the one that has most."""
+    exact = {label: share * n_events for label, share in shares.items()}
+    counts = {label: int(value) for label, value in exact.items()}
+    by_remainder = sorted(shares, key=lambda label: exact[label] - counts[label], reverse=True)
+    for label in by_remainder[: n_events - sum(counts.values())]:
+        counts[label] += 1
+    for label in counts:
+        while counts[label] < at_least:
+            counts[max(counts, key=counts.get)] -= 1
+            counts[label] += 1
+    return counts

@@ -1,0 +1,166 @@
+"""One note: drawn, rendered, recorded, and labelled as a table would have it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from guitarclf.data.synth import recording as rec
+from guitarclf.data.synth.chain import add_bursts, play_through
+from guitarclf.data.synth.techniques import draw_pluck
+from guitarclf.errors import ParameterError
+from guitarclf.labels import LABELS
+
+LOWEST_SAMPLE_RATE = 8000
+SHORTEST_DURATION = 0.1  # seconds
+LATEST_ONSET = 0.01  # seconds: where in a snippet its table puts the onset
+FRAME = 0.01  # seconds over which the level is measured
+N_QUIET_FRAMES = 6
+DIED = 10 ** (-40 / 20)  # a note has ended this far below its peak
+
+
+@dataclass(frozen=True, eq=False)
+class ModelledNote:
+    """A rendered note and what a table would say about it; times in seconds from the waveform's start."""
+
+    waveform: np.ndarray  # float32, peak at most 1
+    label: str
+    style: str
+    pitch_midi: int  # -1 for dead notes
+    onset_sec: float
+    offset_sec: float
+
+
+def draw_note(guitar, label, rng, *, sample_rate=44100, duration=1.0):
+    """Return one note of a guitar, as a snippet cut from a recording.
+
+    Parameters
+    ----------
+    guitar : Guitar
+        From `draw_guitar`.
+    label : str
+        harmonic, dead_note or general_note.
+    rng : numpy.random.Generator
+        Equal generators give equal notes; no two draws from one generator are alike.
+    sample_rate : int, default=44100
+        In Hz, 8000 or more. The note is the same at every rate, the noise in it only in kind.
+    duration : float, default=1.0
+        Length of the snippet in seconds, 0.1 or more.
+
+    Returns
+    -------
+    note : ModelledNote
+        Onset at 0 to 10 ms; the sound may start up to 80 ms after it, as in real tables.
+
+    Raises
+    ------
+    ParameterError
+        If the label is unknown, the rate too low or the snippet too short.
+    """
+    check_label(label)
+    check_rate_and_duration(sample_rate, duration)
+    noise_rng = np.random.default_rng(rng.integers(2**63))
+    recording = guitar.recording
+    pluck = draw_pluck(guitar, label, rng)
+    onset = rng.uniform(0, LATEST_ONSET)
+    start = onset + rng.uniform(0, recording.max_late_sec)
+    n_samples, n_before = round(duration * sample_rate), round(start * sample_rate)
+    sound = render_pluck(pluck, n_samples - n_before, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    sound = play_through(sound, guitar.chain, sample_rate=sample_rate)
+    sound = rec.through_the_air(sound, recording, sample_rate=sample_rate)
+    clean = np.concatenate([np.zeros(n_before), rec.clip_converter(sound, recording)])
+    clean /= np.abs(clean).max()
+    waveform, stop = _record(clean, guitar, label, start, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    offset = min(died_at(clean, sample_rate=sample_rate), stop)
+    waveform *= recording.peak * rng.uniform(0.6, 1.0) / np.abs(waveform).max()
+    return ModelledNote(
+        waveform=waveform.astype(np.float32),
+        label=label,
+        style=pluck.style,
+        pitch_midi=pluck.pitch_midi,
+        onset_sec=float(onset),
+        offset_sec=float(np.clip(offset, start + FRAME, duration)),
+    )
+
+
+def render_pluck(pluck, n_samples, *, sample_rate, rng, noise_rng):
+    """Return the string and the noises of its attack, peak 1.
+
+    Parameters
+    ----------
+    pluck : Pluck
+    n_samples, sample_rate : int
+        Length of the result and its rate in Hz.
+    rng, noise_rng : numpy.random.Generator
+        Sources of the ramp of the attack and of the noise.
+
+    Returns
+    -------
+    waveform : ndarray of shape (n_samples,), dtype=float64
+    """
+    from guitarclf.data.synth.modal import sum_modes  # numba loads only now
+
+    waveform = sum_modes(
+        pluck.frequencies,
+        pluck.amplitudes,
+        pluck.phases,
+        pluck.losses.rates,
+        pluck.losses.segment_ends,
+        pluck.pitch_ratio,
+        n_samples=n_samples,
+        sample_rate=sample_rate,
+    )
+    waveform *= pluck.string_level / (np.abs(waveform).max() + 1e-9)
+    add_bursts(waveform, pluck.bursts, sample_rate=sample_rate, noise_rng=noise_rng)
+    n_attack = min(n_samples, 1 + round(rng.uniform(0, 0.006) * sample_rate))
+    waveform[:n_attack] *= np.linspace(0, 1, n_attack)
+    return waveform / (np.abs(waveform).max() + 1e-9)
+
+
+def _record(clean, guitar, label, start, *, sample_rate, rng, noise_rng):
+    """Add the floor and cut the file: `(waveform, stop)`, stop in seconds or infinity."""
+    n_samples, recording = len(clean), guitar.recording
+    floor = rec.noise_floor(recording, n_samples, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    if recording.silent_preroll:
+        floor[: max(0, round((start - 0.005) * sample_rate))] = 0.0
+    cut = rec.draw_cut(recording, label, rng)
+    if cut is None:
+        return clean + floor, np.inf
+    length, fade, gates = cut
+    sound = clean.copy() if gates else clean + floor
+    rec.fade_out(sound, start + length, fade, sample_rate=sample_rate)
+    return sound + floor if gates else sound, start + length
+
+
+def died_at(waveform, *, sample_rate):
+    """Return the second at which a noiseless note falls 40 dB below its loudest 10 ms and stays there for 60 ms.
+
+    A squeak or knock later on does not bring it back to life.
+    """
+    frame_length = round(FRAME * sample_rate)
+    n_frames = max(1, len(waveform) // frame_length)
+    frames = waveform[: n_frames * frame_length].reshape(n_frames, -1)
+    level = np.sqrt(np.mean(frames**2, axis=1))
+    quiet = np.append(level < DIED * level.max(), np.ones(N_QUIET_FRAMES, dtype=bool))
+    quiet[: level.argmax()] = False
+    stays_quiet = np.convolve(quiet, np.ones(N_QUIET_FRAMES), mode="valid") == N_QUIET_FRAMES
+    return float(np.flatnonzero(stays_quiet)[0] * FRAME)
+
+
+def check_label(label):
+    """Raise ParameterError unless the label is one of the three."""
+    if label not in LABELS:
+        raise ParameterError(f"`label` must be one of {LABELS}. Got {label!r}. Use one of these names.")
+
+
+def check_rate_and_duration(sample_rate, duration):
+    """Raise ParameterError unless strings can be rendered at this rate and length."""
+    if sample_rate != int(sample_rate) or sample_rate < LOWEST_SAMPLE_RATE:
+        raise ParameterError(
+            f"`sample_rate` must be a whole number of Hz, {LOWEST_SAMPLE_RATE} or more. Got {sample_rate!r}. "
+            "Use 22050 or 44100."
+        )
+    if not duration >= SHORTEST_DURATION:
+        raise ParameterError(
+            f"`duration` must be at least {SHORTEST_DURATION} s. Got {duration!r}. "
+            "Use 1.0 for the window models are trained on."
+        )

@@ -1,0 +1,137 @@
+"""From the loudspeaker to the file: room, codec, converter, noise floor, hum, and how the file was cut.
+
+None of this depends on the technique: what a recording does to one class it does to all.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.signal import butter, fftconvolve, sosfilt
+
+from guitarclf.data.synth.chain import HIGHEST_SHARE_OF_RATE
+from guitarclf.data.synth.guitar import log_uniform
+
+NOISE_RATE = 22050  # Hz at which floor_db is meant; at other rates the noise keeps its density
+SHARE_WITH_FLOOR = 0.8
+SHARE_CUT = 0.75  # of the notes, where files are cut at all
+SHARE_GATED = 0.3  # of the cut notes: the note is cut, the noise floor goes on
+
+
+def through_the_air(waveform, recording, *, sample_rate):
+    """Return the sound in its room, band-limited as the recorder was.
+
+    Parameters
+    ----------
+    waveform : ndarray of shape (n_samples,)
+    recording : Recording
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    waveform : ndarray of shape (n_samples,)
+    """
+    if recording.room_t60 is not None:
+        response = _room_response(recording, sample_rate)
+        waveform = waveform + fftconvolve(waveform, response)[: len(waveform)]
+    limit = recording.band_limit_hz
+    if limit is not None and limit < HIGHEST_SHARE_OF_RATE * sample_rate:
+        waveform = sosfilt(_band_limit(limit, sample_rate), waveform)
+    return waveform
+
+
+@lru_cache(maxsize=64)
+def _room_response(recording, sample_rate):
+    """Exponentially decaying noise, the late part of a room, the same for all notes of a guitar."""
+    n_samples = round(recording.room_t60 * sample_rate)
+    response = np.random.default_rng(recording.room_seed).standard_normal(n_samples)
+    response *= np.exp(-np.log(1000.0) * np.arange(n_samples) / n_samples)
+    return response * recording.room_level / np.sqrt(np.sum(response**2))
+
+
+@lru_cache(maxsize=64)
+def _band_limit(frequency, sample_rate):
+    return butter(6, frequency, fs=sample_rate, output="sos")
+
+
+def clip_converter(waveform, recording):
+    """Return the waveform with its peaks cut off, if this recording was made too loud."""
+    if recording.clip_level is None:
+        return waveform
+    limit = recording.clip_level * np.abs(waveform).max()
+    return np.clip(waveform, -limit, limit)
+
+
+def noise_floor(recording, n_samples, *, sample_rate, rng, noise_rng):
+    """Return the hiss and hum under a recording whose loudest note peaks at 1.
+
+    Parameters
+    ----------
+    recording : Recording
+    n_samples : int
+    sample_rate : int
+        In Hz; the density of the noise does not depend on it.
+    rng, noise_rng : numpy.random.Generator
+        Sources of the levels and of the noise itself.
+
+    Returns
+    -------
+    floor : ndarray of shape (n_samples,)
+        All zeros in one recording of five.
+    """
+    level = 10 ** ((recording.floor_db + rng.normal(0, 5)) / 20)
+    hum_parts, hum_phases = rng.uniform(0, 1, 5), rng.uniform(0, 2 * np.pi, 5)
+    if rng.random() >= SHARE_WITH_FLOOR:
+        return np.zeros(n_samples)
+    floor = noise_rng.standard_normal(n_samples) * np.sqrt(sample_rate / NOISE_RATE)
+    if recording.floor_lowpass_hz is not None:
+        floor = sosfilt(_coloured(recording.floor_lowpass_hz, sample_rate), floor)
+        floor /= floor.std()
+    floor *= level
+    if recording.hum_db is not None:
+        overtones = np.arange(1, 6)
+        times = np.arange(n_samples) / sample_rate
+        weights = 10 ** (recording.hum_db / 20) * hum_parts / np.sqrt(overtones)
+        for overtone, weight, phase in zip(overtones, weights, hum_phases, strict=True):
+            floor += weight * np.sin(2 * np.pi * recording.hum_hz * overtone * times + phase)
+    return floor
+
+
+@lru_cache(maxsize=64)
+def _coloured(frequency, sample_rate):
+    return butter(1, frequency, fs=sample_rate, output="sos")
+
+
+def draw_cut(recording, label, rng):
+    """Return where a file is cut after its note, or None.
+
+    Parameters
+    ----------
+    recording : Recording
+        Some libraries cut their files, some do not.
+    label : str
+        Dead notes are cut a little oftener and shorter; a third of the other cuts are as short as theirs, so
+        that neither length nor silence tells the class.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    cut : (length, fade, gates) or None
+        Seconds after the pluck, seconds of fade-out before that, and whether the noise floor goes on.
+    """
+    short = label == "dead_note" or rng.random() < 0.35
+    length = log_uniform(rng, 0.05, 0.5) if short else log_uniform(rng, 0.18, 1.05)
+    fade = rng.uniform(0.003, 0.06) if rng.random() < 0.75 else rng.uniform(0.1, 0.6)
+    gates = bool(rng.random() < SHARE_GATED)
+    is_cut = recording.cuts_files and rng.random() < SHARE_CUT
+    if label == "dead_note":
+        is_cut = is_cut or rng.random() < 0.3
+    return (length, min(fade, 0.8 * length), gates) if is_cut else None
+
+
+def fade_out(waveform, end, fade, *, sample_rate):
+    """Silence a waveform from `end` on, after a linear fade of `fade` seconds; in place."""
+    last = min(round(end * sample_rate), len(waveform))
+    n_fade = min(last, round(fade * sample_rate))
+    waveform[last - n_fade : last] *= np.linspace(1, 0, n_fade)
+    waveform[last:] = 0.0

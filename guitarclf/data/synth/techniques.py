@@ -1,0 +1,249 @@
+"""The techniques: how a harmonic, a dead note or an ordinary note is plucked, touched and stopped.
+
+The styles are those of IDMT-SMT-GUITAR (Kehling et al., DAFx 2014): HA harmonics, DN dead notes, and of the
+general notes NO normal, PM palm mute, ST staccato, VI vibrato, BE bend, SL slide, HO hammer-on.
+All differ only by where, how widely and how long the string is touched (string.touch_damping) and by their
+gestures, so that the classes overlap as they do in life.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from guitarclf.data.synth.gesture import NoiseBurst, draw_attack_noises, draw_later_noises, draw_pitch_curve
+from guitarclf.data.synth.guitar import log_uniform
+from guitarclf.data.synth.string import (
+    MAX_PARTIALS,
+    PARTIAL_NUMBERS,
+    midi_to_hz,
+    partial_frequencies,
+    pluck_amplitudes,
+    string_losses,
+    touch_damping,
+)
+
+GENERAL_STYLES = {"NO": 0.50, "PM": 0.13, "ST": 0.13, "VI": 0.06, "BE": 0.06, "SL": 0.05, "HO": 0.07}
+NODE_SHARES = {2: 0.42, 3: 0.27, 4: 0.18, 5: 0.09, 6: 0.04}  # share of harmonics at the node 1/k
+HARMONIC_RANGE = (52, 90)  # MIDI; half of the ordinary notes are played where harmonics sound
+SHARE_STOPPED = 0.15  # of the notes that would ring on
+N_FRETS = 24
+N_TWO_PLANES = 10  # partials of which the second plane of vibration is heard
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a note is stopped: the string, the fret, and the length that is left."""
+
+    string_index: int
+    fret: int
+
+    @property
+    def length(self):
+        """Sounding length as a share of the open string."""
+        return 2.0 ** (-self.fret / 12.0)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Decay rates in 1/s, one row per stretch of time, and the seconds at which the next row takes over."""
+
+    rates: np.ndarray  # [n_segments, n_partials]
+    segment_ends: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Pluck:
+    """One played note, ready to be rendered at any sample rate."""
+
+    label: str
+    style: str
+    pitch_midi: int
+    frequencies: np.ndarray
+    amplitudes: np.ndarray
+    phases: np.ndarray
+    losses: Losses
+    pitch_ratio: Callable
+    string_level: float  # peak of the string, the noise bursts have theirs
+    bursts: tuple[NoiseBurst, ...]
+
+
+def draw_pluck(guitar, label, rng):
+    """Return one note of a guitar: its partials, losses, gesture and noises.
+
+    Parameters
+    ----------
+    guitar : Guitar
+    label : str
+        harmonic, dead_note or general_note.
+    rng : numpy.random.Generator
+        The draws do not depend on a sample rate, so a note is the same note at every rate.
+
+    Returns
+    -------
+    pluck : Pluck
+    """
+    style = {"harmonic": "HA", "dead_note": "DN"}.get(label) or _choose(rng, GENERAL_STYLES)
+    node = _choose(rng, NODE_SHARES) if label == "harmonic" else 1
+    position, node = _draw_position(guitar, label, node, rng)
+    string = guitar.strings[position.string_index]
+    fundamental = midi_to_hz(string.open_midi + position.fret + rng.normal(0, 0.06))
+    velocity = rng.random()
+    inharmonicity = string.inharmonicity * rng.uniform(0.8, 1.25) / position.length**2
+    frequencies = partial_frequencies(fundamental, inharmonicity)
+    amplitudes = _draw_amplitudes(guitar, label, style, position, frequencies, velocity, rng)
+    losses = _draw_free_losses(frequencies, string, position, rng)
+    amplitudes, losses = _damp(style, amplitudes, losses, node, position, rng)
+    frequencies, amplitudes, losses = _add_second_plane(frequencies, amplitudes, losses, rng)
+    pitch_ratio, strike_time = draw_pitch_curve(style, velocity, rng)
+    attack = draw_attack_noises(guitar.hand, guitar.kind, label, rng)
+    return Pluck(
+        label=label,
+        style=style,
+        pitch_midi=-1 if label == "dead_note" else round(69 + 12 * np.log2(fundamental * node / 440.0)),
+        frequencies=frequencies,
+        amplitudes=amplitudes,
+        phases=_draw_phases(len(frequencies), rng),
+        losses=losses,
+        pitch_ratio=pitch_ratio,
+        string_level=rng.random() ** 1.5 if label == "dead_note" else 1.0,
+        bursts=attack + draw_later_noises(strike_time, rng),
+    )
+
+
+def _choose(rng, shares):
+    return list(shares)[rng.choice(len(shares), p=list(shares.values()))]
+
+
+def _draw_position(guitar, label, node, rng):
+    string_index = int(rng.integers(len(guitar.strings)))
+    if label == "harmonic":
+        artificial = rng.random() < 0.2
+        if artificial and rng.random() < 0.8:
+            node = 2  # stopped with one hand, touched an octave above with the other
+        return Position(string_index, int(rng.integers(1, 13)) if artificial else 0), node
+    if label == "dead_note":
+        return Position(string_index, int(rng.integers(0, 14))), node
+    if rng.random() < 0.5:
+        return _position_in_harmonic_range(guitar, rng), node
+    return Position(string_index, int(rng.integers(0, 16))), node
+
+
+def _position_in_harmonic_range(guitar, rng):
+    midi = rng.uniform(*HARMONIC_RANGE)
+    frets = [round(midi - string.open_midi) for string in guitar.strings]
+    playable = [index for index, fret in enumerate(frets) if 0 <= fret <= N_FRETS]
+    string_index = int(rng.choice(playable)) if playable else len(frets) - 1
+    return Position(string_index, int(np.clip(frets[string_index], 0, N_FRETS)))
+
+
+def _draw_amplitudes(guitar, label, style, position, frequencies, velocity, rng):
+    hand, chain = guitar.hand, guitar.chain
+    pick_position = hand.pick_position * rng.uniform(0.6, 1.5)
+    if label == "harmonic" and rng.random() < 0.7:
+        pick_position = rng.uniform(0.04, 0.2)  # players move to the bridge, where high modes are strong
+    brightness = 2 ** ((velocity - 0.5) * 1.5) * rng.uniform(0.8, 1.25)
+    amplitudes = pluck_amplitudes(
+        frequencies,
+        pick_position=np.clip(pick_position / position.length, 0.02, 0.49),
+        pickup_position=chain.pickup_position / position.length,
+        pickup_depth=chain.pickup_depth,
+        tilt=hand.tilt,
+        plectrum_hz=hand.plectrum_hz * brightness,
+    )
+    amplitudes = amplitudes * 10 ** rng.normal(0, 0.18, MAX_PARTIALS)  # the body passes each mode differently
+    if style == "HO":  # a finger is softer than a plectrum
+        amplitudes = amplitudes * np.exp(-frequencies / rng.uniform(1500, 6000))
+    if label == "general_note" and rng.random() < 0.15:  # soft notes of few partials, as sparse as a harmonic
+        amplitudes = amplitudes * np.exp(-(PARTIAL_NUMBERS - 1) / log_uniform(rng, 0.5, 5.0))
+    return amplitudes
+
+
+def _draw_free_losses(frequencies, string, position, rng):
+    losses = string_losses(frequencies, string) * log_uniform(rng, 0.7, 1.4)
+    fingertip = log_uniform(rng, 1.0, 1.7)
+    if position.fret > 0:  # flesh takes its part: stopped strings ring less long than open ones
+        losses = losses * fingertip
+    return losses * 10 ** rng.normal(0, 0.1, MAX_PARTIALS)  # no support swallows all modes alike
+
+
+def _damp(style, amplitudes, losses, node, position, rng):
+    if style == "HA":
+        amplitudes, losses = _touch_at_node(amplitudes, losses, node, position, rng)
+    else:
+        losses = _DAMPINGS.get(style, _ring)(losses, rng)
+    if style not in _DAMPINGS and rng.random() < SHARE_STOPPED:
+        losses = _stop(losses, rng.uniform(0.3, 1.0), rng.uniform(8, 80))
+    return amplitudes, losses
+
+
+def _touch_at_node(amplitudes, losses, node, position, rng):
+    """A fingertip rests on the node 1/k for a moment: multiples of k ring on, the others thump and die."""
+    others = PARTIAL_NUMBERS % node != 0
+    fraction = rng.choice([1, node - 1]) if node <= 5 else 1
+    place = fraction / node + rng.normal(0, 0.002)
+    width = rng.uniform(0.006, 0.035) / position.length
+    strength, held_for = log_uniform(rng, 40, 600), log_uniform(rng, 0.025, 0.25)
+    touched = losses + strength * touch_damping(place, width)
+    touched = np.where(others, np.maximum(touched, 0.25 * strength), touched)
+    afterwards = np.where(others, losses + log_uniform(rng, 12, 80), losses * rng.uniform(0.75, 1.1))
+    amplitudes = np.where(others, amplitudes * 10 ** rng.uniform(-0.9, 0.2), amplitudes)
+    return amplitudes, Losses(np.stack([touched, afterwards]), (held_for,))
+
+
+def _deaden(losses, rng):
+    """The fretting hand lies on the string without pressing it down; near a node a trace of pitch remains."""
+    strength = log_uniform(rng, 35, 400)
+    damped = losses + strength * (0.25 + touch_damping(rng.uniform(0.08, 0.5), rng.uniform(0.02, 0.2)))
+    if rng.random() < 0.3:
+        spared = PARTIAL_NUMBERS % rng.integers(2, 6) == 0
+        damped = np.where(spared, damped * rng.uniform(0.35, 1.0), damped)
+    return Losses(damped[None], ())
+
+
+def _palm_mute(losses, rng):
+    """The heel of the plucking hand rests beside the bridge: pitch stays, brightness and length go."""
+    strength = log_uniform(rng, 5, 60)
+    damped = losses + strength * (0.25 + touch_damping(rng.uniform(0.01, 0.06), 0.03))
+    return Losses(damped[None], ())
+
+
+def _staccato(losses, rng):
+    return _stop(_ring(losses, rng), log_uniform(rng, 0.05, 0.5), rng.uniform(25, 200))
+
+
+def _ring(losses, rng):
+    return Losses(losses[None], ())
+
+
+_DAMPINGS = {"DN": _deaden, "PM": _palm_mute, "ST": _staccato}
+
+
+def _stop(losses, time, extra_rate):
+    """From `time` on, a hand takes `extra_rate` per second from all partials; later stretches go."""
+    kept = sum(end < time for end in losses.segment_ends)
+    rates = np.concatenate([losses.rates[: kept + 1], losses.rates[-1:] + extra_rate])
+    return Losses(rates, (*losses.segment_ends[:kept], time))
+
+
+def _add_second_plane(frequencies, amplitudes, losses, rng):
+    """A string swings in two planes whose pitch and loss differ a little: beats and a two-stage decay.
+
+    Weinreich, "Coupled piano strings", JASA 62, 1977; for guitars Woodhouse 2004.
+    """
+    first = slice(0, N_TWO_PLANES)
+    detuned = frequencies[first] * (1 + rng.normal(0, 0.0006, N_TWO_PLANES))
+    share = 10 ** rng.uniform(-1.3, -0.15) * rng.uniform(0.5, 1.5, N_TWO_PLANES)
+    faster = (rng.uniform(1.3, 6.0) - 1.0) * (rng.random() < 0.5)
+    second_rates = losses.rates[:, first] + faster * losses.rates.min(axis=0)[first]
+    return (
+        np.concatenate([frequencies, detuned]),
+        np.concatenate([amplitudes, amplitudes[first] * share]),
+        Losses(np.concatenate([losses.rates, second_rates], axis=1), losses.segment_ends),
+    )
+
+
+def _draw_phases(n_modes, rng):
+    """Half of the notes start all modes together, half as mixed as after a long cable and a room."""
+    together = rng.random() < 0.5
+    return rng.uniform(0, 2 * np.pi) + (0.0 if together else 1.0) * rng.uniform(0, 2 * np.pi, n_modes)

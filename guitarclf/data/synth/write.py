@@ -1,0 +1,236 @@
+"""Data sets of modelled notes: in memory, as snippets, and as full tracks; each with its events table."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile as sf
+from joblib import Parallel, delayed
+
+from guitarclf.data.synth.guitar import draw_guitar
+from guitarclf.data.synth.layout import check_count, plan_guitars
+from guitarclf.data.synth.notes import check_rate_and_duration, draw_note
+from guitarclf.data.synth.takes import draw_take, render_take
+from guitarclf.errors import ParameterError
+
+COLUMNS = (
+    "note_id",
+    "audio_path",
+    "onset_sec",
+    "offset_sec",
+    "pitch_midi",
+    "expression_style",
+    "label_category",
+    "track",
+)
+TIME_DECIMALS = 5  # of the times in a table
+
+
+def render_notes(n_events, *, n_guitars=20, shares=None, seed=0, sample_rate=22050, duration=1.0, n_jobs=1):
+    """Return modelled notes in memory, for training.
+
+    Parameters
+    ----------
+    n_events, n_guitars : int
+        Notes in all, and the guitars they are spread over.
+    shares : mapping of label to share, optional
+        Relative shares of the classes; None: 0.28 harmonic, 0.22 dead_note, 0.50 general_note.
+    seed : int, default=0
+        The result depends on the arguments and the seed alone, not on `n_jobs`.
+    sample_rate : int, default=22050
+        In Hz, 8000 or more.
+    duration : float, default=1.0
+        Length of each note's window in seconds.
+    n_jobs : int, default=1
+        Processes; -1 for one per core. Guitars are spread over them.
+
+    Returns
+    -------
+    waveforms : ndarray of shape (n_events, n_samples), dtype=float32
+        Peaks at most 1.
+    events : DataFrame of n_events rows
+        The columns of `COLUMNS`; `audio_path` is empty.
+
+    Raises
+    ------
+    ParameterError
+        If an argument breaks its rule.
+    """
+    check_rate_and_duration(sample_rate, duration)
+    plans = plan_guitars(n_events, n_guitars, shares, seed)
+    waveforms = np.empty((n_events, round(duration * sample_rate)), dtype=np.float32)
+    all_rows = []
+    calls = [delayed(_render_guitar)(plan, int(sample_rate), float(duration)) for plan in plans]
+    for rows, guitar_waveforms in _results(calls, n_jobs):
+        waveforms[len(all_rows) : len(all_rows) + len(rows)] = guitar_waveforms
+        all_rows += rows
+    return waveforms, _events(all_rows)
+
+
+def write_snippets(
+    folder,
+    n_events=600,
+    *,
+    n_guitars=20,
+    shares=None,
+    seed=0,
+    sample_rate=44100,
+    duration=1.0,
+    n_jobs=1,
+    progress=None,
+):
+    """Write one WAV per note and their table, and return the table.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Gets ``audio/<track>/<note_id>.wav`` (16-bit, mono) and ``metadata.csv``. Files of the same names are
+        overwritten.
+    n_events, n_guitars, shares, seed, sample_rate, duration, n_jobs
+        As for `render_notes`.
+    progress : callable, optional
+        Called with the number of notes done, after every guitar.
+
+    Returns
+    -------
+    events : DataFrame of n_events rows
+        What ``metadata.csv`` holds; `audio_path` is relative to `folder`.
+
+    Raises
+    ------
+    ParameterError
+        If an argument breaks its rule.
+    """
+    check_rate_and_duration(sample_rate, duration)
+    plans = plan_guitars(n_events, n_guitars, shares, seed)
+    calls = [delayed(_write_guitar_snippets)(plan, Path(folder), int(sample_rate), float(duration)) for plan in plans]
+    return _write_table(folder, _collect_rows(calls, n_jobs, progress))
+
+
+def write_tracks(
+    folder,
+    n_events=600,
+    *,
+    n_guitars=20,
+    events_per_recording=25,
+    shares=None,
+    seed=0,
+    sample_rate=44100,
+    n_jobs=1,
+    progress=None,
+):
+    """Write recordings of several notes each, some ringing on under the next, and return their table.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Gets ``audio/<track>_take<k>.wav`` (16-bit, mono) and ``metadata.csv``. Files of the same names are
+        overwritten.
+    events_per_recording : int, default=25
+        Notes in a take; the last take of a guitar may have fewer.
+    n_events, n_guitars, shares, seed, sample_rate, n_jobs
+        As for `render_notes`.
+    progress : callable, optional
+        Called with the number of notes done, after every guitar.
+
+    Returns
+    -------
+    events : DataFrame of n_events rows
+        What ``metadata.csv`` holds; onsets and offsets are seconds from the start of the take.
+
+    Raises
+    ------
+    ParameterError
+        If an argument breaks its rule.
+    """
+    check_rate_and_duration(sample_rate, 1.0)
+    check_count("events_per_recording", events_per_recording, "Use 25, or 1 for a file per note.")
+    plans = plan_guitars(n_events, n_guitars, shares, seed)
+    calls = [delayed(_write_guitar_takes)(plan, Path(folder), int(sample_rate), events_per_recording) for plan in plans]
+    return _write_table(folder, _collect_rows(calls, n_jobs, progress))
+
+
+def _start_guitar(plan):
+    """The guitar of a plan, its labels in playing order, a generator for its takes, and one seed per note."""
+    guitar_seed, order_seed, take_seed, *note_seeds = plan.seed.spawn(3 + len(plan.labels))
+    guitar = draw_guitar(np.random.default_rng(guitar_seed))
+    order = np.random.default_rng(order_seed).permutation(len(plan.labels))
+    labels = [plan.labels[index] for index in order]
+    return guitar, labels, np.random.default_rng(take_seed), note_seeds
+
+
+def _render_guitar(plan, sample_rate, duration):
+    guitar, labels, _, note_seeds = _start_guitar(plan)
+    rows, waveforms = [], []
+    for number, (label, seed) in enumerate(zip(labels, note_seeds, strict=True), start=1):
+        rng = np.random.default_rng(seed)
+        note = draw_note(guitar, label, rng, sample_rate=sample_rate, duration=duration)
+        waveforms.append(note.waveform)
+        rows.append(_row(plan.track, number, "", note, note.onset_sec, note.offset_sec))
+    return rows, np.stack(waveforms)
+
+
+def _write_guitar_snippets(plan, folder, sample_rate, duration):
+    (folder / "audio" / plan.track).mkdir(parents=True, exist_ok=True)
+    rows, waveforms = _render_guitar(plan, sample_rate, duration)
+    for row, waveform in zip(rows, waveforms, strict=True):
+        row["audio_path"] = f"audio/{plan.track}/{row['note_id']}.wav"
+        sf.write(folder / row["audio_path"], waveform, sample_rate, subtype="PCM_16")
+    return rows
+
+
+def _write_guitar_takes(plan, folder, sample_rate, events_per_recording):
+    (folder / "audio").mkdir(parents=True, exist_ok=True)
+    guitar, labels, rng, note_seeds = _start_guitar(plan)
+    rows = []
+    for first in range(0, len(labels), events_per_recording):
+        chunk = slice(first, first + events_per_recording)
+        audio_path = f"audio/{plan.track}_take{first // events_per_recording + 1}.wav"
+        notes = draw_take(guitar, labels[chunk], note_seeds[chunk])
+        waveform, offsets = render_take(guitar, notes, sample_rate=sample_rate, rng=rng)
+        sf.write(folder / audio_path, waveform, sample_rate, subtype="PCM_16")
+        for number, (note, offset) in enumerate(zip(notes, offsets, strict=True), start=first + 1):
+            rows.append(_row(plan.track, number, audio_path, note.pluck, note.onset_sec, offset))
+    return rows
+
+
+def _row(track, number, audio_path, note, onset, offset):
+    """One row of the table, from anything with `pitch_midi`, `style` and `label`."""
+    return {
+        "note_id": f"{track}_{number:04d}",
+        "audio_path": audio_path,
+        "onset_sec": round(float(onset), TIME_DECIMALS),
+        "offset_sec": round(float(offset), TIME_DECIMALS),
+        "pitch_midi": int(note.pitch_midi),
+        "expression_style": note.style,
+        "label_category": note.label,
+        "track": track,
+    }
+
+
+def _results(calls, n_jobs):
+    """What the calls return, in their order, as it becomes ready."""
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0:
+        raise ParameterError(
+            f"`n_jobs` must be a whole number other than 0. Got {n_jobs!r}. Use 1, or -1 for all cores."
+        )
+    return Parallel(n_jobs=int(n_jobs), return_as="generator")(calls)
+
+
+def _collect_rows(calls, n_jobs, progress):
+    all_rows = []
+    for rows in _results(calls, n_jobs):
+        all_rows += rows
+        if progress is not None:
+            progress(len(all_rows))
+    return all_rows
+
+
+def _events(rows):
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _write_table(folder, rows):
+    events = _events(rows)
+    events.to_csv(Path(folder) / "metadata.csv", index=False, lineterminator="\n")
+    return events

@@ -1,0 +1,32 @@
+"""A small, fast configuration for tests that train."""
+
+from guitarclf.config_io import load_config
+
+SMALL_NET = {
+    "net.module.conv_channels": [8, 16],
+    "net.module.pools": [[4, 4], [4, 2]],
+    "net.module.rnn_hidden_size": 16,
+    "net.module.head_hidden_size": 16,
+    "logmel.n_mels": 32,
+    "net.max_epochs": 3,
+    "net.batch_size": 8,
+    "data.num_workers": 1,
+}
+STILL = {  # no augmentation, no dropout
+    "net.module.gain_db": 0,
+    "net.module.time_shift": 0,
+    "net.module.noise_floor": 0,
+    "net.module.mask_bands": 0,
+    "net.module.mask_frames": 0,
+    "net.module.dropout": 0,
+}
+
+
+def small_config(**overrides):
+    """Return a Config that trains in a second; keywords are config paths with `__` for dots."""
+    return load_config(overrides=SMALL_NET | {path.replace("__", "."): value for path, value in overrides.items()})
+
+
+def still_config(**overrides):
+    """Return a small Config without augmentation and dropout."""
+    return small_config(**{path.replace(".", "__"): value for path, value in STILL.items()} | overrides)

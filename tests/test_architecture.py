@@ -1,0 +1,94 @@
+"""Imports go down the layers only, and the light parts stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import guitarclf
+
+ROOT = Path(guitarclf.__file__).parent.parent
+LAYERS = [
+    ("labels", "errors", "config", "config_io", "config_docs"),
+    ("data", "models"),
+    ("features", "training", "metrics"),
+    ("pipeline", "dataset", "baselines", "persistence", "inference"),
+    ("experiment",),
+    ("cli", "__main__"),
+]
+LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
+KNOWS_CONFIG = {"config", "config_io", "config_docs", "pipeline", "dataset", "persistence", "experiment", "cli"}
+HEAVY = {"torch", "skorch", "librosa", "sklearn", "pandas", "matplotlib", "scipy", "numpy", "soundfile"}
+
+
+def sources():
+    """Yield (module's room, file) of the package and of cli/."""
+    for path in (ROOT / "guitarclf").rglob("*.py"):
+        room = path.relative_to(ROOT / "guitarclf").parts[0].removesuffix(".py")
+        if room != "__init__":
+            yield room, path
+    for path in (ROOT / "cli").glob("*.py"):
+        yield "cli", path
+
+
+def imported_rooms(path):
+    """Yield (room, line) of each import of our own package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+            if node.module == "guitarclf":
+                names = [f"guitarclf.{alias.name}" for alias in node.names if alias.name != "__version__"]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            if name.startswith("guitarclf."):
+                yield name.split(".")[1], node.lineno
+
+
+@pytest.mark.parametrize(("room", "path"), list(sources()), ids=lambda value: getattr(value, "name", value))
+def test_imports_go_down_only(room, path):
+    for target, line in imported_rooms(path):
+        assert LAYER[target] <= LAYER[room], f"{path}:{line}: {room} imports {target}, which is above it"
+        assert target != "cli" or room in ("cli", "__main__"), f"{path}:{line}: nothing imports cli"
+
+
+@pytest.mark.parametrize(("room", "path"), list(sources()), ids=lambda value: getattr(value, "name", value))
+def test_only_the_upper_rooms_know_the_config(room, path):
+    rooms = {target for target, _ in imported_rooms(path)}
+    assert room in KNOWS_CONFIG or not rooms & {"config", "config_io"}, path
+
+
+@pytest.mark.parametrize(("room", "path"), list(sources()), ids=lambda value: getattr(value, "name", value))
+def test_features_and_models_meet_in_the_pipeline(room, path):
+    rooms = {target for target, _ in imported_rooms(path)}
+    assert not (room == "features" and "models" in rooms)
+    assert not (room in ("models", "training") and "features" in rooms)
+
+
+def test_there_is_no_room_for_leftovers():
+    for _, path in sources():
+        assert path.stem not in {"utils", "helpers", "common", "misc"}
+
+
+def test_the_library_does_not_print():
+    for room, path in sources():
+        calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        names = [call.func.id for call in calls if isinstance(call.func, ast.Name)]
+        assert room in ("cli", "config_docs") or "print" not in names, path
+
+
+@pytest.mark.parametrize("code", ["import guitarclf", "import guitarclf.cli", "import guitarclf.config"])
+def test_light_imports_load_nothing_heavy(code):
+    script = f"{code}\nimport sys\nprint(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())
+
+
+def test_every_public_name_resolves():
+    for name in guitarclf.__all__:
+        assert getattr(guitarclf, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = guitarclf.nonsense

@@ -1,0 +1,98 @@
+"""Callbacks on a made-up history: when a fit stops, what is best, what is written."""
+
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from skorch.history import History
+
+from guitarclf.training.callbacks import MONITOR, BestEpoch, EarlyStop, StopTraining, accuracy, macro_f1
+from guitarclf.training.recording import EpochCheckpoint, EpochLog, HistoryCsv
+
+
+def net_with(scores, losses=None):
+    """Return a net-like object and play its epochs: yields it after each epoch's history row."""
+    net = SimpleNamespace(history=History(), module_=torch.nn.Linear(1, 1), max_epochs=len(scores))
+    for epoch, score in enumerate(scores, start=1):
+        net.module_.weight.data.fill_(float(epoch))
+        net.history.new_epoch()
+        row = {"epoch": epoch, MONITOR: score, "valid_loss": (losses or scores)[epoch - 1], "valid_acc": 0.5}
+        row |= {"train_loss": 1.0, "train_acc": 0.5, "lr": 1e-3, "dur": 0.1}
+        for name, value in row.items():
+            net.history.record(name, value)
+        yield net
+
+
+def epochs_until_stop(patience, scores):
+    callback, played = EarlyStop(patience=patience), 0
+    callback.on_train_begin(None)
+    try:
+        for net in net_with(scores):
+            played += 1
+            callback.on_epoch_end(net)
+    except StopTraining:
+        return played
+    return None
+
+
+@pytest.mark.parametrize(
+    ("patience", "scores", "stops_after"),
+    [(2, [0.5, 0.4, 0.5, 0.6], 3), (2, [0.5, 0.4, 0.6, 0.5, 0.5], 5), (3, [0.1, 0.2, 0.3], None), (0, [0.5] * 9, None)],
+)
+def test_early_stop_counts_epochs_without_a_better_score(patience, scores, stops_after):
+    assert epochs_until_stop(patience, scores) == stops_after
+
+
+@pytest.mark.parametrize(
+    ("scores", "losses", "best"),
+    [([0.2, 0.9, 0.5], [1, 1, 1], 2), ([0.9, 0.9, 0.9], [0.3, 0.1, 0.2], 2), ([0.1, 0.2, 0.3], [1, 2, 3], 3)],
+)
+def test_best_epoch_restores_the_highest_score_then_the_lowest_loss(scores, losses, best):
+    callback = BestEpoch()
+    callback.on_train_begin(None)
+    for net in net_with(scores, losses):
+        callback.on_epoch_end(net)
+    callback.on_train_end(net)
+    assert callback.epoch_ == best
+    assert net.module_.weight.item() == best
+
+
+def test_macro_f1_counts_an_absent_class_as_zero():
+    confusion = np.array([[2, 0, 0], [0, 3, 1], [0, 0, 0]])
+    assert accuracy(confusion) == pytest.approx(5 / 6)
+    assert macro_f1(confusion) == pytest.approx((1 + 6 / 7 + 0) / 3)
+
+
+def test_checkpoints_count_from_one_and_load_without_pickle(tmp_path):
+    best, recorder = BestEpoch(), EpochCheckpoint(tmp_path / "checkpoints", tmp_path / "best_model.pt")
+    best.on_train_begin(None)
+    recorder.on_train_begin(None)
+    for net in net_with([0.2, 0.9, 0.5]):
+        best.on_epoch_end(net)
+        recorder.on_epoch_end(net)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [f"epoch_{n}.pt" for n in (1, 2, 3)]
+    saved = torch.load(tmp_path / "best_model.pt", weights_only=True)
+    assert saved["epoch"] == 2
+    assert saved["weights"]["weight"].item() == 2
+    assert saved["metrics"][MONITOR] == 0.9
+
+
+def test_history_csv_has_a_row_per_epoch(tmp_path):
+    recorder = HistoryCsv(tmp_path / "history.csv")
+    for net in net_with([0.2, 0.9]):
+        net.history.record("is_best", True)
+        recorder.on_epoch_end(net)
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[1][MONITOR]) == 0.9
+
+
+def test_epoch_log_has_every_figure(caplog):
+    caplog.set_level("INFO", logger="guitarclf")
+    for net in net_with([0.25]):
+        net.history.record("is_best", True)
+        EpochLog().on_epoch_end(net)
+    for part in ("epoch   1/1", "train loss 1.0000 acc 0.500", "valid loss 0.2500", "macro-F1 0.250", "lr 0.001"):
+        assert part in caplog.text

@@ -1,0 +1,249 @@
+"""Whole runs: train, evaluate, search, validate, inspect, on small tables."""
+
+import json
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from small import small_config
+
+from guitarclf.config_io import load_config, with_values
+from guitarclf.data.events import read_events
+from guitarclf.errors import AudioReadError, ConfigError, EventTableError, RunError, SplitError
+from guitarclf.experiment.evaluate import evaluate_run
+from guitarclf.experiment.inspect import find_event, inspect_event
+from guitarclf.experiment.predict import PREDICTION_COLUMNS, events_of_paths, predict_events
+from guitarclf.experiment.search import search
+from guitarclf.experiment.train import train
+from guitarclf.experiment.validate import validate
+from guitarclf.persistence import load_pipeline
+
+RUN_FILES = {
+    "config.yaml",
+    "splits.csv",
+    "history.csv",
+    "run.log",
+    "environment.json",
+    "checkpoints",
+    "best_model.pt",
+    "model",
+    "pipeline.joblib",
+    "metrics_val.json",
+    "figures",
+}
+
+
+def config_for(table, output_dir, **overrides):
+    return small_config(
+        data__metadata_path=str(table.path),
+        data__audio_root=str(table.audio_root),
+        output_dir=str(output_dir),
+        **overrides,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(small_table, tmp_path_factory):
+    return train(config_for(small_table, tmp_path_factory.mktemp("runs") / "run"))
+
+
+def test_run_folder_is_complete(run):
+    root = run.folder.root
+    assert {path.name for path in root.iterdir()} == RUN_FILES
+    assert sorted(path.name for path in root.joinpath("checkpoints").iterdir()) == [f"epoch_{n}.pt" for n in (1, 2, 3)]
+    assert sorted(path.name for path in root.joinpath("figures").iterdir()) == [
+        "confusion_val.png",
+        "learning_curves.png",
+    ]
+    environment = json.loads((root / "environment.json").read_text())
+    assert environment["seed"] == 42
+    assert len(environment["data"]["audio"]) == 32
+
+
+def test_splits_csv_is_the_table_with_track_and_split(run, small_table):
+    splits = read_events(run.folder.splits, audio_root=small_table.audio_root)
+    assert splits["note_id"].tolist() == small_table.events["note_id"].tolist()
+    assert set(splits["split"]) == {"train", "val", "test"}
+    assert (splits.groupby("track")["split"].nunique() == 1).all()
+
+
+def test_every_artefact_holds_the_best_epoch(run, small_table):
+    X = small_table.events
+    expected = run.pipeline.predict_proba(X)
+    np.testing.assert_array_equal(load_pipeline(run.folder.root).predict_proba(X), expected)
+    np.testing.assert_array_equal(joblib.load(run.folder.joblib).predict_proba(X), expected)
+    best = torch.load(run.folder.best_model, weights_only=True)
+    weights = run.pipeline[-1].module_.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in best["weights"].items())
+    scores = pd.read_csv(run.folder.history).set_index("epoch")["valid_macro_f1"]
+    assert scores[best["epoch"]] == scores.max()
+
+
+def test_joblib_has_no_callback_that_writes(run):
+    names = [name for name, _ in joblib.load(run.folder.joblib)[-1].callbacks]
+    assert names == ["best_epoch", "lr_scheduler", "early_stopping"]
+
+
+def test_config_of_a_run_runs_again_to_the_same_weights(run, tmp_path):
+    config = with_values(load_config(run.folder.config), {"output_dir": str(tmp_path / "again")}, source="test")
+    again = train(config)
+    columns = ["epoch", "train_loss", "valid_loss", "valid_macro_f1"]
+    pd.testing.assert_frame_equal(
+        pd.read_csv(again.folder.history)[columns], pd.read_csv(run.folder.history)[columns], check_exact=True
+    )
+    weights = run.pipeline[-1].module_.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in again.pipeline[-1].module_.state_dict().items())
+
+
+def test_given_split_is_honoured(note_table, tmp_path):
+    sides = {0: "val", 1: "test"}
+    table = note_table(extra={"split": lambda index, row: sides.get(index % 6, "train")})
+    run = train(config_for(table, tmp_path / "run", net__max_epochs=1))
+    splits = pd.read_csv(run.folder.splits)
+    assert (splits["split"] == [sides.get(index % 6, "train") for index in range(30)]).all()
+    assert run.report.n_events == 5
+
+
+def test_run_without_validation_rows_keeps_the_last_epoch(note_table, tmp_path):
+    table = note_table(extra={"split": lambda index, row: "train"})
+    run = train(config_for(table, tmp_path / "run", net__max_epochs=2))
+    assert run.report is None
+    assert torch.load(run.folder.best_model, weights_only=True)["epoch"] == 2
+
+
+def test_nothing_is_written_when_the_input_is_wrong(small_table, tmp_path):
+    output = tmp_path / "run"
+    wrong_root = with_values(config_for(small_table, output), {"data.audio_root": str(tmp_path)}, source="test")
+    with pytest.raises(AudioReadError, match=r"There is no such file \(30 missing\)"):
+        train(wrong_root)
+    assert not output.exists()
+
+
+def test_missing_files_beside_the_table_are_hinted_at(small_table, tmp_path):
+    config = with_values(
+        config_for(small_table, tmp_path / "run"), {"data.audio_root": str(tmp_path / "audio")}, source="test"
+    )
+    with pytest.raises(AudioReadError, match=f"pass --audio-root {small_table.path.parent}"):
+        train(config)
+
+
+def test_folder_of_another_run_is_refused(run, small_table):
+    with pytest.raises(RunError, match="must be new or empty"):
+        train(config_for(small_table, run.folder.root))
+
+
+def test_evaluation_writes_metrics_and_figure(run):
+    result = evaluate_run(run.folder.root, split="test")
+    written = json.loads(run.folder.metrics("test").read_text())
+    assert written["macro_f1"] == result.report.macro_f1
+    assert written["labels"] == ["harmonic", "dead_note", "general_note"]
+    assert np.sum(written["confusion"]) == result.report.n_events
+    assert (run.folder.figures / "confusion_test.png").stat().st_size > 5000
+
+
+def test_evaluation_of_another_table(run, note_table):
+    table = note_table("others", n_notes=12, seed=5)
+    result = evaluate_run(run.folder.root, metadata_path=table.path, audio_root=table.audio_root)
+    assert (result.name, result.report.n_events) == ("events", 12)
+    assert run.folder.metrics("events").is_file()
+
+
+def test_evaluation_without_labels_says_to_predict(run, note_table, tmp_path):
+    table = note_table("others", n_notes=6)
+    pd.read_csv(table.path).drop(columns="label_category").to_csv(tmp_path / "unlabelled.csv", index=False)
+    with pytest.raises(EventTableError, match="use `guitarclf predict`"):
+        evaluate_run(run.folder.root, metadata_path=tmp_path / "unlabelled.csv", audio_root=table.audio_root)
+
+
+def test_empty_split_is_refused(note_table, tmp_path):
+    table = note_table(extra={"split": lambda index, row: "val" if index % 6 == 0 else "train"})
+    run = train(config_for(table, tmp_path / "run", net__max_epochs=1))
+    with pytest.raises(SplitError, match="test has none"):
+        evaluate_run(run.folder.root, split="test")
+
+
+def test_predictions_keep_order_and_unreadable_rows(run, small_table, tmp_path):
+    paths = [*small_table.events["audio_path"][:3], str(tmp_path / "absent.wav"), small_table.events["audio_path"][5]]
+    table = pd.concat(predict_events(load_pipeline(run.folder.root), events_of_paths(paths)))
+    assert list(table.columns) == list(PREDICTION_COLUMNS)
+    assert table["audio_path"].tolist() == paths
+    assert table["label"].eq("").tolist() == [False, False, False, True, False]
+    assert "There is no such file" in table["error"].iloc[3]
+    np.testing.assert_allclose(table[["p_harmonic", "p_dead_note", "p_general_note"]].sum(axis=1).iloc[0], 1, atol=1e-5)
+
+
+def test_folder_stands_for_its_audio_files(small_table):
+    events = events_of_paths([small_table.audio_root])
+    assert events["note_id"].tolist() == [f"note{n:03d}" for n in range(30)]
+
+
+def test_search_ranks_candidates_and_trains_the_best(small_table, tmp_path):
+    config = config_for(small_table, tmp_path / "search", net__max_epochs=1)
+    params = {"search.params": {"net.lr": ["1e-2", 1e-5], "window.sample_rate": [22050]}}
+    result = search(with_values(config, params, source="test"))
+    assert result.table["rank"].tolist() == sorted(result.table["rank"])
+    written = pd.read_csv(tmp_path / "search" / "search_results.csv")
+    assert written["net.lr"].tolist() == result.table["net.lr"].astype(float).tolist()
+    assert load_config(tmp_path / "search" / "best_config.yaml").net.lr == float(result.best["net.lr"])
+    assert result.run.folder.root == tmp_path / "search" / "best"
+    assert result.run.folder.bundle.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({}, "`search.params` must name at least one key"),
+        ({"net.module.typo": [8]}, "must hold keys under window, logmel, net. Got `net.module.typo`"),
+        ({"net.lr": []}, "must give `net.lr` at least one value"),
+        ({"logmel.n_mels": [0]}, "`logmel.n_mels` must be at least 1. Got 0"),
+    ],
+)
+def test_bad_search_is_refused_before_any_fit(small_table, tmp_path, params, message):
+    config = config_for(small_table, tmp_path / "search")
+    with pytest.raises(ConfigError, match=message):
+        search(with_values(config, {"search.params": params}, source="test"))
+
+
+def test_validate_finds_nothing_wrong_with_a_good_table(small_table):
+    found = validate(small_table.path, small_table.audio_root)
+    assert found.problems == []
+    assert found.summary[0] == "30 events in 30 files, 6 tracks"
+
+
+def test_validate_lists_every_problem(note_table, tmp_path):
+    table = note_table()
+    rows = pd.read_csv(table.path, dtype=str)
+    (table.audio_root / "note001.wav").write_bytes(b"not audio")
+    (table.audio_root / "note002.wav").unlink()
+    first = (table.audio_root / "note003.wav").read_bytes()
+    (table.audio_root / "note004.wav").write_bytes(first)
+    rows.loc[5, "label_category"] = "slap"
+    rows.loc[6, "onset_sec"] = "30"
+    rows.loc[6, "offset_sec"] = "31"
+    rows.to_csv(table.path, index=False)
+    text = "\n".join(validate(table.path, table.audio_root).problems)
+    for part in (
+        "line 7: `label_category` must be one of",
+        "note001.wav must be a WAV or FLAC file",
+        "note002.wav must be an audio file. There is no such file",
+        "event 'n006'",
+        "identical audio at onset 0 s under 2 tracks (track3, track4): n003, n004",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("with_model", [False, True])
+def test_inspection_draws_a_png(run, small_table, tmp_path, with_model):
+    event = find_event(small_table.path, "n004", audio_root=small_table.audio_root)
+    scores = inspect_event(event, tmp_path / "event.png", model=run.folder.root if with_model else None)
+    assert (tmp_path / "event.png").read_bytes().startswith(b"\x89PNG")
+    assert (scores is not None) == with_model
+    if with_model:
+        assert sum(scores.values()) == pytest.approx(1)
+
+
+def test_inspecting_an_unknown_note_is_refused(small_table):
+    with pytest.raises(EventTableError, match="There is no 'nobody'"):
+        find_event(small_table.path, "nobody", audio_root=small_table.audio_root)

@@ -1,0 +1,206 @@
+"""NoteEventClassifier: scikit-learn's contract outside, LABELS inside, groups respected."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GroupKFold, cross_val_predict, cross_validate
+from small import small_config, still_config
+
+from guitarclf.errors import LabelError, ParameterError, SplitError
+from guitarclf.labels import LABELS
+from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.training.targets import SORTED_LABELS
+
+
+@pytest.fixture(scope="module")
+def features(small_table):
+    """(X, y, groups): log-mels of the 30 notes."""
+    events = small_table.events
+    X = build_pipeline(small_config())[:-1].transform(events)
+    return X, events["label_category"].to_numpy(), events["track"].to_numpy()
+
+
+@pytest.fixture(scope="module")
+def fitted(features):
+    X, y, groups = features
+    return build_net(still_config(net__max_epochs=40, net__lr=3e-3, training__patience=0)).fit(X, y, groups=groups)
+
+
+def test_net_overfits_thirty_notes(features):
+    X, y, _ = features
+    config = still_config(net__max_epochs=40, training__valid_size=0.0, net__lr=3e-3)
+    assert build_net(config).fit(X, y).score(X, y) == 1.0
+
+
+def test_classes_are_sorted_and_probabilities_follow_them(fitted, features):
+    X, y, _ = features
+    assert fitted.classes_.tolist() == sorted(LABELS)
+    proba = fitted.predict_proba(X)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
+    assert (fitted.predict(X) == SORTED_LABELS[proba.argmax(axis=1)]).all()
+    assert (fitted.predict(X) == y).mean() > 0.8
+
+
+def test_module_is_in_the_order_of_labels(fitted, features):
+    X, _, _ = features
+    with torch.no_grad():
+        logits = fitted.module_.eval()(torch.from_numpy(X))
+    by_label = fitted.predict_proba_by_label(X)
+    np.testing.assert_allclose(logits.softmax(dim=1).numpy(), by_label, atol=1e-5)
+    for column, label in enumerate(fitted.classes_):
+        np.testing.assert_array_equal(fitted.predict_proba(X)[:, column], by_label[:, LABELS.index(label)])
+
+
+def test_fold_without_a_class_gives_three_columns(features):
+    X, y, groups = features
+    kept = y != "harmonic"
+    net = build_net(small_config(net__max_epochs=1)).fit(X[kept], y[kept], groups=groups[kept])
+    assert net.classes_.tolist() == sorted(LABELS)
+    assert net.predict_proba(X).shape == (len(X), 3)
+
+
+def test_scorers_and_cross_val_predict_work(features):
+    X, y, groups = features
+    net = build_net(still_config(net__max_epochs=8))
+    cv, params = GroupKFold(3), {"groups": groups}
+    scores = cross_validate(
+        net, X, y, cv=cv, groups=groups, params=params, scoring=["f1_macro", "neg_log_loss", "roc_auc_ovr"]
+    )
+    assert np.isfinite([scores[f"test_{name}"] for name in ("f1_macro", "neg_log_loss", "roc_auc_ovr")]).all()
+    names = cross_val_predict(net, X, y, cv=cv, groups=groups, params=params)
+    proba = cross_val_predict(net, X, y, cv=cv, groups=groups, params=params, method="predict_proba")
+    assert (names == SORTED_LABELS[proba.argmax(axis=1)]).all()
+
+
+def test_calibration_and_voting_work(fitted, features):
+    X, y, _ = features
+    calibrated = CalibratedClassifierCV(FrozenEstimator(fitted)).fit(X, y)
+    assert calibrated.classes_.tolist() == sorted(LABELS)
+    assert calibrated.score(X, y) > 0.8
+    net = build_net(still_config(net__max_epochs=25, training__valid_size=0.0))
+    voting = VotingClassifier([("a", net), ("b", net)], voting="soft").fit(X, y)
+    assert voting.score(X, y) > 0.8
+
+
+def test_integers_are_refused(features):
+    X, y, groups = features
+    with pytest.raises(LabelError, match="ambiguous"):
+        build_net(small_config()).fit(X, np.zeros(len(y), dtype=int), groups=groups)
+
+
+def test_fit_without_groups_or_mask_is_refused(features):
+    X, y, _ = features
+    with pytest.raises(SplitError, match="pass `groups`.*or `valid`.*or set valid_size=0"):
+        build_net(small_config()).fit(X, y)
+
+
+@pytest.mark.parametrize("valid", [np.ones(30, dtype=bool), np.zeros(30), np.zeros(29, dtype=bool)])
+def test_bad_mask_is_refused(features, valid):
+    X, y, _ = features
+    with pytest.raises(SplitError, match="`valid` must be one boolean per event"):
+        build_net(small_config()).fit(X, y, valid=valid)
+
+
+def test_one_group_cannot_be_split(features):
+    X, y, _ = features
+    with pytest.raises(SplitError, match=r"at least two in all.*1 groups"):
+        build_net(small_config()).fit(X, y, groups=np.zeros(len(y)))
+
+
+def test_groups_do_not_straddle_the_inner_split(features):
+    X, y, groups = features
+    net = build_net(small_config()).initialize_for(X.shape[1:])
+    training, validation = net.get_split_datasets(X, y, groups=groups)
+    assert set(groups[training.rows]).isdisjoint(groups[validation.rows])
+    assert sorted([*training.rows, *validation.rows]) == list(range(len(y)))
+
+
+def test_statistics_and_weights_come_from_the_training_rows(features):
+    X, y, _ = features
+    valid = np.zeros(len(y), dtype=bool)
+    valid[:6] = True
+    changed = X.copy()
+    changed[valid] += 50
+    net = build_net(small_config()).initialize_for(X.shape[1:])
+    net.get_split_datasets(changed, y, valid=valid)
+    standardize = net.module_.standardize
+    mean = X[~valid].mean(axis=(0, 3), dtype=np.float64)
+    np.testing.assert_allclose(standardize.mean[0, :, :, 0].numpy(), mean, atol=1e-3)
+    np.testing.assert_allclose(standardize.scale[0, :, :, 0].numpy(), X[~valid].std(axis=(0, 3)), rtol=1e-3)
+    counts = np.array([(y[~valid] == label).sum() for label in LABELS])
+    np.testing.assert_allclose(net.criterion_.weight.numpy(), counts.sum() / (3 * counts), rtol=1e-5)
+
+
+def test_fit_twice_gives_the_same_weights(features):
+    X, y, groups = features
+    net = build_net(small_config())
+    first = {name: tensor.clone() for name, tensor in net.fit(X, y, groups=groups).module_.state_dict().items()}
+    history = [row["valid_loss"] for row in net.history]
+    net.fit(X, y, groups=groups)
+    assert [row["valid_loss"] for row in net.history] == history
+    assert all(torch.equal(tensor, first[name]) for name, tensor in net.module_.state_dict().items())
+
+
+def test_clone_and_get_params_keep_every_parameter(fitted):
+    params = clone(fitted).get_params()
+    assert params["device"] == "auto"
+    assert params["module__conv_channels"] == [8, 16]
+    assert "module__n_mels" not in params
+
+
+def test_the_best_epoch_is_in_memory_after_fit(features):
+    X, y, groups = features
+    net = build_net(small_config(net__max_epochs=6, training__patience=0)).fit(X, y, groups=groups)
+    best = max(net.history, key=lambda row: (row["valid_macro_f1"], -row["valid_loss"]))
+    _, validation = net.get_split_datasets(X, y, groups=groups)
+    loss = net.validation_step(validation.batch(np.arange(len(validation))))["loss"].item()
+    assert loss == pytest.approx(best["valid_loss"], rel=1e-4)
+
+
+def test_without_validation_rows_nothing_stops(features):
+    X, y, _ = features
+    net = build_net(small_config(training__valid_size=0.0, training__patience=1)).fit(X, y)
+    assert len(net.history) == 3
+    assert "valid_loss" not in net.history[-1]
+
+
+def test_ctrl_c_passes_through_fit(features):
+    X, y, groups = features
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    net = build_net(small_config())
+    net.run_single_epoch = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, y, groups=groups)
+
+
+def test_pickled_net_predicts_the_same(fitted, features):
+    X, _, _ = features
+    loaded = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
+    assert loaded.device == "auto"
+
+
+def test_gain_on_features_that_are_not_decibels_is_refused(features):
+    X, y, groups = features
+    with pytest.raises(ParameterError, match="`gain_db` and `noise_floor` must be 0"):
+        build_net(small_config()).fit(np.abs(X), y, groups=groups)
+
+
+def test_features_of_another_shape_are_refused(fitted, features):
+    X, _, _ = features
+    with pytest.raises(ParameterError, match="shape the net was trained on"):
+        fitted.predict(X[:, :, :16])
+
+
+def test_no_events_give_no_rows(fitted, features):
+    X, _, _ = features
+    assert fitted.predict_proba(X[:0]).shape == (0, 3)

@@ -1,0 +1,74 @@
+"""The wheel works by itself, outside the checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import guitarclf
+
+ROOT = Path(guitarclf.__file__).parent.parent
+
+
+def python(*args, cwd, **environment):
+    """Run this interpreter and return what it printed; fail with its stderr if it exits non-zero."""
+    env = {**os.environ, **{name: str(value) for name, value in environment.items()}}
+    done = subprocess.run(
+        [sys.executable, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=env, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    options = ("--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet")
+    # Built from a copy: a build leaves folders behind in its source.
+    source = folder / "source"
+    source.mkdir()
+    for name in ("guitarclf", "cli", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, source / name)
+    python("-m", "pip", "wheel", *options, "--wheel-dir", folder, source, cwd=folder)
+    return next(folder.glob("guitarclf-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    target = tmp_path_factory.mktemp("site")
+    python("-m", "pip", "install", "--no-deps", "--quiet", "--target", target, wheel, cwd=target)
+    return target
+
+
+def test_wheel_claims_one_top_level_package(wheel):
+    names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {name for name in names if not name.endswith(".dist-info")} == {"guitarclf"}
+    assert "guitarclf/cli/train.py" in zipfile.ZipFile(wheel).namelist()
+
+
+@pytest.mark.slow
+def test_wheel_predicts_outside_the_checkout(installed, small_table, tmp_path):
+    where = {"cwd": tmp_path, "PYTHONPATH": installed}
+    assert str(installed) in python("-c", "import guitarclf.cli; print(guitarclf.cli.__file__)", **where)
+    assert "predict" in python("-m", "guitarclf", "--help", **where)
+    data = ("--metadata-path", small_table.path, "--audio-root", small_table.audio_root)
+    settings = ("--set", "net.max_epochs=1", "--set", "net.module.rnn_hidden_size=8")
+    python("-m", "guitarclf", "train", *data, "--output-dir", tmp_path / "run", *settings, **where)
+    rows = python("-m", "guitarclf", "predict", "--model", "run", small_table.audio_root / "note000.wav", **where)
+    assert rows.startswith("note_id,audio_path,onset_sec,label,p_harmonic,p_dead_note,p_general_note")
+    assert len(rows.splitlines()) == 2
+
+
+def test_checkout_root_runs_after_a_plain_install(installed):
+    """Python then finds the checkout's package, which has no cli inside."""
+    script = (
+        "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in str(f).lower()];"
+        "sys.argv = ['guitarclf', '--version'];"
+        "import runpy; runpy.run_module('guitarclf', run_name='__main__')"
+    )
+    assert guitarclf.__version__ in python("-c", script, cwd=ROOT, PYTHONPATH="")
