@@ -62,8 +62,8 @@ def log_to_terminal(level: int) -> None:
     """Show what the package logs on stderr, where it does not mix with results."""
     logger = logging.getLogger("guitarclf")
     logger.handlers = [handler for handler in logger.handlers if not isinstance(handler, TerminalHandler)]
-    logger.addHandler(TerminalHandler())
-    logger.setLevel(level)
+    logger.addHandler(TerminalHandler(level))
+    logger.setLevel(logging.INFO)  # run.log has it all, whatever the terminal shows
     logger.propagate = False
 
 

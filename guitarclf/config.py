@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guitarclf.errors import ConfigError
+from guitarclf.labels import LABELS
 
 
 def knob(default, doc, *, unit="", low=None, above=None, high=None, choices=None):
@@ -95,6 +96,9 @@ class NetConfig:
     max_epochs: int = knob(50, "passes over the training rows", low=1)
     lr: float = knob(1e-3, "AdamW's learning rate", above=0)
     device: str = knob("auto", "where the net runs", choices=("auto", "cpu", "cuda", "mps"))
+    precision: str = knob(
+        "auto", "of training steps; auto: bf16 where the machine has it", choices=("auto", "fp32", "bf16")
+    )
     class_weight: str | list[float] = knob(
         "balanced", "weights in the loss: balanced, none, or three numbers in the order of LABELS"
     )
@@ -211,6 +215,16 @@ def check_sections(config: Config) -> None:
             "`net.module.conv_channels` and `net.module.pools` must have one entry per block. "
             f"Got {module.conv_channels} and {module.pools}."
         )
+    if any(len(pool) != 2 for pool in module.pools) or module.kernel_size % 2 == 0:
+        raise ConfigError(
+            "`net.module.pools` must hold [bands, frames] pairs and `net.module.kernel_size` must be odd. "
+            f"Got {module.pools} and {module.kernel_size}."
+        )
+    if len(set(logmel.extra_channels)) < len(logmel.extra_channels):
+        raise ConfigError(f"`logmel.extra_channels` must name each channel once. Got {logmel.extra_channels}.")
+    for theirs, ours in config.data.labels.items():
+        if ours not in LABELS:
+            raise ConfigError(f"`data.labels` must map to {', '.join(LABELS)}. Got {theirs}: {ours!r}.")
     weight = config.net.class_weight
     named = weight in ("balanced", "none")
     if not named and not (isinstance(weight, list) and len(weight) == 3 and min(weight) >= 0 < max(weight)):

@@ -56,6 +56,19 @@ ConfigLoader.add_implicit_resolver(
 )
 
 
+class ConfigDumper(yaml.SafeDumper):
+    """Quotes the text that ConfigLoader would take for something else, such as ``1e3``."""
+
+
+ConfigDumper.yaml_implicit_resolvers = {
+    first: [
+        *ConfigLoader.yaml_implicit_resolvers.get(first, []),
+        *yaml.SafeDumper.yaml_implicit_resolvers.get(first, []),
+    ]
+    for first in {*ConfigLoader.yaml_implicit_resolvers, *yaml.SafeDumper.yaml_implicit_resolvers}
+}
+
+
 def load_config(path=None, overrides=()) -> Config:
     """Return the Config of a YAML or JSON file, with overrides on top.
 
@@ -110,7 +123,7 @@ def config_from_dict(raw: dict, *, source: str = "the configuration") -> Config:
 
 def write_config(config: Config, path) -> None:
     """Write a Config as YAML that ``load_config`` reads back to an equal one."""
-    text = yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True)
+    text = yaml.dump(to_dict(config), Dumper=ConfigDumper, sort_keys=False, allow_unicode=True)
     Path(path).write_text(text, encoding="utf-8")
 
 

@@ -79,6 +79,8 @@ def evaluate(y_true, y_proba) -> Report:
             f"`y_proba` must have a row per event and {len(LABELS)} columns, with at least one event. "
             f"Got {y_proba.shape} for {len(y_true)} events."
         )
+    if not np.isfinite(y_proba).all():
+        raise ParameterError("`y_proba` must hold finite probabilities. It has NaN or infinity.")
     unknown = set(y_true.tolist()) - set(LABELS)
     if unknown:
         raise LabelError(f"`y_true` must be label names ({', '.join(LABELS)}). Got {sorted(unknown, key=str)[0]!r}.")

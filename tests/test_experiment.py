@@ -247,3 +247,9 @@ def test_inspection_draws_a_png(run, small_table, tmp_path, with_model):
 def test_inspecting_an_unknown_note_is_refused(small_table):
     with pytest.raises(EventTableError, match="There is no 'nobody'"):
         find_event(small_table.path, "nobody", audio_root=small_table.audio_root)
+
+
+def test_tensorboard_events_are_written_when_asked_for(small_table, tmp_path):
+    pytest.importorskip("tensorboard")
+    run = train(config_for(small_table, tmp_path / "run", net__max_epochs=1, training__tensorboard=True))
+    assert list(run.folder.tensorboard.glob("events.out.tfevents.*"))

@@ -96,7 +96,7 @@ def test_integers_are_refused(features):
 
 def test_fit_without_groups_or_mask_is_refused(features):
     X, y, _ = features
-    with pytest.raises(SplitError, match="pass `groups`.*or `valid`.*or set valid_size=0"):
+    with pytest.raises(SplitError, match=r"pass `groups`.*or `valid`.*or set valid_size=0"):
         build_net(small_config()).fit(X, y)
 
 
@@ -187,6 +187,17 @@ def test_pickled_net_predicts_the_same(fitted, features):
     loaded = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
     assert loaded.device == "auto"
+
+
+def test_a_net_from_a_gpu_loads_on_a_machine_without(fitted, features):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    X, _, _ = features
+    net = pickle.loads(pickle.dumps(fitted))
+    net.device = "cuda"
+    with pytest.warns(UserWarning, match="Setting self.device = "):
+        loaded = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
 
 
 def test_gain_on_features_that_are_not_decibels_is_refused(features):

@@ -40,7 +40,7 @@ def test_bundle_holds_no_pickle(bundle):
 
 
 def test_folder_without_a_bundle_is_refused(tmp_path):
-    with pytest.raises(RunError, match=r"must be a run folder or a model bundle. It holds no model.json"):
+    with pytest.raises(RunError, match=r"must be a run folder or a model bundle\. It holds no model.json"):
         load_pipeline(tmp_path)
 
 

@@ -124,7 +124,6 @@ def test_three_tracks_fill_three_sides():
     assert assign_splits(even_table(3)).value_counts().to_dict() == {"train": 6, "val": 6, "test": 6}
 
 
-@pytest.mark.xfail(strict=True, reason="the fallback plan of _candidate_sides is (1, 0) whatever was asked for")
 @pytest.mark.parametrize(
     ("n_tracks", "valid_size", "test_size", "sides"),
     [(4, 0.0, 0.9, {"train", "test"}), (4, 0.45, 0.5, {"train", "val", "test"})],

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile as sf
 
+from guitarclf.data.events import read_events
 from guitarclf.errors import AudioReadError, ParameterError
-from guitarclf.features.window import EventWindow, set_level
+from guitarclf.features.window import EventWindow, as_requests, set_level
 
 RATE = 22050
 
@@ -70,14 +72,8 @@ def test_a_snippet_is_cropped_and_anything_else_cut_at_its_onset(
     expected[: len(kept)] = kept
     window = as_recorded(snippet_crop=crop)
     np.testing.assert_array_equal(window.transform(event)[0], expected)
-    (request,) = window_requests(event)
+    (request,) = as_requests(event)
     assert window.start_of(request) == first
-
-
-def window_requests(event):
-    from guitarclf.features.window import as_requests
-
-    return as_requests(event)
 
 
 def test_the_length_follows_duration_and_rate(write_wav, tone):
@@ -106,8 +102,6 @@ def test_silence_stays_silence(normalize):
 
 
 def test_table_paths_and_waveforms_give_the_same_windows(small_table):
-    import soundfile as sf
-
     paths = small_table.events["audio_path"].tolist()
     expected = EventWindow().transform(small_table.events)
     assert expected.shape == (30, RATE)
@@ -117,8 +111,6 @@ def test_table_paths_and_waveforms_give_the_same_windows(small_table):
 
 
 def test_a_row_does_not_depend_on_its_neighbours_or_on_threads(write_wav, write_csv, ramp):
-    from guitarclf.data.events import read_events
-
     write_wav(ramp(1.15), "short.wav")
     write_wav(ramp(1.15), "shared.wav")
     cells = [("short.wav", 0.0), ("shared.wav", 0.0), ("shared.wav", 0.5)]
@@ -158,7 +150,7 @@ def test_an_unreadable_file_is_an_error_and_not_silence(write_wav, tone, tmp_pat
 def test_read_keeps_what_can_be_read(write_wav, tone, tmp_path):
     events = pd.concat([one_event(tmp_path / "gone.wav"), one_event(write_wav(tone))])
     events = pd.concat([events, one_event(tmp_path / "note.wav", 5.0)])
-    windows, errors = as_recorded().read(window_requests(events))
+    windows, errors = as_recorded().read(as_requests(events))
     assert sorted(errors) == [0, 2]
     assert "no such file" in str(errors[0])
     assert "must reach the asked stretch" in str(errors[2])
@@ -172,7 +164,7 @@ def test_anything_else_is_a_type_error_that_names_the_three(X):
 
 
 def test_a_table_without_onsets_is_a_type_error():
-    with pytest.raises(TypeError, match="must have audio_path and onset_sec. Missing: onset_sec"):
+    with pytest.raises(TypeError, match=r"must have audio_path and onset_sec\. Missing: onset_sec"):
         EventWindow().transform(pd.DataFrame({"audio_path": ["a.wav"]}))
 
 

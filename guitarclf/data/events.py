@@ -25,6 +25,7 @@ COLUMNS = (
     "label_category",
 )
 SPLITS = ("train", "val", "test")
+MAPPABLE = (*COLUMNS, "duration_sec", "track", "split")
 NO_PITCH = -1
 MAX_MIDI_PITCH = 127
 MAX_LISTED_PROBLEMS = 20
@@ -128,7 +129,12 @@ def paths_below(audio_root, paths) -> list[str]:
 def _map_columns(raw: RawTable, columns: dict) -> dict[str, list[str]]:
     cells = dict(raw.columns)
     for ours, theirs in columns.items():
-        names = [theirs] if isinstance(theirs, str) else list(theirs)
+        names = [theirs] if isinstance(theirs, str) else theirs
+        if ours not in MAPPABLE or not isinstance(names, list) or not names:
+            raise EventTableError(
+                f"`data.columns` must map {', '.join(MAPPABLE)} to a column or a list of columns. "
+                f"Got {ours!r}: {theirs!r}."
+            )
         absent = [name for name in names if name not in raw.columns]
         if absent and ours in raw.columns:
             continue  # a table that is already in our terms, such as a run's splits.csv
@@ -138,10 +144,8 @@ def _map_columns(raw: RawTable, columns: dict) -> dict[str, list[str]]:
                 f"Its columns are {', '.join(raw.columns)}."
             )
         cells[ours] = ["_".join(row) for row in zip(*(raw.columns[name] for name in names), strict=True)]
-    from_duration = columns.get("offset_sec") == "duration_sec" or (
-        "offset_sec" not in cells and "duration_sec" in cells
-    )
-    if from_duration and "onset_sec" in cells:
+    from_duration = "offset_sec" not in cells or columns.get("offset_sec") == "duration_sec"
+    if from_duration and "duration_sec" in cells and "onset_sec" in cells:
         cells["offset_sec"] = [
             _add(onset, length) for onset, length in zip(cells["onset_sec"], cells["duration_sec"], strict=True)
         ]
@@ -195,8 +199,8 @@ def _broken_rules(cell: dict[str, str], require_labels: bool):
     elif offset <= onset:
         yield "offset_sec", f"must be after `onset_sec` ({cell['onset_sec']})"
     pitch = cell.get("pitch_midi", "")
-    if pitch and not NO_PITCH <= _number(pitch) <= MAX_MIDI_PITCH:
-        yield "pitch_midi", f"must be empty, {NO_PITCH} (unknown), or a MIDI pitch up to {MAX_MIDI_PITCH}"
+    if pitch and _number(pitch) != NO_PITCH and not 0 <= _number(pitch) <= MAX_MIDI_PITCH:
+        yield "pitch_midi", f"must be empty, {NO_PITCH} (unknown), or a MIDI pitch from 0 to {MAX_MIDI_PITCH}"
     label = cell.get("label_category", "")
     if (label or require_labels) and label not in LABELS:
         yield "label_category", f"must be one of {', '.join(LABELS)} (map others with `data.labels`)"

@@ -85,7 +85,7 @@ def _candidate_sides(n_tracks: int, sizes, seed: int):
         for size in sizes
     ]
     plans = sorted({(a, b) for a in widths[0] for b in (widths[1] if len(sizes) > 1 else [0])})
-    plans = [plan for plan in plans if sum(plan) < n_tracks] or [(1, 0)]
+    plans = [plan for plan in plans if sum(plan) < n_tracks] or [_squeeze(plans[0], n_tracks)]
     n_draws = max(1, MAX_DRAWS // len(plans))
     tracks = np.arange(n_tracks)
     for number, plan in enumerate(plans):
@@ -97,6 +97,14 @@ def _candidate_sides(n_tracks: int, sizes, seed: int):
             sides[held_out[: plan[0]]] = 1
             sides[held_out[plan[0] :]] = 2
             yield sides
+
+
+def _squeeze(plan: tuple[int, int], n_tracks: int) -> tuple[int, int]:
+    """Return the largest plan that leaves one track for training, taking from the larger side first."""
+    first, second = plan
+    while first + second >= n_tracks:
+        first, second = (first - 1, second) if first >= second else (first, second - 1)
+    return first, second
 
 
 def _score(sides: np.ndarray, counts: np.ndarray, sizes) -> tuple:

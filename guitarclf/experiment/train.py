@@ -142,7 +142,7 @@ def log_to(path):
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = package_logger.level
     package_logger.addHandler(handler)
-    package_logger.setLevel(min(level or logging.INFO, logging.INFO))
+    package_logger.setLevel(logging.INFO)
     try:
         yield
     finally:

@@ -78,6 +78,8 @@ class CRNN(nn.Module):
                 for before, after, pool in zip(widths[:-1], widths[1:], pools, strict=True)
             )
         )
+        # Both the weights and the input: together they make a CPU's convolutions nearly twice as fast.
+        self.blocks.to(memory_format=torch.channels_last)
         self.rnn = nn.GRU(
             self._rnn_input_size(n_channels, n_mels, n_frames),
             rnn_hidden_size,

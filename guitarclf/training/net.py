@@ -41,6 +41,9 @@ class NoteEventClassifier(NeuralNetClassifier):
         Seeds torch before the weights are drawn; None leaves torch's generator alone.
     device : {"auto", "cpu", "cuda", "mps"}
         "auto" is CUDA, then MPS, then the CPU, decided wherever the net is used or loaded.
+    precision : {"auto", "fp32", "bf16"}
+        Of the arithmetic of training steps; "auto" is bf16 where the machine computes in it, fp32
+        elsewhere. Weights, validation and prediction are always float32.
     **kwargs
         As for ``skorch.NeuralNetClassifier``: ``module__...``, ``optimizer__...``, ``callbacks``.
 
@@ -66,6 +69,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         valid_size=0.1,
         random_state=42,
         device="auto",
+        precision="auto",
         verbose=0,
         **kwargs,
     ):
@@ -86,6 +90,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         self.class_weight = class_weight
         self.valid_size = valid_size
         self.random_state = random_state
+        self.precision = precision
 
     @property
     def _default_callbacks(self):
@@ -220,7 +225,12 @@ class NoteEventClassifier(NeuralNetClassifier):
 
     def infer(self, x, **fit_params):
         """`[B, C, F, T]` -> logits; skorch hands fit's params on to forward, and they are for the split."""
-        return self.module_(torch.as_tensor(x).to(resolve_device(self.device)))
+        device = resolve_device(self.device)
+        x = torch.as_tensor(x).to(device)
+        if not (self.module_.training and computes_in_bf16(self.precision, device)):
+            return self.module_(x)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            return self.module_(x).float()
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the weighted cross-entropy of a batch."""
@@ -279,6 +289,15 @@ class NoteEventClassifier(NeuralNetClassifier):
         super().__setstate__({**state, "device": resolve_device(asked)})
         if asked == "auto":
             self.device = asked
+
+
+def computes_in_bf16(precision: str, device: str) -> bool:
+    """Return whether training steps on a device are to be computed in bfloat16."""
+    if precision != "auto":
+        return precision == "bf16"
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def resolve_device(device: str) -> str:
