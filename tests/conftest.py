@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: idle OpenMP threads sleep, not spin
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch: idle OpenMP threads soon sleep
 
 import csv
 from collections.abc import Callable
