@@ -11,7 +11,7 @@ import guitarclf
 
 ROOT = Path(guitarclf.__file__).parent.parent
 LAYERS = [
-    ("labels", "errors", "config", "config_io", "config_docs"),
+    ("labels", "errors", "config_rules", "config", "config_io", "config_docs"),
     ("data", "models"),
     ("features", "training", "metrics"),
     ("pipeline", "dataset", "baselines", "persistence", "inference"),
@@ -19,7 +19,17 @@ LAYERS = [
     ("cli", "__main__"),
 ]
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
-KNOWS_CONFIG = {"config", "config_io", "config_docs", "pipeline", "dataset", "persistence", "experiment", "cli"}
+KNOWS_CONFIG = {
+    "config",
+    "config_rules",
+    "config_io",
+    "config_docs",
+    "pipeline",
+    "dataset",
+    "persistence",
+    "experiment",
+    "cli",
+}
 HEAVY = {"torch", "skorch", "librosa", "sklearn", "pandas", "matplotlib", "scipy", "numpy", "soundfile"}
 
 

@@ -40,7 +40,7 @@ def test_bundle_holds_no_pickle(bundle):
 
 
 def test_folder_without_a_bundle_is_refused(tmp_path):
-    with pytest.raises(RunError, match=r"must be a run folder or a model bundle\. It holds no model.json"):
+    with pytest.raises(RunError, match=r"must be a run folder or a model bundle\. It holds no model\.json"):
         load_pipeline(tmp_path)
 
 
@@ -63,7 +63,7 @@ def test_missing_tensor_is_refused(bundle):
     weights = load_file(bundle / "weights.safetensors")
     weights.pop("standardize.mean")
     save_file(weights, bundle / "weights.safetensors")
-    with pytest.raises(RunError, match="must hold the weights that config.yaml describes"):
+    with pytest.raises(RunError, match=r"must hold the weights that config\.yaml describes"):
         load_pipeline(bundle)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from tqdm import tqdm
 
 from guitarclf.config import Config, DataConfig, ModuleConfig, NetConfig, TrainingConfig
 from guitarclf.data.events import read_events
@@ -75,11 +76,23 @@ def demo(output_dir="runs/demo", *, n_events: int = 3000, seed: int = 42) -> Dem
     folder = _clear(Path(output_dir))
     n_guitars = max(5, n_events // EVENTS_PER_GUITAR)
     logger.info("making %d notes of %d modelled guitars in %s", n_events, n_guitars, folder / "data")
-    n_jobs = min(2, os.cpu_count() or 1)
-    write_snippets(folder / "data", n_events, n_guitars=n_guitars, seed=seed, sample_rate=SAMPLE_RATE, n_jobs=n_jobs)
+    _write_notes(folder / "data", n_events, n_guitars, seed)
     run = train(demo_config(folder, seed), beside=("data", MARKER))
     evaluation = evaluate_run(folder, split="test")
     return DemoResult(run, evaluation, _predict_a_few(folder))
+
+
+def _write_notes(folder: Path, n_events: int, n_guitars: int, seed: int) -> None:
+    with tqdm(total=n_events, desc="modelling", unit="note", leave=False, disable=None) as bar:
+        write_snippets(
+            folder,
+            n_events,
+            n_guitars=n_guitars,
+            seed=seed,
+            sample_rate=SAMPLE_RATE,
+            n_jobs=min(2, os.cpu_count() or 1),
+            progress=lambda n_done: bar.update(n_done - bar.n),
+        )
 
 
 def _clear(folder: Path) -> Path:

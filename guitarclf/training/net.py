@@ -8,15 +8,15 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
 from torch import nn
 
-from guitarclf.data.splits import draw_sides
-from guitarclf.errors import ParameterError, SplitError
+from guitarclf.errors import ParameterError
 from guitarclf.models.crnn import CRNN
 from guitarclf.training.batches import BatchIterator, FeatureDataset
 from guitarclf.training.callbacks import EpochMetrics, StopTraining
+from guitarclf.training.device import computes_in_bf16, resolve_device
+from guitarclf.training.rows import band_statistics, validation_mask
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
 PREDICTION_BATCH = 256  # events; large enough to fill the machine, small enough for its memory
-STATISTICS_CHUNK = 1024  # events
 
 
 class NoteEventClassifier(NeuralNetClassifier):
@@ -145,8 +145,8 @@ class NoteEventClassifier(NeuralNetClassifier):
         y, self.y_was_encoded_ = encode_labels(y)
         if len(y) != len(X):
             raise ParameterError(f"X and y must have the same number of events. Got {len(X)} and {len(y)}.")
-        valid = self._validation_rows(y, groups, valid)
-        train_rows, valid_rows = np.flatnonzero(~valid), np.flatnonzero(valid)
+        mask = validation_mask(y, groups, valid, valid_size=self.valid_size, seed=self.random_state or 0)
+        train_rows, valid_rows = np.flatnonzero(~mask), np.flatnonzero(mask)
         self.criterion_.weight = torch.from_numpy(class_weights(self.class_weight, y[train_rows])).to(
             resolve_device(self.device)
         )
@@ -154,55 +154,21 @@ class NoteEventClassifier(NeuralNetClassifier):
         training = FeatureDataset(X, y, train_rows)
         return training, FeatureDataset(X, y, valid_rows) if len(valid_rows) else None
 
-    def _validation_rows(self, y, groups, valid) -> np.ndarray:
-        """Return the mask of the validation rows."""
-        n_events = len(y)
-        if valid is not None:
-            valid = np.asarray(valid)
-            if valid.shape != (n_events,) or valid.dtype != bool or valid.all():
-                raise SplitError(
-                    "`valid` must be one boolean per event, with at least one training row. "
-                    f"Got dtype {valid.dtype}, shape {valid.shape}, {valid.sum()} of {n_events} true."
-                )
-            return valid
-        if not self.valid_size:
-            return np.zeros(n_events, dtype=bool)
-        if groups is None:
-            raise SplitError(
-                "fit must know which rows are for validation: pass `groups` (net__groups=events['track'] through "
-                "the pipeline), or `valid` (net__valid=mask), or set valid_size=0 to train without."
-            )
-        groups = np.asarray(groups)
-        if groups.shape != (n_events,) or len(np.unique(groups.astype(str))) < 2:
-            raise SplitError(
-                "`groups` must give each event its group, at least two in all, to hold one out for validation. "
-                f"Got shape {groups.shape}, {len(np.unique(groups.astype(str)))} groups. "
-                "Add tracks, or set valid_size=0."
-            )
-        return draw_sides(groups, y, (self.valid_size,), seed=self.random_state or 0) == 1
-
     def _set_statistics(self, X, rows: np.ndarray) -> None:
         """Set the module's per-band mean and scale from the training rows, once per fresh module."""
         standardize = getattr(self.module_, "standardize", None)
         augment = getattr(self.module_, "augment", None)
         if standardize is None or standardize.is_set:
             return
-        total, squares, lowest = 0.0, 0.0, np.inf
-        for first in range(0, len(rows), STATISTICS_CHUNK):
-            chunk = np.asarray(X[rows[first : first + STATISTICS_CHUNK]], dtype=np.float64)
-            total = total + chunk.sum(axis=(0, 3))
-            squares = squares + np.square(chunk).sum(axis=(0, 3))
-            lowest = min(lowest, chunk[:, 0].min())
-        count = len(rows) * np.shape(X)[3]
-        mean = total / count
-        scale = np.sqrt(np.maximum(squares / count - mean**2, 0))
+        statistics = band_statistics(X, rows)
         # A log-mel in dB always has cells below 0 dB, log(1 + alpha x) never has.
-        if augment is not None and augment.needs_decibels and lowest >= 0:
+        if augment is not None and augment.needs_decibels and statistics.lowest >= 0:
             raise ParameterError(
                 "`gain_db` and `noise_floor` must be 0 for features that are not in dB (logmel compression "
                 "log1p). Set net.module.gain_db=0 and net.module.noise_floor=0."
             )
-        standardize.set_from(torch.from_numpy(mean).float(), torch.from_numpy(scale).float())
+        mean, scale = (torch.from_numpy(values).float() for values in (statistics.mean, statistics.scale))
+        standardize.set_from(mean, scale)
 
     # -- the module ------------------------------------------------------------------------
 
@@ -289,21 +255,3 @@ class NoteEventClassifier(NeuralNetClassifier):
         super().__setstate__({**state, "device": resolve_device(asked)})
         if asked == "auto":
             self.device = asked
-
-
-def computes_in_bf16(precision: str, device: str) -> bool:
-    """Return whether training steps on a device are to be computed in bfloat16."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-def resolve_device(device: str) -> str:
-    """Return the device "auto" stands for on this machine; any other as it is."""
-    if device != "auto":
-        return device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

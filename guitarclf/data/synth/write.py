@@ -7,22 +7,14 @@ import pandas as pd
 import soundfile as sf
 from joblib import Parallel, delayed
 
+from guitarclf.data.events import COLUMNS as EVENT_COLUMNS
 from guitarclf.data.synth.guitar import draw_guitar
 from guitarclf.data.synth.layout import check_count, plan_guitars
 from guitarclf.data.synth.notes import check_rate_and_duration, draw_note
 from guitarclf.data.synth.takes import draw_take, render_take
 from guitarclf.errors import ParameterError
 
-COLUMNS = (
-    "note_id",
-    "audio_path",
-    "onset_sec",
-    "offset_sec",
-    "pitch_midi",
-    "expression_style",
-    "label_category",
-    "track",
-)
+COLUMNS = (*EVENT_COLUMNS, "track")
 TIME_DECIMALS = 5  # of the times in a table
 
 

@@ -1,0 +1,62 @@
+"""Which rows of a fit are for validation, and what is learnt from the others before training."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from guitarclf.data.splits import draw_sides
+from guitarclf.errors import SplitError
+
+CHUNK = 1024  # events whose statistics are summed at once
+
+
+class BandStatistics(NamedTuple):
+    """Mean and standard deviation of each band, shape (n_channels, n_mels), and the lowest log-mel cell."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    lowest: float
+
+
+def validation_mask(y: np.ndarray, groups, valid, *, valid_size: float, seed: int) -> np.ndarray:
+    """Return which rows are for validation: those of ``valid``, or whole groups, or none if ``valid_size`` is 0."""
+    if valid is not None:
+        return _checked_mask(valid, len(y))
+    if not valid_size:
+        return np.zeros(len(y), dtype=bool)
+    if groups is None:
+        raise SplitError(
+            "fit must know which rows are for validation: pass `groups` (net__groups=events['track'] through "
+            "the pipeline), or `valid` (net__valid=mask), or set valid_size=0 to train without."
+        )
+    groups = np.asarray(groups)
+    n_groups = len(np.unique(groups.astype(str)))
+    if groups.shape != y.shape or n_groups < 2:
+        raise SplitError(
+            "`groups` must give each event its group, at least two in all, to hold one out for validation. "
+            f"Got shape {groups.shape}, {n_groups} groups. Add tracks, or set valid_size=0."
+        )
+    return draw_sides(groups, y, (valid_size,), seed=seed) == 1
+
+
+def _checked_mask(valid, n_events: int) -> np.ndarray:
+    valid = np.asarray(valid)
+    if valid.shape != (n_events,) or valid.dtype != bool or valid.all():
+        raise SplitError(
+            "`valid` must be one boolean per event, with at least one training row. "
+            f"Got dtype {valid.dtype}, shape {valid.shape}, {valid.sum()} of {n_events} true."
+        )
+    return valid
+
+
+def band_statistics(X, rows: np.ndarray) -> BandStatistics:
+    """Return the statistics of some rows of features `[n_events, C, F, T]`, read a chunk at a time."""
+    total, squares, lowest = 0.0, 0.0, np.inf
+    for first in range(0, len(rows), CHUNK):
+        chunk = np.asarray(X[rows[first : first + CHUNK]], dtype=np.float64)
+        total = total + chunk.sum(axis=(0, 3))
+        squares = squares + np.square(chunk).sum(axis=(0, 3))
+        lowest = min(lowest, chunk[:, 0].min())
+    count = len(rows) * np.shape(X)[3]
+    mean = total / count
+    return BandStatistics(mean, np.sqrt(np.maximum(squares / count - mean**2, 0)), lowest)
