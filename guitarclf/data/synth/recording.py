@@ -110,8 +110,9 @@ def draw_cut(recording, label, rng):
     recording : Recording
         Some libraries cut their files, some do not.
     label : str
-        Dead notes are cut a little oftener and shorter; a third of the other cuts are as short as theirs, so
-        that neither length nor silence tells the class.
+        Dead notes are cut a little oftener and shorter; a third of the cuts of general notes are as short
+        as theirs, so that neither length nor silence tells the class. A harmonic is left to ring at least
+        until the modes that were touched are gone: sooner, there is no harmonic to hear.
     rng : numpy.random.Generator
 
     Returns
@@ -120,7 +121,8 @@ def draw_cut(recording, label, rng):
         Seconds after the pluck, seconds of fade-out before that, and whether the noise floor goes on.
     """
     short = label == "dead_note" or rng.random() < 0.35
-    length = log_uniform(rng, 0.05, 0.5) if short else log_uniform(rng, 0.18, 1.05)
+    shortest = {"dead_note": 0.05, "general_note": 0.05 if short else 0.18, "harmonic": 0.25}[label]
+    length = log_uniform(rng, shortest, 0.5 if short else 1.05)
     fade = rng.uniform(0.003, 0.06) if rng.random() < 0.75 else rng.uniform(0.1, 0.6)
     gates = bool(rng.random() < SHARE_GATED)
     is_cut = recording.cuts_files and rng.random() < SHARE_CUT
