@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from guitarclf.cli.options import require_writable
+
 
 @click.command("inspect")
 @click.argument("path", required=False, type=click.Path())
@@ -24,8 +26,11 @@ def command(path, metadata_path, note_id, audio_root, model, output):
     from guitarclf.experiment.inspect import find_event, inspect_event
     from guitarclf.experiment.predict import events_of_paths
 
-    event = events_of_paths([path])[:1] if path else find_event(metadata_path, note_id, audio_root=audio_root)
+    if path and Path(path).is_dir():
+        raise click.UsageError("PATH must be one audio file, not a folder.")
+    event = events_of_paths([path]) if path else find_event(metadata_path, note_id, audio_root=audio_root, model=model)
     output = output or f"{Path(event['note_id'].iloc[0]).name}.png"
+    require_writable(output, suffix=".png")
     scores = inspect_event(event, output, model=model)
     for label, value in (scores or {}).items():
         click.echo(f"{label:14}{value:.4f}")

@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+from pathlib import Path
+
 import click
 
 from guitarclf.config_io import load_config, with_values
@@ -12,7 +14,7 @@ def config_options(command):
             click.option(
                 "--config",
                 type=click.Path(dir_okay=False),
-                help="YAML or JSON file; see configs/default.yaml.",
+                help="YAML or JSON file; the README lists its keys.",
             ),
             click.option("--metadata-path", type=click.Path(), help="Table of note events, CSV or Parquet."),
             click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to."),
@@ -36,3 +38,13 @@ def read_config(config, metadata_path, audio_root, output_dir, overrides):
     merged = load_config(config, overrides)
     given = {path: value for path, value in flags.items() if value is not None}
     return with_values(merged, given, source="the command line")
+
+
+def require_writable(output, *, suffix: str | None = None) -> None:
+    """Refuse an --output that cannot be written, before the work and not after."""
+    path = Path(output)
+    if suffix and path.suffix.lower() != suffix:
+        raise click.ClickException(f"--output must end in {suffix}. Got {output}.")
+    if path.is_dir() or not path.parent.is_dir():
+        what = "It is a folder" if path.is_dir() else f"There is no folder {path.parent}"
+        raise click.ClickException(f"--output must be a file in a folder that exists. Got {output}. {what}.")

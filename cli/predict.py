@@ -1,11 +1,12 @@
 """guitarclf predict."""
 
-import contextlib
 import json
 import sys
 from pathlib import Path
 
 import click
+
+from guitarclf.cli.options import require_writable
 
 
 @click.command("predict")
@@ -23,6 +24,8 @@ def command(paths, model, metadata_path, audio_root, form, output):
     """
     if bool(paths) == bool(metadata_path):
         raise click.UsageError("Give either PATHs or --metadata-path.")
+    if output:
+        require_writable(output)
     import pandas as pd
 
     from guitarclf.data.events import paths_below
@@ -40,29 +43,22 @@ def command(paths, model, metadata_path, audio_root, form, output):
     if output is None:
         click.echo(text, nl=False)
     else:
-        with _writing(output):
-            Path(output).write_text(text, encoding="utf-8")
+        Path(output).write_text(text, encoding="utf-8")
     n_failed = int((table["error"] != "").sum())
     if n_failed:
         raise click.ClickException(f"{n_failed} of {len(table)} events could not be read; see the column `error`.")
 
 
 def _events(paths, metadata_path, audio_root, model, pipeline):
-    from guitarclf.data.events import read_events
     from guitarclf.experiment.predict import events_of_paths, warn_of_long_files
-    from guitarclf.experiment.tables import table_folder
+    from guitarclf.experiment.tables import other_events
     from guitarclf.persistence import load_bundle_config
 
     if paths:
         events = events_of_paths(paths)
         warn_of_long_files(events, pipeline[0].target_duration)
         return events
-    return read_events(
-        metadata_path,
-        audio_root=table_folder(metadata_path, audio_root),
-        columns=load_bundle_config(model).data.columns,
-        require_labels=False,
-    )
+    return other_events(load_bundle_config(model), metadata_path, audio_root, require_labels=False)
 
 
 def _with_progress(chunks, n_events: int):
@@ -78,11 +74,3 @@ def _as_json(table) -> str:
     """Return the rows as a JSON list; probabilities of unread events are null."""
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
-
-
-@contextlib.contextmanager
-def _writing(output):
-    try:
-        yield
-    except OSError as error:
-        raise click.ClickException(f"--output must be a writable file. {output}: {error.strerror}.") from error

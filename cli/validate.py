@@ -6,21 +6,14 @@ import click
 @click.command("validate")
 @click.option("--metadata-path", required=True, type=click.Path(), help="Table of note events, CSV or Parquet.")
 @click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
-@click.option("--config", type=click.Path(dir_okay=False), help="For its data.columns and data.labels.")
+@click.option("--config", type=click.Path(dir_okay=False), help="For its data.columns, data.labels and window.")
 def command(metadata_path, audio_root, config):
     """Check all of a table and its audio, and list every problem found; exit code 1 if there is one."""
     from guitarclf.config_io import load_config
     from guitarclf.experiment.tables import table_folder
     from guitarclf.experiment.validate import validate
 
-    data = load_config(config).data
-    found = validate(
-        metadata_path,
-        table_folder(metadata_path, audio_root),
-        columns=data.columns,
-        labels=data.labels,
-        num_workers=data.num_workers,
-    )
+    found = validate(metadata_path, table_folder(metadata_path, audio_root), config=load_config(config))
     click.echo("\n".join(found.summary))
     for warning in found.warnings:
         click.echo(f"warning: {warning}")

@@ -23,6 +23,8 @@ _HOMES = {
     "build_pipeline": "guitarclf.pipeline",
     "load_pipeline": "guitarclf.persistence",
     "evaluate": "guitarclf.metrics",
+    "predict_by_label": "guitarclf.pipeline",
+    "scorer": "guitarclf.scorers",
 }
 
 __all__ = [*_HOMES, "__version__"]

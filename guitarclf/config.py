@@ -73,7 +73,9 @@ class ModuleConfig:
     head_hidden_size: int = knob(64, "units of the head's hidden layer", low=1)
     dropout: float = knob(0.3, "dropout before both layers of the head", low=0, high=0.99)
     gain_db: float = knob(6.0, "random level, plus or minus; 0: off", unit="dB", low=0)
-    time_shift: float = knob(0.05, "random shift, plus or minus; 0: off", unit="share of the window", low=0, high=0.5)
+    time_shift: float = knob(
+        0.05, "random shift, plus or minus; 0: off", unit="share of the window: 0.05 is 50 ms of 1 s", low=0, high=0.5
+    )
     noise_floor: float = knob(0.5, "share of notes given a noise floor; 0: off", low=0, high=1)
     mask_bands: int = knob(6, "widest SpecAugment stripe of mel bands; 0: off", unit="bands", low=0)
     mask_frames: int = knob(8, "widest SpecAugment stripe of frames; 0: off", unit="frames", low=0)
@@ -116,7 +118,11 @@ class SearchConfig:
     method: str = knob("grid", "all combinations, or n_iter random ones", choices=("grid", "random"))
     n_iter: int = knob(10, "combinations of a random search", low=1)
     n_splits: int = knob(3, "folds by track", low=2)
-    scoring: str = knob("f1_macro", "scikit-learn scorer that ranks the combinations")
+    scoring: str = knob(
+        "f1_macro",
+        "what ranks the combinations",
+        choices=("f1_macro", "accuracy", "balanced_accuracy", "neg_log_loss", "roc_auc_ovr"),
+    )
     params: dict[str, list] = knob({}, "config key under window, logmel or net -> list of values")
 
 
@@ -170,6 +176,13 @@ def check_sections(config: Config) -> None:
             "`training.valid_size` + `training.test_size` must be below 1, or nothing is left to train on. "
             f"Got {training.valid_size} + {training.test_size}."
         )
+    if logmel.n_fft % 2:
+        raise ConfigError(f"`logmel.n_fft` must be even. Got {logmel.n_fft}.")
+    if logmel.compression == "log1p" and (module.gain_db or module.noise_floor):
+        raise ConfigError(
+            "`net.module.gain_db` and `net.module.noise_floor` must be 0 with `logmel.compression: log1p`: they are "
+            f"right on decibels only. Got {module.gain_db} and {module.noise_floor}."
+        )
     top = window.sample_rate / 2 if logmel.fmax is None else logmel.fmax
     if not logmel.fmin < top <= window.sample_rate / 2:
         raise ConfigError(
@@ -193,8 +206,8 @@ def check_sections(config: Config) -> None:
             raise ConfigError(f"`data.labels` must map to {', '.join(LABELS)}. Got {theirs}: {ours!r}.")
     weight = config.net.class_weight
     named = weight in ("balanced", "none")
-    if not named and not (isinstance(weight, list) and len(weight) == 3 and min(weight) >= 0 < max(weight)):
+    if not named and not (isinstance(weight, list) and len(weight) == 3 and min(weight) > 0):
         raise ConfigError(
-            "`net.class_weight` must be balanced, none, or three numbers from 0 up in the order of LABELS. "
+            "`net.class_weight` must be balanced, none, or three numbers above 0 in the order of LABELS. "
             f"Got {weight!r}."
         )

@@ -38,10 +38,22 @@ HABITS = {
 
 
 class ConfigLoader(yaml.SafeLoader):
-    """YAML 1.2's scalars: only true and false are booleans (``NO`` is a style), ``1e-3`` is a number."""
+    """YAML 1.2's scalars: only true and false are booleans (``NO`` is a style), ``1e-3`` is a number.
+
+    A key that stands twice in one mapping is refused: YAML would keep the last without a word.
+    """
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        doubled = [key for key in keys if keys.count(key) > 1]
+        if doubled:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {doubled[0]!r} stands twice in one section", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
 
 
-YAML_1_1_SCALARS = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
+YAML_1_1_SCALARS = tuple(f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "timestamp"))
 ConfigLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in YAML_1_1_SCALARS]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -49,6 +61,8 @@ ConfigLoader.yaml_implicit_resolvers = {
 ConfigLoader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
+ConfigLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+ConfigLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))
 ConfigLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|nan)$"),
@@ -187,7 +201,7 @@ def suggest(prefix: str, key: str) -> str:
     close = difflib.get_close_matches(prefix + key, names, n=1) or difflib.get_close_matches(key, names, n=1)
     if close:
         return f"Did you mean `{names[close[0]]}`?"
-    return "configs/default.yaml lists every key."
+    return "The README lists every key."
 
 
 def _parse_overrides(overrides) -> list[tuple[str, Any]]:
@@ -207,6 +221,11 @@ def _parse_overrides(overrides) -> list[tuple[str, Any]]:
 
 def _put(raw: dict, path: str, value, source: str) -> None:
     """Set the value at a dotted path of nested dicts, making the sections it needs."""
+    sections = {name.rsplit(".", 1)[0] for name, _ in leaves() if "." in name}
+    if isinstance(value, dict) and path in sections:  # --set "net={lr: 1e-3}" leaves the rest of net as it is
+        for key, item in value.items():
+            _put(raw, f"{path}.{key}", item, source)
+        return
     *parents, last = path.split(".")
     for name in parents:
         if raw.get(name) is None:

@@ -62,7 +62,7 @@ class Report:
         return "\n".join(lines)
 
 
-def evaluate(y_true, y_proba) -> Report:
+def evaluate(y_true, y_proba, *, classes=LABELS) -> Report:
     """Return the Report of predicted probabilities.
 
     Parameters
@@ -70,8 +70,9 @@ def evaluate(y_true, y_proba) -> Report:
     y_true : array-like of str, shape (n_events,)
         Label names.
     y_proba : ndarray of shape (n_events, 3)
-        Columns in the order of LABELS (an estimator's ``predict_proba`` is sorted; take
-        ``predict_proba_by_label``, or reorder by its ``classes_``).
+    classes : sequence of str
+        What the columns stand for. For an estimator's ``predict_proba`` pass its ``classes_``, which
+        is sorted; the default is the order of LABELS.
     """
     y_true, y_proba = np.asarray(y_true), np.asarray(y_proba, dtype=np.float64)
     if not len(y_true) or y_proba.shape != (len(y_true), len(LABELS)):
@@ -81,6 +82,9 @@ def evaluate(y_true, y_proba) -> Report:
         )
     if not np.isfinite(y_proba).all():
         raise ParameterError("`y_proba` must hold finite probabilities. It has NaN or infinity.")
+    if sorted(classes) != sorted(LABELS):
+        raise ParameterError(f"`classes` must be {', '.join(LABELS)} in some order. Got {list(classes)}.")
+    y_proba = y_proba[:, [list(classes).index(label) for label in LABELS]]
     unknown = set(y_true.tolist()) - set(LABELS)
     if unknown:
         raise LabelError(f"`y_true` must be label names ({', '.join(LABELS)}). Got {sorted(unknown, key=str)[0]!r}.")

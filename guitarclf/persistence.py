@@ -6,10 +6,11 @@ no code. ``pipeline.joblib`` is a pickle, written for Python users beside it.
 """
 
 import json
+import logging
 import os
 import platform
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from guitarclf.config_io import load_config, write_config
 from guitarclf.errors import RunError
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_pipeline
+from guitarclf.training.device import is_available
+
+logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 PACKAGES = ("guitarclf", "torch", "skorch", "scikit-learn", "librosa", "numpy", "pandas", "soundfile", "soxr")
@@ -124,7 +128,7 @@ def load_pipeline(path) -> Pipeline:
     """
     folder = bundle_folder(path)
     description = _read_description(folder / "model.json")
-    pipeline = build_pipeline(load_config(folder / "config.yaml"))
+    pipeline = build_pipeline(_for_this_machine(load_config(folder / "config.yaml")))
     net = pipeline.named_steps["net"].initialize_for(description["input_shape"])
     try:
         weights = safetensors.torch.load_file(folder / "weights.safetensors")
@@ -135,6 +139,14 @@ def load_pipeline(path) -> Pipeline:
             f"{folder / 'weights.safetensors'} must hold the weights that config.yaml describes. {reason}"
         ) from error
     return pipeline
+
+
+def _for_this_machine(config: Config) -> Config:
+    """Return a config whose device exists here; a model trained on a GPU runs without one."""
+    if is_available(config.net.device):
+        return config
+    logger.warning("The model was made for %s, which this machine lacks: using what it has.", config.net.device)
+    return replace(config, net=replace(config.net, device="auto"))
 
 
 def load_bundle_config(path) -> Config:
@@ -169,6 +181,15 @@ def _read_description(path: Path) -> dict:
     if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)):
         raise RunError(f"{path}: `input_shape` must be three whole numbers. Got {shape!r}.")
     return description
+
+
+def discard(run: RunFolder, *, beside=()) -> None:
+    """Remove what a run that failed has written, so that the corrected command finds its folder free."""
+    for item in run.root.iterdir():
+        if item.name not in beside:
+            shutil.rmtree(item) if item.is_dir() else item.unlink()
+    if not any(run.root.iterdir()):
+        run.root.rmdir()
 
 
 def save_joblib(pipeline: Pipeline, path) -> None:

@@ -137,7 +137,7 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path, write_wav):
     (tmp_path / "text.wav").write_text("these are no samples")
     with pytest.raises(AudioReadError, match=r"text\.wav must be a WAV or FLAC file"):
         open_recording(tmp_path / "text.wav")
-    with pytest.raises(AudioReadError, match=r"note\.wav must hold sound\. It has no samples"):
+    with pytest.raises(AudioReadError, match=r"note\.wav must be a whole recording\. It has no samples"):
         open_recording(write_wav(np.zeros(0)))
 
 
@@ -162,3 +162,19 @@ def test_missing_files_are_counted_and_found_beside_the_table(write_wav, tone, t
         require_audio_files([present, "x/2.wav", "x/2.wav", "x/3.wav"])
     with pytest.raises(AudioReadError, match=r"\(1 missing\)\. It lies beside the table: pass --audio-root"):
         require_audio_files(["elsewhere/audio/1.wav"], beside=tmp_path)
+
+
+def test_a_truncated_wav_is_refused(write_wav, tone):
+    path = write_wav(tone, subtype="PCM_16")
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(AudioReadError, match=r"must be a whole recording\. Its last 1000 bytes are missing"):
+        load_segment(path, 0.0, 0.1, sample_rate=RATE)
+
+
+def test_a_streamed_wav_of_unknown_length_is_read(write_wav, tone):
+    path = write_wav(tone, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert np.abs(load_segment(path, 0.0, 0.5, sample_rate=RATE)).max() > 0.1

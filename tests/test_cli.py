@@ -179,3 +179,42 @@ def test_demo_learns_and_a_second_one_replaces_it(tmp_path, monkeypatch):
     for part in ("Modelled guitars the model has not heard", "By note length alone", "truth", "learning_curves.png"):
         assert part in result.stdout
     assert len(pd.read_csv(tmp_path / "demo" / "splits.csv")) == 150
+
+
+def test_predict_a_foreign_table_through_the_models_mapping(note_table, tmp_path):
+    table = note_table()
+    rows = pd.read_csv(table.path, dtype=str).rename(columns={"audio_path": "source_audio", "note_id": "name"})
+    rows.drop(columns="label_category").to_csv(table.path, index=False)
+    data = ["--metadata-path", table.path, "--audio-root", table.audio_root]
+    mapping = "data.columns={note_id: name, audio_path: source_audio, label_category: expression_style}"
+    labels = 'data.labels={HA: harmonic, DN: dead_note, "*": general_note}'
+    call("train", *data, "--output-dir", tmp_path / "run", *SETTINGS, "--set", mapping, "--set", labels)
+    result = call("predict", "--model", tmp_path / "run", *data)
+    assert pd.read_csv(io.StringIO(result.stdout))["note_id"].tolist() == rows["name"].tolist()
+
+
+def test_predict_needs_no_labels_and_minds_no_foreign_ones(run_dir, note_table):
+    table = note_table()
+    rows = pd.read_csv(table.path, dtype=str).assign(label_category="slide")
+    rows.to_csv(table.path, index=False)
+    call("predict", "--model", run_dir, "--metadata-path", table.path, "--audio-root", table.audio_root)
+
+
+@pytest.mark.parametrize("output", ["no_folder/x.png", "x.txt"])
+def test_an_output_that_cannot_be_written_is_refused_first(small_table, output, tmp_path):
+    path = small_table.events["audio_path"].iloc[0]
+    assert "--output must" in call("inspect", path, "--output", tmp_path / output, code=1).stderr
+
+
+def test_inspect_wants_a_file(small_table):
+    assert "not a folder" in call("inspect", small_table.audio_root, code=2).stderr
+
+
+def test_an_empty_folder_keeps_a_row_with_the_reason(run_dir, tmp_path):
+    assert "folder without WAV or FLAC files" in call("predict", "--model", run_dir, tmp_path, code=1).stdout
+
+
+def test_a_demo_with_a_bad_seed_leaves_the_last_one_alone(tmp_path):
+    (tmp_path / "demo.json").write_text(json.dumps({"made_by": "guitarclf demo"}))
+    call("demo", "--output-dir", tmp_path, "--seed", 99999999999, code=2)
+    assert (tmp_path / "demo.json").exists()

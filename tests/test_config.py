@@ -123,7 +123,7 @@ def test_text_that_looks_like_a_number_reads_back_as_text(tmp_path):
         ("learning_rate=0.1", r"unknown key `learning_rate`\. Here it is `net\.lr`"),
         ("n_mels=32", r"Here it is `logmel\.n_mels`"),
         ("net.dropout=0", r"Here it is `net\.module\.dropout`"),
-        ("xyzzy=1", r"configs/default\.yaml lists every key"),
+        ("xyzzy=1", r"The README lists every key"),
         ("net.lr.typo=1", r"`lr` has no keys below it|must be a number"),
     ],
 )
@@ -209,3 +209,36 @@ def test_every_leaf_has_an_explanation_and_a_value():
         for name in path.split("."):
             section = section[name]
         assert get_value(Config(), path) == section
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("net:\n  lr: 1e-3\nnet:\n  max_epochs: 3\n")
+    with pytest.raises(ConfigError, match="the key 'net' stands twice in one section"):
+        load_config(path)
+
+
+def test_a_section_as_an_override_leaves_its_other_keys_alone():
+    config = load_config(overrides=["net.lr=2e-3", "net={max_epochs: 2}"])
+    assert (config.net.lr, config.net.max_epochs) == (2e-3, 2)
+
+
+def test_a_leading_zero_is_no_octal():
+    assert load_config(overrides=["logmel.n_mels=010"]).logmel.n_mels == 10
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("logmel.n_fft=1023", "`logmel.n_fft` must be even"),
+        ("logmel.compression=log1p", "must be 0 with `logmel.compression: log1p`"),
+        ("net.class_weight=[1,1,0]", "three numbers above 0"),
+        ("net.module.kernel_size=4", "`net.module.kernel_size` must be odd"),
+        ("logmel.extra_channels=[rms,rms]", "must name each channel once"),
+        ("data.labels={NO: general}", "`data.labels` must map to harmonic"),
+        ("search.scoring=f2", "`search.scoring` must be one of"),
+    ],
+)
+def test_values_that_do_not_fit_together_are_refused(override, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(overrides=[override])

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guitarclf.data.events import COLUMNS, check_events, read_events, write_events
+from guitarclf.data.events import COLUMNS, check_events, is_in_our_terms, read_events, write_events
+from guitarclf.data.splits import assign_splits
 from guitarclf.errors import EventTableError
 
 ROW = {
@@ -114,9 +115,23 @@ def test_offset_may_be_mapped_from_duration(write_csv):
     assert read_events(table, columns={"offset_sec": "duration_sec"})["offset_sec"].tolist() == [2.5]
 
 
-def test_a_duration_mapping_leaves_a_table_in_our_terms_alone(write_csv):
-    events = read_events(write_csv(rows({})), columns={"offset_sec": "duration_sec"})
-    assert events["offset_sec"].tolist() == [1.25]
+def test_a_table_with_every_needed_column_is_in_our_terms(write_csv):
+    full = rows({})
+    assert is_in_our_terms(write_csv(full))
+    unlabelled = [{name: cell for name, cell in full[0].items() if name != "label_category"}]
+    assert not is_in_our_terms(write_csv(unlabelled))
+    assert is_in_our_terms(write_csv(unlabelled), require_labels=False)
+
+
+@pytest.mark.parametrize("columns", [{"trak": "guitar"}, {"track": None}, {"note_id": []}])
+def test_a_mapping_that_is_none_is_refused(write_csv, columns):
+    with pytest.raises(EventTableError, match=r"`data\.columns` must map note_id, audio_path"):
+        read_events(write_csv(rows({})), columns=columns)
+
+
+def test_labels_are_not_looked_at_where_none_are_needed(write_csv):
+    path = write_csv(rows({"label_category": "slide"}))
+    assert read_events(path, require_labels=False)["label_category"].tolist() == ["slide"]
 
 
 def test_a_written_table_reads_back_equal_through_the_same_mapping(write_csv, tmp_path):
@@ -225,5 +240,5 @@ def test_a_missing_or_broken_file_is_refused(tmp_path):
 )
 def test_notes_that_are_their_own_groups_are_warned_of(write_csv, caplog, changes, warned):
     with caplog.at_level(logging.WARNING):
-        read_events(write_csv(rows(*changes)))
+        assign_splits(read_events(write_csv(rows(*changes))))
     assert ("every note is its own group" in caplog.text) is warned

@@ -6,12 +6,13 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import torch
 from small import small_config
 
 from guitarclf.config_io import load_config, with_values
 from guitarclf.data.events import read_events
-from guitarclf.errors import AudioReadError, ConfigError, EventTableError, RunError, SplitError
+from guitarclf.errors import AudioReadError, ConfigError, EventTableError, ParameterError, RunError, SplitError
 from guitarclf.experiment.evaluate import evaluate_run
 from guitarclf.experiment.inspect import find_event, inspect_event
 from guitarclf.experiment.predict import PREDICTION_COLUMNS, events_of_paths, predict_events
@@ -19,6 +20,7 @@ from guitarclf.experiment.search import search
 from guitarclf.experiment.train import train
 from guitarclf.experiment.validate import validate
 from guitarclf.persistence import load_pipeline
+from guitarclf.training.device import is_available
 
 RUN_FILES = {
     "config.yaml",
@@ -229,7 +231,7 @@ def test_validate_lists_every_problem(note_table, tmp_path):
         "note001.wav must be a WAV or FLAC file",
         "note002.wav must be an audio file. There is no such file",
         "event 'n006'",
-        "identical audio at onset 0 s under 2 tracks (track3, track4): n003, n004",
+        "identical audio under 2 tracks (track3, track4): n003, n004",
     ):
         assert part in text
 
@@ -253,3 +255,125 @@ def test_tensorboard_events_are_written_when_asked_for(small_table, tmp_path):
     pytest.importorskip("tensorboard")
     run = train(config_for(small_table, tmp_path / "run", net__max_epochs=1, training__tensorboard=True))
     assert list(run.folder.tensorboard.glob("events.out.tfevents.*"))
+
+
+@pytest.fixture
+def foreign_table(note_table):
+    """A table in IDMT's terms: other column names, styles for labels, durations for offsets."""
+    table = note_table("foreign")
+    rows = pd.read_csv(table.path, dtype=str)
+    rows["duration_sec"] = rows["offset_sec"].astype(float) - rows["onset_sec"].astype(float)
+    rows = rows.rename(columns={"audio_path": "source_audio"}).assign(subset_id="dataset9")
+    rows["event_index"] = range(len(rows))
+    path = table.path.with_name("parsed.csv")
+    rows.drop(columns=["note_id", "offset_sec", "label_category"]).to_csv(path, index=False)
+    mapping = {
+        "data.metadata_path": str(path),
+        "data.columns": {
+            "note_id": ["subset_id", "source_audio", "event_index"],
+            "audio_path": "source_audio",
+            "offset_sec": "duration_sec",
+            "label_category": "expression_style",
+        },
+        "data.labels": {"HA": "harmonic", "DN": "dead_note", "*": "general_note"},
+    }
+    return table, path, mapping
+
+
+def test_a_foreign_table_trains_evaluates_and_is_inspected_through_its_mapping(foreign_table, tmp_path):
+    table, path, mapping = foreign_table
+    config = with_values(config_for(table, tmp_path / "run", net__max_epochs=1), mapping, source="test")
+    root = train(config).folder.root
+    assert evaluate_run(root, metadata_path=path, audio_root=table.audio_root).report.n_events == 30
+    event = find_event(path, "dataset9_note004.wav_4", audio_root=table.audio_root, model=root)
+    assert inspect_event(event, tmp_path / "event.png", model=root) is not None
+    assert validate(path, table.audio_root, config=config).problems == []
+
+
+def test_a_table_in_our_terms_is_scored_against_its_own_labels(foreign_table, tmp_path):
+    table, _, mapping = foreign_table
+    config = with_values(config_for(table, tmp_path / "run", net__max_epochs=1), mapping, source="test")
+    root = train(config).folder.root
+    rows = pd.read_csv(table.path, dtype=str).assign(expression_style="flageolet")
+    rows.to_csv(table.path.with_name("ours.csv"), index=False)
+    report = evaluate_run(root, metadata_path=table.path.with_name("ours.csv"), audio_root=table.audio_root).report
+    assert {label: score.support for label, score in report.per_class.items()} == dict(
+        rows["label_category"].value_counts()
+    )
+
+
+def test_scores_of_a_table_named_like_a_split_overwrite_nothing(run, note_table):
+    table = note_table("others", n_notes=6)
+    other = table.path.rename(table.path.with_name("val.csv"))
+    before = run.folder.metrics("val").read_bytes()
+    result = evaluate_run(run.folder.root, metadata_path=other, audio_root=table.audio_root)
+    assert result.name == "table_val"
+    assert run.folder.metrics("val").read_bytes() == before
+    assert result.duration_macro_f1 is not None
+
+
+def test_a_run_that_fails_before_its_first_epoch_leaves_its_folder_free(note_table, tmp_path):
+    table = note_table()
+    path = table.audio_root / "note007.wav"
+    good = path.read_bytes()
+    path.write_bytes(good[:200])
+    config = config_for(table, tmp_path / "run", net__max_epochs=1)
+    with pytest.raises(AudioReadError, match=r"note007\.wav must be a whole recording"):
+        train(config)
+    assert not (tmp_path / "run").exists()
+    path.write_bytes(good)
+    assert train(config).folder.bundle.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"net.module.pools": [[4, 4], [16, 2]]}, "`pools` must leave at least one band"),
+        ({"net.device": "mps"}, "There is no mps"),
+    ],
+)
+def test_a_net_that_cannot_be_built_is_refused_before_anything_is_written(small_table, tmp_path, settings, message):
+    if is_available("mps"):
+        pytest.skip("this machine has every device")
+    config = with_values(config_for(small_table, tmp_path / "run"), settings, source="test")
+    with pytest.raises(ParameterError, match=message):
+        train(config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_search_by_log_loss_holds_on_folds_that_lack_a_class(note_table, tmp_path):
+    table = note_table(extra={"track": lambda index, row: f"{row['label_category']}{index % 2}"})
+    config = config_for(table, tmp_path / "search", net__max_epochs=1)
+    config = with_values(
+        config, {"search": {"params": {"net.lr": [1e-3]}, "scoring": "neg_log_loss", "n_splits": 2}}, source="test"
+    )
+    assert np.isfinite(search(config).table["mean_neg_log_loss"]).all()
+
+
+def test_validate_copes_with_a_table_of_which_nothing_can_be_read(small_table, tmp_path):
+    found = validate(small_table.path, tmp_path)
+    assert len(found.problems) == 30
+
+
+def test_validate_finds_the_same_sound_in_another_format_and_a_file_under_two_tracks(note_table):
+    table = note_table()
+    audio, rate = soundfile.read(table.audio_root / "note003.wav")
+    soundfile.write(table.audio_root / "note004.wav", audio, rate, subtype="PCM_24")
+    rows = pd.read_csv(table.path, dtype=str)
+    rows.loc[6, ["audio_path", "onset_sec"]] = ["note005.wav", "0.2"]
+    rows.to_csv(table.path, index=False)
+    text = "\n".join(validate(table.path, table.audio_root).problems)
+    assert "identical audio under 2 tracks (track3, track4): n003, n004" in text
+    assert "note005.wav is under 2 tracks" in text
+
+
+def test_validate_checks_a_given_split(note_table):
+    table = note_table(extra={"split": lambda index, row: "train" if index else "val"})
+    assert any("Track 'track0' is in" in problem for problem in validate(table.path, table.audio_root).problems)
+
+
+def test_files_of_one_name_keep_apart(tmp_path, small_table):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.wav").write_bytes((small_table.audio_root / "note000.wav").read_bytes())
+    assert events_of_paths([tmp_path])["note_id"].tolist() == [str(tmp_path / "a" / "x"), str(tmp_path / "b" / "x")]

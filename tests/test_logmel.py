@@ -167,3 +167,9 @@ def test_windows_of_another_shape_are_refused():
 def test_a_window_too_short_for_a_slope_is_refused():
     with pytest.raises(ParameterError, match=r"must have at least 9 frames\. Got 5"):
         LogMelSpectrogram(extra_channels=["delta"]).transform(np.zeros((1, 1024)))
+
+
+@pytest.mark.parametrize("parameters", [{"n_fft": 1023}, {"fmax": 20000.0}, {"fmin": 5000.0, "fmax": 400.0}])
+def test_frames_and_bands_that_cannot_be_are_refused(parameters):
+    with pytest.raises(ParameterError, match="`n_fft` must be even, and `fmin` below `fmax`"):
+        LogMelSpectrogram(**parameters).fit(None)

@@ -108,3 +108,13 @@ def test_probabilities_of_another_shape_are_refused(y_true, y_proba, message):
 def test_targets_that_are_no_label_names_are_refused(label, shown):
     with pytest.raises(LabelError, match=rf"`y_true` must be label names .*Got {shown}"):
         evaluate([label], np.eye(3)[:1])
+
+
+def test_sorted_columns_are_reordered_when_told():
+    y = list(LABELS)
+    by_label = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7]])
+    ours = evaluate(y, by_label)
+    assert ours.accuracy == 1
+    assert evaluate(y, by_label[:, [1, 2, 0]], classes=sorted(LABELS)) == ours
+    with pytest.raises(ParameterError, match="`classes` must be"):
+        evaluate(y, by_label, classes=["a", "b", "c"])

@@ -9,13 +9,16 @@ import torch
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GroupKFold, cross_val_predict, cross_validate
 from small import small_config, still_config
 
 from guitarclf.errors import LabelError, ParameterError, SplitError
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.scorers import scorer
 from guitarclf.training.targets import SORTED_LABELS
 
 
@@ -211,10 +214,94 @@ def test_gain_on_features_that_are_not_decibels_is_refused(features):
 
 def test_features_of_another_shape_are_refused(fitted, features):
     X, _, _ = features
-    with pytest.raises(ParameterError, match="shape the net was trained on"):
+    with pytest.raises(ParameterError, match="shape the net was made for"):
         fitted.predict(X[:, :, :16])
 
 
 def test_no_events_give_no_rows(fitted, features):
     X, _, _ = features
     assert fitted.predict_proba(X[:0]).shape == (0, 3)
+
+
+def test_encoded_y_that_lacks_a_class_is_refused_with_the_reason(features):
+    X, y, groups = features
+    kept = y != "dead_note"
+    with pytest.raises(LabelError, match="2 codes do not tell which class is missing"):
+        cross_val_predict(
+            build_net(small_config()),
+            X[kept],
+            y[kept],
+            cv=GroupKFold(2),
+            groups=groups[kept],
+            params={"groups": groups[kept]},
+            method="predict_proba",
+        )
+
+
+def test_integers_of_a_user_are_refused_in_cross_validation_too(features):
+    X, y, groups = features
+    codes = np.array([LABELS.index(label) for label in y])
+    with pytest.raises(LabelError, match="ambiguous"):
+        cross_val_predict(
+            build_net(small_config()), X, codes, cv=GroupKFold(3), groups=groups, params={"groups": groups}
+        )
+
+
+def test_scorers_hold_on_a_fold_that_lacks_a_class(fitted, features):
+    X, y, _ = features
+    kept = y != "harmonic"
+    for name in ("neg_log_loss", "roc_auc_ovr", "f1_macro"):
+        assert np.isfinite(scorer(name)(fitted, X[kept], y[kept])), name
+    assert scorer("neg_log_loss")(fitted, X, y) == pytest.approx(get_scorer("neg_log_loss")(fitted, X, y))
+    assert scorer("roc_auc_ovr")(fitted, X, y) == pytest.approx(get_scorer("roc_auc_ovr")(fitted, X, y))
+
+
+def test_new_module_parameters_undo_the_fit(features):
+    X, y, groups = features
+    net = build_net(small_config(net__max_epochs=1)).fit(X, y, groups=groups)
+    net.set_params(module__dropout=0.5)
+    with pytest.raises(NotFittedError, match="fresh weights"):
+        net.predict(X)
+    assert net.fit(X, y, groups=groups).predict(X).shape == (len(X),)
+
+
+def test_partial_fit_is_repeatable_and_keeps_its_input_shape(features):
+    X, y, groups = features
+    nets = [build_net(small_config(net__max_epochs=1)).partial_fit(X, y, groups=groups) for _ in range(2)]
+    np.testing.assert_array_equal(nets[0].predict_proba(X), nets[1].predict_proba(X))
+    with pytest.raises(ParameterError, match="shape the net was made for"):
+        nets[0].partial_fit(X[:, :, :16], y, groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"precision": "fp16"}, "`precision` must be one of auto, fp32, bf16"),
+        ({"device": "gpu"}, "`device` must be one of auto, cpu, cuda, mps"),
+        ({"valid_size": 2}, "`valid_size` must be a share"),
+        ({"class_weight": "balance"}, "`class_weight` must be balanced, none"),
+        ({"class_weight": [1, 1, 0]}, "`class_weight` must be balanced, none"),
+    ],
+)
+def test_bad_parameters_are_refused_in_fit(features, parameters, message):
+    X, y, groups = features
+    with pytest.raises(ParameterError, match=message):
+        build_net(small_config()).set_params(**parameters).fit(X, y, groups=groups)
+
+
+def test_features_that_are_not_finite_are_refused(features):
+    X, y, groups = features
+    broken = X.copy()
+    broken[:, 0, 3, 3] = np.nan
+    with pytest.raises(ParameterError, match="X must hold finite features"):
+        build_net(small_config()).fit(broken, y, groups=groups)
+
+
+def test_bf16_and_fp32_learn_the_same(features):
+    X, y, groups = features
+    settings = {"net__max_epochs": 40, "net__lr": 3e-3, "training__patience": 0}
+    scores = [
+        build_net(still_config(net__precision=precision, **settings)).fit(X, y, groups=groups).score(X, y)
+        for precision in ("bf16", "fp32")
+    ]
+    assert min(scores) > 0.8

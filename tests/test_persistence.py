@@ -7,9 +7,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from small import small_config
 
+from guitarclf.config_io import with_values
 from guitarclf.errors import RunError
 from guitarclf.persistence import RunFolder, load_pipeline, save_bundle
 from guitarclf.pipeline import build_pipeline
+from guitarclf.training.device import is_available
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +81,12 @@ def test_folder_that_holds_something_is_refused(tmp_path):
     RunFolder(tmp_path).require_free(beside=("data",))
     with pytest.raises(RunError, match="must be new or empty"):
         RunFolder(tmp_path).require_free()
+
+
+def test_model_made_for_a_gpu_loads_without_one(fitted, tmp_path, small_table, caplog):
+    config, pipeline = fitted
+    absent = next(device for device in ("mps", "cuda") if not is_available(device))
+    save_bundle(pipeline, with_values(config, {"net.device": absent}, source="test"), tmp_path / "model")
+    loaded = load_pipeline(tmp_path / "model")
+    assert f"made for {absent}, which this machine lacks" in caplog.text
+    np.testing.assert_array_equal(loaded.predict_proba(small_table.events), pipeline.predict_proba(small_table.events))

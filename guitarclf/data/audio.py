@@ -2,6 +2,7 @@
 
 import math
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from guitarclf.errors import AudioReadError
 
 # Neighbouring audio the resampler's filter needs on both sides of a stretch, in seconds.
 CONTEXT_SEC = 0.05
+STREAMED = 0xFFFFFF00  # a data chunk "this long" is of unknown length
 AUDIO_SUFFIXES = (".wav", ".flac")
 
 
@@ -47,17 +49,41 @@ def load_segment(path, onset, duration, *, sample_rate):
 def open_recording(path) -> soundfile.SoundFile:
     """Return an open recording, to be used in a ``with`` block; AudioReadError if it is none."""
     if not os.path.isfile(path):
-        what = "It is a folder" if os.path.isdir(path) else "There is no such file"
+        what = "There is no such file"
+        if os.path.isdir(path):
+            what = "It is a folder" if find_audio_files(path) else "It is a folder without WAV or FLAC files"
         raise AudioReadError(f"{path} must be an audio file. {what}. Check `audio_path` and --audio-root.")
     try:
         recording = soundfile.SoundFile(os.fspath(path))
     except soundfile.LibsndfileError as error:
         reason = error.error_string.strip().rstrip(".")
         raise AudioReadError(f"{path} must be a WAV or FLAC file. {reason}. Convert or replace it.") from error
-    if recording.frames <= 0:
+    problem = "It has no samples" if recording.frames <= 0 else _missing_end(path, recording.format)
+    if problem:
         recording.close()
-        raise AudioReadError(f"{path} must hold sound. It has no samples. Replace it.")
+        raise AudioReadError(f"{path} must be a whole recording. {problem}. Replace it.")
     return recording
+
+
+def _missing_end(path, form: str) -> str | None:
+    """Return what is missing of a WAV whose data chunk promises more than the file has.
+
+    libsndfile takes such a file for a shorter one, and a note would be padded with zeros.
+    """
+    if form not in ("WAV", "WAVEX"):
+        return None
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        position = 12  # after "RIFF", the size and "WAVE"
+        while position + 8 <= size:
+            file.seek(position)
+            name, length = struct.unpack("<4sI", file.read(8))
+            if name == b"data":
+                missing = position + 8 + length - size
+                # Recorders that stream leave the length at 0 or at its largest.
+                return f"Its last {missing} bytes are missing" if missing > 0 and length < STREAMED else None
+            position += 8 + length + length % 2
+    return None
 
 
 def read_segment(recording, start: int, n_samples: int, *, sample_rate: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """The events table: one row a note, read from CSV or Parquet and checked row by row."""
 
-import logging
 import math
 import os
 from collections import Counter
@@ -12,8 +11,6 @@ import pandas as pd
 from guitarclf.data.table import RawTable, read_table
 from guitarclf.errors import EventTableError
 from guitarclf.labels import LABELS
-
-logger = logging.getLogger(__name__)
 
 COLUMNS = (
     "note_id",
@@ -60,7 +57,8 @@ def read_events(path, *, audio_root=None, columns=None, labels=None, require_lab
     labels : mapping, optional
         Their label -> one of LABELS; the key ``"*"`` stands for every other text.
     require_labels : bool
-        Whether a missing or empty ``label_category`` is an error.
+        Whether ``label_category`` must be there and one of LABELS in every row; if not, it is kept
+        as it is, or empty.
 
     Returns
     -------
@@ -81,22 +79,29 @@ def read_events(path, *, audio_root=None, columns=None, labels=None, require_lab
         shown = [str(problem) for problem in problems[:MAX_LISTED_PROBLEMS]]
         more = len(problems) - len(shown)
         raise EventTableError("\n".join([*shown, f"... and {more} more problems."] if more else shown))
-    if "track" in events.attrs["derived"] and (events["events_in_file"] == 1).all():
-        logger.warning(
-            "%s has no `track` column and one event a file: every note is its own group, so notes of one "
-            "guitar can be on both sides of a split and scores can be too good. Add a `track` column.",
-            path,
-        )
     return events
+
+
+def is_in_our_terms(path, *, require_labels=True) -> bool:
+    """Return whether a table has every needed column under our names, and so needs no mapping."""
+    return set(_needed(require_labels)) <= set(read_table(path).columns)
+
+
+def each_note_is_its_own_track(events: pd.DataFrame) -> bool:
+    """Return whether the table gave no ``track`` and has one event a file, so that a split can leak."""
+    return "track" in events.attrs.get("derived", ()) and bool((events["events_in_file"] == 1).all())
+
+
+def _needed(require_labels: bool) -> list[str]:
+    optional = ("pitch_midi", "expression_style", *(() if require_labels else ("label_category",)))
+    return [name for name in COLUMNS if name not in optional]
 
 
 def check_events(path, *, audio_root=None, columns=None, labels=None, require_labels=True):
     """Return (events, problems): the table as far as it can be read, and every rule broken."""
     raw = read_table(path)
     cells = _map_columns(raw, columns or {})
-    needed = [name for name in COLUMNS if name not in ("pitch_midi", "expression_style")]
-    if not require_labels:
-        needed.remove("label_category")
+    needed = _needed(require_labels)
     missing = [name for name in needed if name not in cells]
     if missing:
         raise EventTableError(
@@ -136,8 +141,6 @@ def _map_columns(raw: RawTable, columns: dict) -> dict[str, list[str]]:
                 f"Got {ours!r}: {theirs!r}."
             )
         absent = [name for name in names if name not in raw.columns]
-        if absent and ours in raw.columns:
-            continue  # a table that is already in our terms, such as a run's splits.csv
         if absent:
             raise EventTableError(
                 f"{raw.path}: `data.columns` maps {ours} from a column {absent[0]!r} that is not there. "
@@ -202,7 +205,7 @@ def _broken_rules(cell: dict[str, str], require_labels: bool):
     if pitch and _number(pitch) != NO_PITCH and not 0 <= _number(pitch) <= MAX_MIDI_PITCH:
         yield "pitch_midi", f"must be empty, {NO_PITCH} (unknown), or a MIDI pitch from 0 to {MAX_MIDI_PITCH}"
     label = cell.get("label_category", "")
-    if (label or require_labels) and label not in LABELS:
+    if require_labels and label not in LABELS:
         yield "label_category", f"must be one of {', '.join(LABELS)} (map others with `data.labels`)"
     if cell.get("split") and cell["split"] not in SPLITS:
         yield "split", f"must be one of {', '.join(SPLITS)}"

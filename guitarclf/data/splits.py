@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 
-from guitarclf.data.events import SPLITS
+from guitarclf.data.events import SPLITS, each_note_is_its_own_track
 from guitarclf.errors import SplitError
 from guitarclf.labels import LABEL_TO_INDEX, LABELS
 
@@ -42,9 +42,19 @@ def assign_splits(events: pd.DataFrame, *, valid_size=0.1, test_size=0.1, seed=4
     SplitError
         If a given ``split`` column is incomplete or puts a track on two sides.
     """
-    if "split" in events and (events["split"] != "").any():
-        splits = _given_splits(events)
+    if "track" not in events or not events["label_category"].isin(LABELS).all():
+        raise SplitError(
+            "A split must know the `track` and the `label_category` of every event. One is missing. "
+            "Read the table with read_events, which fills in `track` and checks the labels."
+        )
+    if has_split(events):
+        splits = given_splits(events)
     else:
+        if each_note_is_its_own_track(events):
+            logger.warning(
+                "The table has no `track` column and one event a file: every note is its own group, so notes of "
+                "one guitar can be on both sides of a split and scores can be too good. Add a `track` column."
+            )
         sizes = _possible_sizes(events["track"].nunique(), valid_size, test_size)
         labels = events["label_category"].map(LABEL_TO_INDEX).to_numpy()
         side = draw_sides(events["track"].to_numpy(), labels, sizes, seed=seed)
@@ -126,7 +136,13 @@ def _possible_sizes(n_tracks: int, valid_size: float, test_size: float) -> tuple
     return valid_size, test_size
 
 
-def _given_splits(events: pd.DataFrame) -> pd.Series:
+def has_split(events: pd.DataFrame) -> bool:
+    """Return whether a table brings its own split."""
+    return "split" in events and bool((events["split"] != "").any())
+
+
+def given_splits(events: pd.DataFrame) -> pd.Series:
+    """Return a table's own split; SplitError if it is incomplete or puts a track on two sides."""
     splits = events["split"]
     wrong = events[~splits.isin(SPLITS)]
     if len(wrong):

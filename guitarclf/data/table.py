@@ -7,6 +7,7 @@ from pathlib import Path
 from guitarclf.errors import EventTableError
 
 DELIMITERS = (",", ";", "\t")
+SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,12 @@ def read_table(path) -> RawTable:
     """
     path = Path(path)
     if not path.is_file():
+        what = "It is a folder" if path.is_dir() else "There is no such file"
         raise EventTableError(
-            f"The table {path} must be a CSV or Parquet file. There is no such file. "
-            "Check --metadata-path or data.metadata_path."
+            f"The table {path} must be a CSV or Parquet file. {what}. Check --metadata-path or data.metadata_path."
         )
+    if path.suffix.lower() in SPREADSHEETS:
+        raise EventTableError(f"The table {path} must be a CSV or Parquet file. Export the spreadsheet as CSV.")
     header, rows, lines = _read_parquet(path) if is_parquet(path) else _read_csv(path)
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:

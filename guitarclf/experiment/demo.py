@@ -16,8 +16,8 @@ from guitarclf.data.synth import write_snippets
 from guitarclf.errors import ParameterError, RunError
 from guitarclf.experiment.evaluate import Evaluation, evaluate_run
 from guitarclf.experiment.predict import predict_events
-from guitarclf.experiment.train import TrainedRun, train
-from guitarclf.persistence import load_pipeline, write_json
+from guitarclf.experiment.train import TrainedRun, check_buildable, train
+from guitarclf.persistence import load_pipeline, make_folder, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +73,13 @@ def demo(output_dir="runs/demo", *, n_events: int = 3600, seed: int = 42) -> Dem
     """
     if n_events < MIN_EVENTS:
         raise ParameterError(f"The demo must have at least {MIN_EVENTS} events to split by guitar. Got {n_events}.")
+    config = demo_config(Path(output_dir).absolute(), seed)
+    check_buildable(config)
     folder = _clear(Path(output_dir))
     n_guitars = max(5, n_events // EVENTS_PER_GUITAR)
     logger.info("making %d notes of %d modelled guitars in %s", n_events, n_guitars, folder / "data")
     _write_notes(folder / "data", n_events, n_guitars, seed)
-    run = train(demo_config(folder, seed), beside=("data", MARKER))
+    run = train(config, beside=("data", MARKER))
     evaluation = evaluate_run(folder, split="test")
     return DemoResult(run, evaluation, _predict_a_few(folder))
 
@@ -106,7 +108,7 @@ def _clear(folder: Path) -> Path:
                 "Choose another --output-dir."
             )
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_json({"made_by": "guitarclf demo"}, folder / MARKER)
     return folder
 

@@ -12,7 +12,7 @@ from guitarclf.data.events import SPLITS, read_events
 from guitarclf.dataset import rows_of_split
 from guitarclf.errors import EventTableError, SplitError
 from guitarclf.experiment.figures import save_confusion_matrix
-from guitarclf.experiment.tables import run_events, table_folder
+from guitarclf.experiment.tables import other_events, run_events
 from guitarclf.labels import LABELS
 from guitarclf.metrics import Report, evaluate
 from guitarclf.persistence import RunFolder, load_bundle_config, load_pipeline, write_json
@@ -50,9 +50,7 @@ def evaluate_run(run_dir, *, split=None, metadata_path=None, audio_root=None) ->
         name, train_rows = split or "val", events[events["split"] == "train"]
     else:
         events = _labelled_events(metadata_path, audio_root, config)
-        name, train_rows = Path(metadata_path).stem, None
-        if split not in (None, "all"):
-            name = f"{name}_{split}"
+        name, train_rows = _name_of_table(metadata_path, split), _train_rows(run)
     rows = rows_of_split(events, split or ("val" if metadata_path is None else "all"))
     if rows.empty:
         sizes = ", ".join(f"{side} {(events['split'] == side).sum()}" for side in SPLITS)
@@ -80,21 +78,28 @@ def duration_score(train_rows: pd.DataFrame, rows: pd.DataFrame) -> float:
     return evaluate(rows["label_category"], by_label.reindex(columns=list(LABELS), fill_value=0)).macro_f1
 
 
+def _name_of_table(metadata_path, split: str | None) -> str:
+    """Return what the scores of another table are called; never what a split of the run's own is."""
+    stem = Path(metadata_path).stem
+    stem = f"table_{stem}" if stem in (*SPLITS, "all") else stem
+    return stem if split in (None, "all") else f"{stem}_{split}"
+
+
+def _train_rows(run: RunFolder) -> pd.DataFrame | None:
+    """Return the rows a run was trained on, without their audio; None for a bundle without its run."""
+    if not run.splits.is_file():
+        return None
+    events = read_events(run.splits)
+    return events[events["split"] == "train"]
+
+
 def _labelled_events(metadata_path, audio_root, config) -> pd.DataFrame:
-    events = read_events(
-        metadata_path,
-        audio_root=table_folder(metadata_path, audio_root),
-        columns=config.data.columns,
-        labels=config.data.labels,
-        require_labels=False,
-    )
-    unlabelled = events["label_category"] == ""
-    if unlabelled.any():
-        raise EventTableError(
-            f"{metadata_path} must have a `label_category` in every row to be scored. "
-            f"It is missing for {events.loc[unlabelled, 'note_id'].iloc[0]!r} ({unlabelled.sum()} rows). "
-            "To classify notes without labels use `guitarclf predict`."
-        )
+    try:
+        events = other_events(config, metadata_path, audio_root, require_labels=True)
+    except EventTableError as error:
+        if "label_category" not in str(error):
+            raise
+        raise EventTableError(f"{error}\nTo classify notes without labels use `guitarclf predict`.") from error
     require_audio_files(events["audio_path"], beside=Path(metadata_path).parent)
     return events
 

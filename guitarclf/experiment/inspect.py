@@ -6,10 +6,9 @@ import pandas as pd
 
 from guitarclf.config import Config
 from guitarclf.data.audio import open_recording, read_segment, resampled_length
-from guitarclf.data.events import read_events
 from guitarclf.errors import EventTableError
 from guitarclf.experiment.figures import save_inspection
-from guitarclf.experiment.tables import table_folder
+from guitarclf.experiment.tables import other_events
 from guitarclf.features.logmel import mel_centers
 from guitarclf.features.window import as_requests
 from guitarclf.labels import LABELS
@@ -19,9 +18,10 @@ from guitarclf.pipeline import build_pipeline
 SHOWN_AROUND = 2.0  # seconds of the file drawn before and after the window
 
 
-def find_event(metadata_path, note_id: str, *, audio_root=None) -> pd.DataFrame:
+def find_event(metadata_path, note_id: str, *, audio_root=None, model=None) -> pd.DataFrame:
     """Return the one-row table of a note, with what it needs to mean the same as in its table."""
-    events = read_events(metadata_path, audio_root=table_folder(metadata_path, audio_root), require_labels=False)
+    config = Config() if model is None else load_bundle_config(model)
+    events = other_events(config, metadata_path, audio_root, require_labels=False)
     row = events[events["note_id"] == note_id]
     if row.empty:
         raise EventTableError(f"`note_id` must be in {metadata_path}. There is no {note_id!r}.")

@@ -1,6 +1,7 @@
 """predict_events: files or a table -> a table of labels and probabilities."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,15 +30,17 @@ PREDICTION_COLUMNS = (
 def events_of_paths(paths) -> pd.DataFrame:
     """Return one event at onset 0 for each file; a folder stands for the WAV and FLAC files below it.
 
-    The order is that of ``paths``, files of a folder sorted. A path that does not exist keeps
+    An event is named by its file's stem, or by the whole path where two files share one. The order
+    is that of ``paths``, files of a folder sorted. A path that does not exist keeps
     its row, so that its error is reported with the others.
     """
     files = []
     for path in map(Path, paths):
         files += (find_audio_files(path) or [path]) if path.is_dir() else [path]
+    stems = Counter(path.stem for path in files)
     return pd.DataFrame(
         {
-            "note_id": [path.stem for path in files],
+            "note_id": [path.stem if stems[path.stem] == 1 else str(path.with_suffix("")) for path in files],
             "audio_path": [str(path) for path in files],
             "onset_sec": np.zeros(len(files)),
         }

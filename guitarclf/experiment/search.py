@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import GridSearchCV, GroupKFold, ParameterGrid, ParameterSampler
 
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import with_values, write_config
 from guitarclf.data.splits import assign_splits
 from guitarclf.errors import ConfigError, SplitError
-from guitarclf.experiment.tables import config_events, with_data
-from guitarclf.experiment.train import TrainedRun, log_to, seed_everything, train
-from guitarclf.persistence import RunFolder, make_folder
+from guitarclf.experiment.tables import config_events, with_absolute_paths
+from guitarclf.experiment.train import TrainedRun, check_buildable, log_to, seed_everything, train
+from guitarclf.persistence import RunFolder, discard, make_folder
 from guitarclf.pipeline import SECTIONS, build_pipeline, parameter_name
+from guitarclf.scorers import scorer
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def search(config: Config, *, n_jobs: int = 1) -> SearchResult:
     Only train and val rows take part; the test rows stay unseen. Writes ``search_results.csv``,
     ``best_config.yaml`` and the run ``best/`` into ``output_dir``.
     """
-    config = with_data(config)
+    config = with_absolute_paths(config)
     candidates = list_candidates(config)
     folder = RunFolder(config.output_dir).require_free().root
     events = config_events(config)
@@ -52,7 +52,11 @@ def search(config: Config, *, n_jobs: int = 1) -> SearchResult:
         )
     make_folder(folder)
     with log_to(folder / "search.log"):
-        table = run_search(config, candidates, rows, n_jobs=n_jobs)
+        try:
+            table = run_search(config, candidates, rows, n_jobs=n_jobs)
+        except BaseException:
+            discard(RunFolder(folder))
+            raise
         table.to_csv(folder / "search_results.csv", index=False)
         best = candidates[int(table["candidate"].iloc[0]) - 1]
         best_config = replace(apply_candidate(config, best), output_dir=str(folder / "best"))
@@ -62,7 +66,7 @@ def search(config: Config, *, n_jobs: int = 1) -> SearchResult:
 
 
 def list_candidates(config: Config) -> list[dict]:
-    """Return the candidates of ``search.params`` as config path -> value, each checked as a Config."""
+    """Return the candidates of ``search.params`` as config path -> value, each of which can be built."""
     if not config.search.params:
         raise ConfigError(
             "`search.params` must name at least one key and its values, such as {net.lr: [1e-3, 3e-4]}. It is empty."
@@ -76,13 +80,11 @@ def list_candidates(config: Config) -> list[dict]:
             )
         if not values:
             raise ConfigError(f"`search.params` must give `{path}` at least one value. It has none.")
-    if config.search.scoring not in get_scorer_names():
-        raise ConfigError(f"`search.scoring` must be a scikit-learn scorer. Got {config.search.scoring!r}.")
     candidates = list(ParameterGrid(config.search.params))
     if config.search.method == "random" and config.search.n_iter < len(candidates):
         candidates = list(ParameterSampler(config.search.params, n_iter=config.search.n_iter, random_state=config.seed))
     for candidate in candidates:
-        apply_candidate(config, candidate)
+        check_buildable(apply_candidate(config, candidate))
     return candidates
 
 
@@ -109,7 +111,7 @@ def run_search(config: Config, candidates: list[dict], rows: pd.DataFrame, *, n_
     grid = GridSearchCV(
         build_pipeline(config),
         [_as_parameters(config, candidate) for candidate in candidates],
-        scoring=config.search.scoring,
+        scoring=scorer(config.search.scoring),
         cv=GroupKFold(config.search.n_splits),
         n_jobs=n_jobs,
         refit=False,

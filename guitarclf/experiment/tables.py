@@ -7,33 +7,44 @@ import pandas as pd
 
 from guitarclf.config import Config
 from guitarclf.data.audio import require_audio_files
-from guitarclf.data.events import read_events
+from guitarclf.data.events import is_in_our_terms, read_events
 from guitarclf.errors import RunError
 from guitarclf.persistence import RunFolder
 
 
-def with_data(config: Config, metadata_path=None, audio_root=None) -> Config:
-    """Return a config whose paths are absolute, those given here in place of its own."""
+def with_absolute_paths(config: Config) -> Config:
+    """Return a config whose table and audio are found from any folder."""
     data = replace(
         config.data,
-        metadata_path=str(Path(metadata_path or config.data.metadata_path).absolute()),
-        audio_root=str(Path(audio_root or config.data.audio_root).absolute()),
+        metadata_path=str(Path(config.data.metadata_path).absolute()),
+        audio_root=str(Path(config.data.audio_root).absolute()),
     )
     return replace(config, data=data)
 
 
-def config_events(config: Config, *, require_labels: bool = True) -> pd.DataFrame:
+def config_events(config: Config) -> pd.DataFrame:
     """Return the events of ``data.metadata_path``, every audio file of which exists."""
     data = config.data
-    events = read_events(
-        data.metadata_path,
-        audio_root=data.audio_root,
-        columns=data.columns,
-        labels=data.labels,
-        require_labels=require_labels,
-    )
+    events = read_events(data.metadata_path, audio_root=data.audio_root, columns=data.columns, labels=data.labels)
     require_audio_files(events["audio_path"], beside=Path(data.metadata_path).parent)
     return events
+
+
+def other_events(config: Config, metadata_path, audio_root=None, *, require_labels: bool) -> pd.DataFrame:
+    """Return the events of a table other than the one a config names.
+
+    The config's mapping of columns and labels is applied unless the table is in our terms already.
+    ``audio_root`` is the table's folder unless given.
+    """
+    data = config.data
+    mapping = {} if is_in_our_terms(metadata_path, require_labels=require_labels) else data.columns
+    return read_events(
+        metadata_path,
+        audio_root=table_folder(metadata_path, audio_root),
+        columns=mapping,
+        labels=data.labels if mapping else {},
+        require_labels=require_labels,
+    )
 
 
 def run_events(run: RunFolder, config: Config) -> pd.DataFrame:

@@ -18,17 +18,18 @@ from guitarclf.data.splits import assign_splits
 from guitarclf.errors import ConfigError, SplitError
 from guitarclf.experiment.evaluate import evaluate_rows
 from guitarclf.experiment.figures import save_learning_curves
-from guitarclf.experiment.tables import config_events, with_data
+from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.labels import LABELS
 from guitarclf.metrics import Report
 from guitarclf.persistence import (
     RunFolder,
     describe_environment,
+    discard,
     save_bundle,
     save_joblib,
     write_json,
 )
-from guitarclf.pipeline import build_pipeline
+from guitarclf.pipeline import build_net, build_pipeline
 from guitarclf.training.recording import (
     EpochCheckpoint,
     EpochLog,
@@ -63,10 +64,11 @@ def train(config: Config, *, beside=()) -> TrainedRun:
     Raises
     ------
     GuitarclfError
-        Before anything is written if the table, the audio files, the split or the folder are wrong.
+        If anything is wrong with the table, the audio, the split, the net or the folder. What was
+        written before the end of the first epoch is removed again.
     """
-    config = with_data(config)
-    check_recording_extras(config)
+    config = with_absolute_paths(config)
+    check_buildable(config)
     run = RunFolder(config.output_dir).require_free(beside=beside)
     events = config_events(config)
     events["split"] = assign_splits(
@@ -75,7 +77,7 @@ def train(config: Config, *, beside=()) -> TrainedRun:
     fitted = events[events["split"] != "test"]
     if not (fitted["split"] == "train").any():
         raise SplitError("The split must leave rows to train on. All are in val and test. Correct the `split` column.")
-    with log_to(run.create().log):
+    with log_to(run.create().log), discarding_unstarted(run, beside):
         _describe(run, config, events)
         pipeline = fit(config, fitted, run)
         save_bundle(pipeline, config, run.bundle)
@@ -121,8 +123,10 @@ def seed_everything(seed: int) -> None:
     torch.backends.cudnn.benchmark = False
 
 
-def check_recording_extras(config: Config) -> None:
-    """Raise ConfigError if TensorBoard is asked for and not installed."""
+def check_buildable(config: Config) -> None:
+    """Raise unless the net of a config can be built on this machine, and recorded as asked."""
+    n_frames = 1 + round(config.window.target_duration * config.window.sample_rate) // config.logmel.hop_length
+    build_net(config).initialize_for((1 + len(config.logmel.extra_channels), config.logmel.n_mels, n_frames))
     if not config.training.tensorboard:
         return
     try:
@@ -132,6 +136,17 @@ def check_recording_extras(config: Config) -> None:
             "`training.tensorboard` must be false unless TensorBoard is installed. It is not. "
             "Install guitarclf[tensorboard]."
         ) from error
+
+
+@contextmanager
+def discarding_unstarted(run: RunFolder, beside=()):
+    """Remove what a run wrote if it ends before its first epoch did."""
+    try:
+        yield
+    except BaseException:
+        if not run.best_model.exists():
+            discard(run, beside=beside)
+        raise
 
 
 @contextmanager

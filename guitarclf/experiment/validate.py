@@ -1,19 +1,23 @@
 """validate: everything that is wrong with a table and its audio, and what is in them."""
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from guitarclf.config import Config
 from guitarclf.data.audio import open_recording
-from guitarclf.data.digest import file_digests
-from guitarclf.data.events import check_events
-from guitarclf.errors import AudioReadError
+from guitarclf.data.events import check_events, each_note_is_its_own_track
+from guitarclf.data.splits import given_splits, has_split
+from guitarclf.errors import AudioReadError, SplitError
 from guitarclf.features.window import EventWindow, as_requests
 from guitarclf.labels import LABELS
+from guitarclf.pipeline import build_window
 
 CHUNK = 512  # events whose audio is read at once
+PAST_THE_END = 0.01  # seconds by which an offset may miss the end of its file
 
 
 @dataclass
@@ -25,19 +29,23 @@ class Findings:
     summary: list[str] = field(default_factory=list)
 
 
-def validate(metadata_path, audio_root, *, columns=None, labels=None, num_workers=2) -> Findings:
-    """Check all of a table and its audio; every event's window is read as training would read it."""
+def validate(metadata_path, audio_root, *, config: Config | None = None) -> Findings:
+    """Check all of a table and its audio; every event's window is read as training with ``config`` would."""
+    config = Config() if config is None else config
+    columns, labels = config.data.columns, config.data.labels
     events, problems = check_events(metadata_path, audio_root=audio_root, columns=columns, labels=labels)
     found = Findings(problems=[str(problem) for problem in problems])
-    rates, durations = _check_audio(events, found, num_workers)
-    _check_identical_audio(events, found, num_workers)
-    _check_tracks(events, found, "track" in events.attrs["derived"])
+    rates, durations = _check_headers(events, found)
+    readable = events[events["audio_path"].isin(durations.keys()) & np.isfinite(events["onset_sec"])]
+    _check_windows(readable, found, build_window(config))
+    _check_ends(readable, durations, found)
+    _check_tracks(events, found)
     found.summary = _summarise(events, rates, durations)
     return found
 
 
-def _check_audio(events: pd.DataFrame, found: Findings, num_workers: int):
-    """Read every header and window; return sample rate -> files, and path -> duration in seconds."""
+def _check_headers(events: pd.DataFrame, found: Findings) -> tuple[Counter, dict[str, float]]:
+    """Open every file; return sample rate -> files, and path -> duration in seconds."""
     rates, durations = Counter(), {}
     for path in dict.fromkeys(events["audio_path"]):
         try:
@@ -46,41 +54,55 @@ def _check_audio(events: pd.DataFrame, found: Findings, num_workers: int):
                 durations[path] = recording.frames / recording.samplerate
         except AudioReadError as error:
             found.problems.append(str(error))
-    readable = events[events["audio_path"].isin(durations.keys()) & events["onset_sec"].notna()]
-    window = EventWindow(num_workers=num_workers, normalize="none")
-    for first in range(0, len(readable), CHUNK):
-        chunk = readable.iloc[first : first + CHUNK]
-        windows, errors = window.read(as_requests(chunk))
-        for row, note_id in enumerate(chunk["note_id"]):
-            if row in errors:
-                found.problems.append(f"event {note_id!r}: {errors[row]}")
-            elif not windows[row].any():
-                found.warnings.append(f"event {note_id!r}: the window is silent from end to end.")
-    late = readable[readable["offset_sec"] > readable["audio_path"].map(durations) + 0.01]
-    for note_id, offset, path in zip(late["note_id"], late["offset_sec"], late["audio_path"], strict=True):
-        found.warnings.append(f"event {note_id!r}: offset {offset:g} s is past the end of {path}.")
     return rates, durations
 
 
-def _check_identical_audio(events: pd.DataFrame, found: Findings, num_workers: int) -> None:
-    """The same sound under two tracks leaks over a split; under two labels one of them is wrong."""
-    readable = events[[Path(path).is_file() for path in events["audio_path"]]]
-    digests = file_digests(readable["audio_path"], num_workers=num_workers)
-    content = readable["audio_path"].map(digests)
-    for (_, onset), same in readable.groupby([content, readable["onset_sec"]], sort=False):
+def _check_windows(events: pd.DataFrame, found: Findings, window: EventWindow) -> None:
+    """Read the window of every event. The same sound under two tracks leaks, under two labels one is wrong."""
+    digests = []
+    for first in range(0, len(events), CHUNK):
+        chunk = events.iloc[first : first + CHUNK]
+        windows, errors = window.read(as_requests(chunk))
+        for row, note_id in enumerate(chunk["note_id"]):
+            silent = not windows[row].any()
+            if row in errors:
+                found.problems.append(f"event {note_id!r}: {errors[row]}")
+            elif silent:
+                found.warnings.append(f"event {note_id!r}: the window is silent from end to end.")
+            digests.append(None if silent else window_digest(windows[row]))
+    for _, same in events.groupby(np.array(digests, dtype=object), sort=False):
         for column, name in (("track", "tracks"), ("label_category", "labels")):
             values = sorted(set(same[column]))
             if len(values) > 1:
                 notes = ", ".join(same["note_id"].iloc[:4])
-                found.problems.append(
-                    f"identical audio at onset {onset:g} s under {len(values)} {name} ({', '.join(values)}): {notes}."
-                )
+                found.problems.append(f"identical audio under {len(values)} {name} ({', '.join(values)}): {notes}.")
 
 
-def _check_tracks(events: pd.DataFrame, found: Findings, derived: bool) -> None:
-    n_tracks = events["track"].nunique()
-    if derived and (events["events_in_file"] == 1).all():
+def window_digest(window: np.ndarray) -> bytes:
+    """Return what two windows share if they are the same sound, whatever the format of their files."""
+    peak = np.abs(window).max()
+    return hashlib.blake2b(np.round(window / peak * 2**11).astype(np.int16).tobytes(), digest_size=16).digest()
+
+
+def _check_ends(events: pd.DataFrame, durations: dict[str, float], found: Findings) -> None:
+    ends = np.array([durations[path] for path in events["audio_path"]], dtype=np.float64)
+    late = events[events["offset_sec"].to_numpy() > ends + PAST_THE_END]
+    for note_id, offset, path in zip(late["note_id"], late["offset_sec"], late["audio_path"], strict=True):
+        found.warnings.append(f"event {note_id!r}: offset {offset:g} s is past the end of {path}.")
+
+
+def _check_tracks(events: pd.DataFrame, found: Findings) -> None:
+    tracks_of_file = events.groupby("audio_path")["track"].nunique()
+    for path in tracks_of_file[tracks_of_file > 1].index:
+        found.problems.append(f"{path} is under {tracks_of_file[path]} tracks: one recording must be one track.")
+    if has_split(events):
+        try:
+            given_splits(events)
+        except SplitError as error:
+            found.problems.append(str(error))
+    if each_note_is_its_own_track(events):
         found.warnings.append("there is no `track` column and one event a file: a split can leak.")
+    n_tracks = events["track"].nunique()
     if n_tracks < 3:
         found.warnings.append(f"{n_tracks} track(s): train, val and test need at least three.")
     for label in LABELS:

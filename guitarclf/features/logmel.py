@@ -189,6 +189,12 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
                 "`sample_rate`, `n_fft`, `hop_length` and `n_mels` must be at least 1. "
                 f"Got {self.sample_rate}, {self.n_fft}, {self.hop_length} and {self.n_mels}."
             )
+        top = self.sample_rate / 2 if self.fmax is None else self.fmax
+        if self.n_fft % 2 or not 0 <= self.fmin < top <= self.sample_rate / 2:
+            raise ParameterError(
+                "`n_fft` must be even, and `fmin` below `fmax`, at most half of `sample_rate`. "
+                f"Got {self.n_fft}, {self.fmin}, {self.fmax} and {self.sample_rate}."
+            )
         unknown = [name for name in self.extra_channels if name not in EXTRA_CHANNELS]
         if self.compression not in COMPRESSIONS or unknown:
             raise ParameterError(

@@ -211,6 +211,8 @@ def as_requests(X) -> list[Request]:
         missing = [name for name in ("audio_path", "onset_sec") if name not in X]
         if missing:
             raise TypeError(f"An events table must have audio_path and onset_sec. Missing: {', '.join(missing)}.")
+        if not np.isfinite(X["onset_sec"].to_numpy(dtype=np.float64)).all():
+            raise ParameterError("`onset_sec` must be a number of seconds in every row. There is a NaN or infinity.")
         alone = X["events_in_file"] == 1 if "events_in_file" in X else [True] * len(X)
         return [
             Request(str(path), float(onset), bool(only))

@@ -2,9 +2,16 @@
 
 import torch
 
+from guitarclf.errors import ParameterError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16")
+
 
 def computes_in_bf16(precision: str, device: str) -> bool:
     """Return whether training steps on a device are to be computed in bfloat16."""
+    if precision not in PRECISIONS:
+        raise ParameterError(f"`precision` must be one of {', '.join(PRECISIONS)}. Got {precision!r}.")
     if precision != "auto":
         return precision == "bf16"
     if device == "cuda":
@@ -12,10 +19,19 @@ def computes_in_bf16(precision: str, device: str) -> bool:
     return device == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
+def is_available(device: str) -> bool:
+    """Return whether this machine has a device; it always has a CPU, and something for "auto"."""
+    has = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    kind = str(device).split(":")[0]  # a torch.device, or one of several: cuda:1
+    if kind not in has:
+        raise ParameterError(f"`device` must be one of {', '.join(DEVICES)}. Got {device!r}.")
+    return has[kind]
+
+
 def resolve_device(device: str) -> str:
-    """Return the device "auto" stands for on this machine; any other as it is."""
+    """Return the device "auto" stands for on this machine, or any other that it has."""
+    if not is_available(device):
+        raise ParameterError(f"`device` must be one that this machine has. There is no {device}. Use auto or cpu.")
     if device != "auto":
-        return device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+        return str(device)
+    return next(name for name in ("cuda", "mps", "cpu") if is_available(name))

@@ -4,6 +4,7 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
+from sklearn.exceptions import NotFittedError
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
 from torch import nn
@@ -116,8 +117,7 @@ class NoteEventClassifier(NeuralNetClassifier):
             The validation rows.
         """
         self._take_input_shape(X)
-        if self.random_state is not None:
-            torch.manual_seed(self.random_state)
+        self._seed()
         return super().fit(X, y, groups=groups, valid=valid)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
@@ -125,7 +125,9 @@ class NoteEventClassifier(NeuralNetClassifier):
         fit_params.pop("_routing_method", None)
         if not self.initialized_:
             self._take_input_shape(X)
+            self._seed()
             self.initialize()
+        self._require_input_shape(X)
         self.notify("on_train_begin", X=X, y=y)
         with suppress(StopTraining):
             self.fit_loop(X, y, **fit_params)
@@ -176,6 +178,16 @@ class NoteEventClassifier(NeuralNetClassifier):
         self.check_data(X, None)
         self.input_shape_ = tuple(int(size) for size in np.shape(X)[1:])
 
+    def _require_input_shape(self, X) -> None:
+        if np.shape(X)[1:] != self.input_shape_:
+            shape = ", ".join(map(str, self.input_shape_))
+            raise ParameterError(f"X must have the shape the net was made for, (n_events, {shape}). Got {np.shape(X)}.")
+
+    def _seed(self) -> None:
+        computes_in_bf16(self.precision, resolve_device(self.device))  # refuses a bad name of either
+        if self.random_state is not None:
+            torch.manual_seed(self.random_state)
+
     def initialize_for(self, input_shape) -> "NoteEventClassifier":
         """Build the module for inputs of shape (n_channels, n_mels, n_frames), untrained."""
         self.input_shape_ = tuple(input_shape)
@@ -195,7 +207,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         x = torch.as_tensor(x).to(device)
         if not (self.module_.training and computes_in_bf16(self.precision, device)):
             return self.module_(x)
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
             return self.module_(x).float()
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
@@ -216,11 +228,11 @@ class NoteEventClassifier(NeuralNetClassifier):
     def predict_proba_by_label(self, X) -> np.ndarray:
         """Return probabilities of shape (n_events, 3), columns in the order of LABELS."""
         self.check_is_fitted()
-        if np.shape(X)[1:] != self.input_shape_:
-            raise ParameterError(
-                f"X must have the shape the net was trained on, (n_events, {', '.join(map(str, self.input_shape_))})."
-                f" Got {np.shape(X)}."
-            )
+        standardize = getattr(self.module_, "standardize", None)
+        if standardize is not None and not standardize.is_set:
+            # Weights are drawn anew by initialize(), and by set_params(module__...) on a fitted net.
+            raise NotFittedError("This net has fresh weights since its module was set up anew. Call fit first.")
+        self._require_input_shape(X)
         if not len(X):
             return np.zeros((0, len(SORTED_LABELS)))
         logits = torch.cat([batch.cpu() for batch in self.forward_iter(X)])
@@ -252,6 +264,6 @@ class NoteEventClassifier(NeuralNetClassifier):
 
     def __setstate__(self, state):
         asked = state["device"]
-        super().__setstate__({**state, "device": resolve_device(asked)})
+        super().__setstate__({**state, "device": resolve_device(asked) if asked == "auto" else asked})
         if asked == "auto":
             self.device = asked

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from guitarclf.data.splits import draw_sides
-from guitarclf.errors import SplitError
+from guitarclf.errors import ParameterError, SplitError
 
 CHUNK = 1024  # events whose statistics are summed at once
 
@@ -22,6 +22,8 @@ def validation_mask(y: np.ndarray, groups, valid, *, valid_size: float, seed: in
     """Return which rows are for validation: those of ``valid``, or whole groups, or none if ``valid_size`` is 0."""
     if valid is not None:
         return _checked_mask(valid, len(y))
+    if not 0 <= valid_size < 1:
+        raise ParameterError(f"`valid_size` must be a share from 0 to below 1. Got {valid_size!r}.")
     if not valid_size:
         return np.zeros(len(y), dtype=bool)
     if groups is None:
@@ -54,6 +56,8 @@ def band_statistics(X, rows: np.ndarray) -> BandStatistics:
     total, squares, lowest = 0.0, 0.0, np.inf
     for first in range(0, len(rows), CHUNK):
         chunk = np.asarray(X[rows[first : first + CHUNK]], dtype=np.float64)
+        if not np.isfinite(chunk).all():
+            raise ParameterError("X must hold finite features. It has NaN or infinity.")
         total = total + chunk.sum(axis=(0, 3))
         squares = squares + np.square(chunk).sum(axis=(0, 3))
         lowest = min(lowest, chunk[:, 0].min())

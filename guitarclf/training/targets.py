@@ -1,6 +1,7 @@
 """Label names <-> class indices, and the weight of each class in the loss."""
 
 import sys
+from numbers import Real
 
 import numpy as np
 
@@ -11,11 +12,12 @@ SORTED_LABELS = np.array(sorted(LABELS))
 # Column i of what the estimator returns is column TO_SORTED[i] of what the module computes.
 TO_SORTED = np.array([LABEL_TO_INDEX[label] for label in SORTED_LABELS])
 # scikit-learn functions that put alphabetical codes in the place of y before they call fit, and
-# map them back themselves: cross_val_predict(method="predict_proba"), voting, stacking.
+# map them back themselves: voting and stacking always, cross_val_predict for probabilities.
 SKLEARN_ENCODERS = {
     ("sklearn.model_selection._validation", "_fit_and_predict"),
     ("sklearn.ensemble._base", "_fit_single_estimator"),
 }
+PROBABILITY_METHODS = ("predict_proba", "predict_log_proba", "decision_function", None)
 
 
 def encode_labels(y) -> tuple[np.ndarray, bool]:
@@ -31,8 +33,14 @@ def encode_labels(y) -> tuple[np.ndarray, bool]:
     if y.ndim != 1:
         raise LabelError(f"y must be one label name per event. Got an array of shape {y.shape}.")
     if np.issubdtype(y.dtype, np.integer):
-        if _encoded_by_sklearn() and set(y) <= set(range(len(LABELS))):
+        all_codes = _codes_from_sklearn()
+        if all_codes == set(range(len(LABELS))):
             return TO_SORTED[y], True
+        if all_codes:
+            raise LabelError(
+                f"y must have all of {', '.join(LABELS)} here: scikit-learn has put codes in the place of the names, "
+                f"and {len(all_codes)} codes do not tell which class is missing. Use a tool that passes the names on."
+            )
         raise LabelError(
             f"y must be label names ({', '.join(LABELS)}). Got integers ({y[:5].tolist()}...): scikit-learn counts "
             "classes in alphabetical order and this package in the order of LABELS, so they are ambiguous. "
@@ -44,17 +52,19 @@ def encode_labels(y) -> tuple[np.ndarray, bool]:
     return np.array([LABEL_TO_INDEX[label] for label in y.tolist()], dtype=np.int64), False
 
 
-def _encoded_by_sklearn() -> bool:
-    """Return whether fit was called by a scikit-learn function that encodes y behind the user's back.
+def _codes_from_sklearn() -> set[int]:
+    """Return the codes of all of y if scikit-learn encoded it behind the user's back, else nothing.
 
-    Such a y is an array of integers like any other; the caller is the only thing that tells.
+    Such a y is an array of integers like any other; the function that calls fit is the only thing
+    that tells, and it holds the whole y where a fold may lack a class.
     """
     frame = sys._getframe(1)
     while frame is not None:
-        if (frame.f_globals.get("__name__"), frame.f_code.co_name) in SKLEARN_ENCODERS:
-            return True
+        caller, values = (frame.f_globals.get("__name__"), frame.f_code.co_name), frame.f_locals
+        if caller in SKLEARN_ENCODERS and values.get("method") in PROBABILITY_METHODS:
+            return set(np.asarray(values["y"]).tolist())
         frame = frame.f_back
-    return False
+    return set()
 
 
 def class_weights(class_weight, y: np.ndarray) -> np.ndarray:
@@ -63,16 +73,17 @@ def class_weights(class_weight, y: np.ndarray) -> np.ndarray:
     ``"balanced"`` is ``n_events / (n_present * count)`` over the training rows, as in
     scikit-learn; a class they lack keeps weight 1. ``"none"`` or None is 1 for all.
     """
-    if class_weight is None or class_weight == "none":
+    if class_weight is None or (isinstance(class_weight, str) and class_weight == "none"):
         return np.ones(len(LABELS), dtype=np.float32)
-    if class_weight == "balanced":
+    if isinstance(class_weight, str) and class_weight == "balanced":
         counts = np.bincount(y, minlength=len(LABELS))
         balanced = len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))
         return np.where(counts > 0, balanced, 1.0).astype(np.float32)
-    weights = np.asarray(class_weight, dtype=np.float32)
-    if weights.shape != (len(LABELS),) or not np.isfinite(weights).all() or weights.min() < 0:
+    is_list = isinstance(class_weight, list | tuple | np.ndarray) and len(class_weight) == len(LABELS)
+    # 0 is not allowed: a batch of that class alone would divide by it.
+    if not is_list or not all(isinstance(w, Real) and 0 < w < float("inf") for w in class_weight):
         raise ParameterError(
-            f"`class_weight` must be balanced, none, or {len(LABELS)} numbers from 0 up in the order of LABELS. "
+            f"`class_weight` must be balanced, none, or {len(LABELS)} numbers above 0 in the order of LABELS. "
             f"Got {class_weight!r}."
         )
-    return weights
+    return np.asarray(class_weight, dtype=np.float32)
