@@ -1,10 +1,24 @@
-"""Simple classifiers a CRNN has to beat, as scikit-learn Pipelines over the events table."""
+"""Simple classifiers a CRNN has to beat, as scikit-learn Pipelines over events (or, but for durations, waveforms)."""
 
 import numpy as np
 import pandas as pd
+import scipy.fft
+from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+
+from guitarclf.features.logmel import log_mel
+from guitarclf.features.window import EventWindow
+
+N_MFCC = 20
+TOP_DB = 80.0  # as in librosa.feature.mfcc
+
+
+def majority() -> Pipeline:
+    """Return a classifier that always answers the commonest label of its training rows."""
+    return Pipeline([("majority", DummyClassifier(strategy="most_frequent"))])
 
 
 def event_durations(events: pd.DataFrame) -> np.ndarray:
@@ -17,12 +31,29 @@ def duration_only() -> Pipeline:
 
     A score it reaches says nothing about sound: dead notes are short in most collections.
     """
+    tree = DecisionTreeClassifier(max_depth=4, min_samples_leaf=3, class_weight="balanced", random_state=0)
+    return Pipeline([("duration", FunctionTransformer(event_durations)), ("tree", tree)])
+
+
+def mfcc_statistics(windows: np.ndarray, *, sample_rate: int = 22050) -> np.ndarray:
+    """Return mean and standard deviation over time of 20 MFCC and of their slopes, shape (n_events, 80).
+
+    The coefficients equal ``librosa.feature.mfcc`` on 64 mel bands.
+    """
+    decibels = log_mel(windows, sample_rate=sample_rate, top_db=TOP_DB)
+    coefficients = scipy.fft.dct(decibels, axis=1, type=2, norm="ortho")[:, :N_MFCC]
+    slopes = np.diff(coefficients, axis=2)
+    return np.concatenate([part(x, axis=2) for x in (coefficients, slopes) for part in (np.mean, np.std)], axis=1)
+
+
+def svm_on_mfcc(window: EventWindow | None = None) -> Pipeline:
+    """Return the notebook's classic: an RBF support vector machine on MFCC statistics of each window."""
+    window = EventWindow() if window is None else window
     return Pipeline(
         [
-            ("duration", FunctionTransformer(event_durations)),
-            (
-                "tree",
-                DecisionTreeClassifier(max_depth=4, min_samples_leaf=3, class_weight="balanced", random_state=0),
-            ),
+            ("window", window),
+            ("mfcc", FunctionTransformer(mfcc_statistics, kw_args={"sample_rate": window.sample_rate})),
+            ("scale", StandardScaler()),
+            ("svm", SVC(class_weight="balanced")),
         ]
     )

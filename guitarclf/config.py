@@ -127,6 +127,13 @@ class SearchConfig:
 
 
 @dataclass(frozen=True)
+class CrossvalConfig:
+    """Scores on tracks left out in turn."""
+
+    n_splits: int = knob(5, "folds by track, where none are given", low=2)
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything a run depends on."""
 
@@ -136,6 +143,7 @@ class Config:
     net: NetConfig = field(default_factory=NetConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
+    crossval: CrossvalConfig = field(default_factory=CrossvalConfig)
     output_dir: str = knob("runs/crnn_v1", "folder of the run")
     seed: int = knob(42, "seed of the split, the weights and the augmentation", low=0, high=2**31 - 1)
 

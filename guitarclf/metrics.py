@@ -13,12 +13,13 @@ SMALLEST_PROBABILITY = 1e-7  # keeps the loss finite where a true class got prob
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one class fared; precision, recall and F1 are 0 where undefined."""
+    """How one class fared; each is 0 where undefined. ``false_alarm``: share of the other events called this."""
 
     precision: float
     recall: float
     f1: float
     support: int
+    false_alarm: float
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Report:
 
     ``loss`` is the unweighted mean of -log p(true class) in nats. ``macro_f1`` is the mean F1
     of all three labels, a class absent from both truth and prediction counting 0;
-    ``balanced_accuracy`` the mean recall of the classes that are there. ``confusion[i][j]``
-    counts events of class ``i`` called ``j``.
+    ``balanced_accuracy`` the mean recall of the classes that are there; ``calibration_error`` the
+    class-wise expected calibration error. ``confusion[i][j]`` counts events of class ``i`` called ``j``.
     """
 
     n_events: int
@@ -36,6 +37,7 @@ class Report:
     accuracy: float
     macro_f1: float
     balanced_accuracy: float
+    calibration_error: float
     per_class: dict[str, ClassScore]
     confusion: list[list[int]]
 
@@ -47,12 +49,16 @@ class Report:
         """Return the report as a table for a terminal."""
         lines = [
             f"{self.n_events} events   loss {self.loss:.4f}   accuracy {self.accuracy:.4f}   "
-            f"macro-F1 {self.macro_f1:.4f}   balanced accuracy {self.balanced_accuracy:.4f}",
+            f"macro-F1 {self.macro_f1:.4f}   balanced accuracy {self.balanced_accuracy:.4f}   "
+            f"calibration error {self.calibration_error:.4f}",
             "",
-            f"{'':14}{'precision':>10}{'recall':>10}{'F1':>10}{'support':>10}",
+            f"{'':14}{'precision':>10}{'recall':>10}{'F1':>10}{'support':>10}{'false alarm':>13}",
         ]
         for label, score in self.per_class.items():
-            lines.append(f"{label:14}{score.precision:10.4f}{score.recall:10.4f}{score.f1:10.4f}{score.support:10d}")
+            lines.append(
+                f"{label:14}{score.precision:10.4f}{score.recall:10.4f}{score.f1:10.4f}{score.support:10d}"
+                f"{score.false_alarm:13.4f}"
+            )
         lines += ["", f"{'true / called':14}" + "".join(f"{label:>14}" for label in LABELS)]
         for label, row in zip(LABELS, self.confusion, strict=True):
             lines.append(f"{label:14}" + "".join(f"{count:14d}" for count in row))
@@ -92,9 +98,11 @@ def evaluate(y_true, y_proba, *, classes=LABELS) -> Report:
     called = y_proba.argmax(axis=1)
     indices = range(len(LABELS))
     scores = precision_recall_fscore_support(true, called, labels=indices, zero_division=0)
+    confusion = confusion_matrix(true, called, labels=indices)
+    false_alarms = [(confusion[:, i].sum() - confusion[i, i]) / max(1, len(true) - confusion[i].sum()) for i in indices]
     per_class = {
-        label: ClassScore(float(precision), float(recall), float(f1), int(support))
-        for label, precision, recall, f1, support in zip(LABELS, *scores, strict=True)
+        label: ClassScore(float(precision), float(recall), float(f1), int(support), float(false_alarm))
+        for label, precision, recall, f1, support, false_alarm in zip(LABELS, *scores, false_alarms, strict=True)
     }
     of_true = np.maximum(y_proba[np.arange(len(true)), true], SMALLEST_PROBABILITY)
     return Report(
@@ -103,6 +111,22 @@ def evaluate(y_true, y_proba, *, classes=LABELS) -> Report:
         accuracy=float((called == true).mean()),
         macro_f1=float(np.mean([score.f1 for score in per_class.values()])),
         balanced_accuracy=float(np.mean([score.recall for score in per_class.values() if score.support])),
+        calibration_error=class_calibration_error(true, y_proba),
         per_class=per_class,
-        confusion=confusion_matrix(true, called, labels=indices).tolist(),
+        confusion=confusion.tolist(),
     )
+
+
+def class_calibration_error(true: np.ndarray, y_proba: np.ndarray, n_bins: int = 15) -> float:
+    """Return the class-wise expected calibration error (Kull et al. 2019, NeurIPS).
+
+    For each class the events are put into ``n_bins`` equal bins of its probability; the gaps between
+    mean probability and share of that class are averaged by bin size, then over the classes.
+    """
+    errors = []
+    for column in range(y_proba.shape[1]):
+        probability, is_class = y_proba[:, column], true == column
+        bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
+        gaps = np.bincount(bins, weights=probability - is_class, minlength=n_bins)
+        errors.append(np.abs(gaps).sum() / len(true))
+    return float(np.mean(errors))

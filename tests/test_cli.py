@@ -218,3 +218,19 @@ def test_a_demo_with_a_bad_seed_leaves_the_last_one_alone(tmp_path):
     (tmp_path / "demo.json").write_text(json.dumps({"made_by": "guitarclf demo"}))
     call("demo", "--output-dir", tmp_path, "--seed", 99999999999, code=2)
     assert (tmp_path / "demo.json").exists()
+
+
+def test_crossval_prints_tracks_baselines_and_splits(small_table, tmp_path):
+    data = [
+        "--metadata-path",
+        small_table.path,
+        "--audio-root",
+        small_table.audio_root,
+        "--output-dir",
+        tmp_path / "cv",
+    ]
+    fast = [*SETTINGS, "--set", "net.max_epochs=1", "--set", "crossval.n_splits=2"]
+    result = call("crossval", *data, *fast, "--compare-splits")
+    for part in ("track0", "SVM on MFCC", "false alarm", "random rows", "by track", "crossval.txt"):
+        assert part in result.stdout
+    assert "not both" in call("crossval", *data, "--folds", "a", "--leave-one-out", "b", code=2).stderr

@@ -31,9 +31,9 @@ def test_the_scores_are_those_worked_out_by_hand():
     assert report.n_events == 8
     assert report.confusion == [[1, 1, 0], [0, 2, 0], [1, 0, 3]]
     assert report.accuracy == 6 / 8
-    assert report.per_class[H] == ClassScore(precision=0.5, recall=0.5, f1=0.5, support=2)
+    assert report.per_class[H] == ClassScore(0.5, 0.5, 0.5, 2, false_alarm=1 / 6)
     assert report.per_class[D] == ClassScore(
-        precision=pytest.approx(2 / 3), recall=1.0, f1=pytest.approx(0.8), support=2
+        precision=pytest.approx(2 / 3), recall=1.0, f1=pytest.approx(0.8), support=2, false_alarm=1 / 6
     )
     assert report.per_class[G].f1 == pytest.approx(2 * 0.75 / 1.75)
     assert report.macro_f1 == pytest.approx((0.5 + 0.8 + 6 / 7) / 3)
@@ -64,7 +64,7 @@ def test_a_class_that_is_nowhere_counts_zero_in_macro_f1_alone():
     report = evaluate([H, D], np.eye(3)[:2])
     assert report.macro_f1 == pytest.approx(2 / 3)
     assert report.balanced_accuracy == 1
-    assert report.per_class[G] == ClassScore(0.0, 0.0, 0.0, 0)
+    assert report.per_class[G] == ClassScore(0.0, 0.0, 0.0, 0, 0.0)
     assert "No event is general_note: macro-F1 counts that class as 0." in report.to_text()
     assert "No event is" not in evaluate(Y_TRUE, Y_PROBA).to_text()
 
@@ -84,9 +84,10 @@ def test_a_report_is_plain_json():
 
 def test_the_text_shows_the_scores_and_the_confusion():
     lines = evaluate(Y_TRUE, Y_PROBA).to_text().splitlines()
-    assert lines[0] == "8 events   loss 0.6137   accuracy 0.7500   macro-F1 0.7190   balanced accuracy 0.7500"
+    scores = "macro-F1 0.7190   balanced accuracy 0.7500   calibration error 0.2500"
+    assert lines[0] == f"8 events   loss 0.6137   accuracy 0.7500   {scores}"
     (scores, counts) = (line.split() for line in lines if line.startswith("dead_note"))
-    assert scores == ["dead_note", "0.6667", "1.0000", "0.8000", "2"]
+    assert scores == ["dead_note", "0.6667", "1.0000", "0.8000", "2", "0.1667"]
     assert counts == ["dead_note", "0", "2", "0"]
 
 

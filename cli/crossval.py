@@ -1,0 +1,55 @@
+"""guitarclf crossval."""
+
+from pathlib import Path
+
+import click
+
+from guitarclf.cli.options import config_options, read_config
+
+
+@click.command("crossval")
+@config_options
+@click.option("--leave-one-out", metavar="COLUMN", help="Leave out each value of a column in turn, such as track.")
+@click.option("--folds", metavar="COLUMN", help="Take the folds from a column of the table.")
+@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Nets of other seeds a fold.")
+@click.option("--add-modelled", type=click.IntRange(min=0), default=0, help="Modelled notes for the training sides.")
+@click.option("--compare-splits", is_flag=True, help="Also split by random rows and by file, to see what leaks.")
+def command(
+    config,
+    metadata_path,
+    audio_root,
+    output_dir,
+    overrides,
+    leave_one_out,
+    folds,
+    repeats,
+    add_modelled,
+    compare_splits,
+):
+    """Score tracks the model has not heard, each left out in turn, beside three baselines.
+
+    \b
+    guitarclf crossval --metadata-path notes.csv --audio-root audio --leave-one-out track --output-dir runs/cv
+    guitarclf crossval --metadata-path notes.csv --audio-root audio --add-modelled 3000 --repeats 2
+    """
+    if leave_one_out and folds:
+        raise click.UsageError("Give --leave-one-out or --folds, not both.")
+    settings = read_config(config, metadata_path, audio_root, output_dir, overrides)
+    from guitarclf.experiment.crossval import crossval
+
+    reports = crossval(
+        settings,
+        leave_one_out=leave_one_out,
+        folds=folds,
+        repeats=repeats,
+        add_modelled=add_modelled,
+        compare_splits=compare_splits,
+    )
+    click.echo(reports["by track"].to_text())
+    if compare_splits:
+        click.echo("\nThe same notes, split so that a guitar can be on both sides, and by track:")
+        click.echo(f"{'split':14}{'macro-F1':>10}{'balanced accuracy':>20}{'SVM macro-F1':>14}")
+        for kind, report in reports.items():
+            svm = report.baselines["SVM on MFCC"]["macro_f1"]
+            click.echo(f"{kind:14}{report.pooled.macro_f1:10.4f}{report.pooled.balanced_accuracy:20.4f}{svm:14.4f}")
+    click.echo(f"\nAll tables: {Path(settings.output_dir) / 'crossval.txt'}")
