@@ -16,11 +16,16 @@ from guitarclf.cli.options import require_writable
 @click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False), help="File to write; default the terminal.")
-def command(paths, model, metadata_path, audio_root, form, output):
+@click.option("--priors", help="Shares expected: harmonic=0.03,dead_note=0.05 (the rest: general_note), or auto.")
+@click.option("--min-confidence", type=click.FloatRange(0, 1), default=0.0, help="Below it the label is `unknown`.")
+def command(paths, model, metadata_path, audio_root, form, output, priors, min_confidence):
     """Classify files, folders (the WAV and FLAC files below them), or the events of a table.
 
     One row each, in the order given. A file that cannot be read keeps its row, with the reason in
     `error`, and the exit code is then 1.
+
+    A model trained on balanced classes answers as if all were equally common. --priors tells it the
+    shares to expect; with `auto` they are estimated from the files given (a hundred or more).
     """
     if bool(paths) == bool(metadata_path):
         raise click.UsageError("Give either PATHs or --metadata-path.")
@@ -29,14 +34,19 @@ def command(paths, model, metadata_path, audio_root, form, output):
     import pandas as pd
 
     from guitarclf.data.events import paths_below
-    from guitarclf.experiment.predict import PREDICTION_COLUMNS, predict_events
+    from guitarclf.experiment.predict import PREDICTION_COLUMNS, adapt_to_batch, mark_unknown, predict_events
     from guitarclf.experiment.tables import table_folder
     from guitarclf.persistence import load_pipeline
 
     pipeline = load_pipeline(model)
+    if priors:
+        pipeline[-1].set_params(priors=None if priors == "auto" else read_priors(priors))
     events = _events(paths, metadata_path, audio_root, model, pipeline)
     chunks = list(_with_progress(predict_events(pipeline, events), len(events)))
     table = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=list(PREDICTION_COLUMNS))
+    if priors == "auto":
+        _say_shares(adapt_to_batch(table, pipeline[-1].train_priors_))
+    mark_unknown(table, min_confidence)
     if metadata_path:
         table["audio_path"] = paths_below(table_folder(metadata_path, audio_root), table["audio_path"])
     text = table.to_csv(index=False) if form == "csv" else _as_json(table)
@@ -59,6 +69,27 @@ def _events(paths, metadata_path, audio_root, model, pipeline):
         warn_of_long_files(events, pipeline[0].target_duration)
         return events
     return other_events(load_bundle_config(model), metadata_path, audio_root, require_labels=False)
+
+
+def read_priors(text: str) -> dict[str, float]:
+    """Return ``harmonic=0.03,dead_note=0.05`` as a mapping, checked."""
+    from guitarclf.training.priors import complete_priors
+
+    try:
+        priors = {label.strip(): float(share) for label, share in (part.split("=") for part in text.split(","))}
+    except ValueError as error:
+        raise click.UsageError(
+            f"--priors must look like harmonic=0.03,dead_note=0.05, or be auto. Got {text}."
+        ) from error
+    complete_priors(priors)
+    return priors
+
+
+def _say_shares(shares) -> None:
+    from guitarclf.labels import LABELS
+
+    told = ", ".join(f"{label}={share:.3f}" for label, share in zip(LABELS, shares, strict=True))
+    click.echo(f"Estimated priors: {told}", err=True)
 
 
 def _with_progress(chunks, n_events: int):

@@ -95,6 +95,9 @@ class NetConfig:
     class_weight: str | list[float] = knob(
         "balanced", "weights in the loss: balanced, none, or three numbers in the order of LABELS"
     )
+    priors: dict[str, float] | None = knob(
+        None, "shares expected where the model is used, by label; null: those of the loss, equal if balanced"
+    )
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     module: ModuleConfig = field(default_factory=ModuleConfig)
 
@@ -212,6 +215,11 @@ def check_sections(config: Config) -> None:
     for theirs, ours in config.data.labels.items():
         if ours not in LABELS:
             raise ConfigError(f"`data.labels` must map to {', '.join(LABELS)}. Got {theirs}: {ours!r}.")
+    priors = config.net.priors or {}
+    if not set(priors) <= set(LABELS) or any(share < 0 for share in priors.values()) or sum(priors.values()) > 1:
+        raise ConfigError(
+            f"`net.priors` must give shares of {', '.join(LABELS)} that add up to at most 1. Got {priors}."
+        )
     weight = config.net.class_weight
     named = weight in ("balanced", "none")
     if not named and not (isinstance(weight, list) and len(weight) == 3 and min(weight) > 0):

@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 from guitarclf.config import Config, to_dict
 from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.features.window import EventWindow
-from guitarclf.training.callbacks import BestEpoch, EarlyStop, PlateauScheduler
+from guitarclf.training.callbacks import BestEpoch, EarlyStop, PlateauScheduler, Temperature
 from guitarclf.training.net import NoteEventClassifier
 
 SECTIONS = ("window", "logmel", "net")
@@ -50,6 +50,7 @@ def build_net(config: Config) -> NoteEventClassifier:
         random_state=config.seed,
         callbacks=[
             ("best_epoch", BestEpoch()),
+            ("temperature", Temperature()),
             ("lr_scheduler", PlateauScheduler(patience=training.lr_patience, factor=training.lr_factor)),
             ("early_stopping", EarlyStop(patience=training.patience)),
         ],

@@ -234,3 +234,19 @@ def test_crossval_prints_tracks_baselines_and_splits(small_table, tmp_path):
     for part in ("track0", "SVM on MFCC", "false alarm", "random rows", "by track", "crossval.txt"):
         assert part in result.stdout
     assert "not both" in call("crossval", *data, "--folds", "a", "--leave-one-out", "b", code=2).stderr
+
+
+def test_predict_under_other_shares_and_with_a_floor_of_confidence(run_dir, small_table):
+    paths = small_table.events["audio_path"].tolist()
+    columns = ["p_harmonic", "p_dead_note", "p_general_note"]
+    plain = pd.read_csv(io.StringIO(call("predict", "--model", run_dir, *paths).stdout))
+    rare = pd.read_csv(io.StringIO(call("predict", "--model", run_dir, *paths, "--priors", "harmonic=0.001").stdout))
+    assert (rare["p_harmonic"] < plain["p_harmonic"]).all()
+    auto = call("predict", "--model", run_dir, *paths, "--priors", "auto", "--min-confidence", "1")
+    assert "Estimated priors: harmonic=" in auto.stderr
+    table = pd.read_csv(io.StringIO(auto.stdout))
+    assert set(table["label"]) == {"unknown"}
+    assert table[columns].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+    assert "--priors must look like" in call("predict", "--model", run_dir, paths[0], "--priors", "x", code=2).stderr
+    wrong = call("predict", "--model", run_dir, paths[0], "--priors", "harmonic=2", code=1)
+    assert "`priors` must give shares" in wrong.stderr

@@ -13,9 +13,11 @@ from guitarclf.data.audio import find_audio_files, open_recording
 from guitarclf.errors import AudioReadError
 from guitarclf.features.window import SNIPPET_MAX_RATIO, as_requests
 from guitarclf.labels import LABELS
+from guitarclf.training.priors import estimate_priors, with_priors
 
 logger = logging.getLogger(__name__)
 
+UNKNOWN = "unknown"
 CHUNK = 256  # events classified at once
 PREDICTION_COLUMNS = (
     "note_id",
@@ -62,6 +64,29 @@ def warn_of_long_files(events: pd.DataFrame, target_duration: float) -> None:
                 duration,
                 target_duration,
             )
+
+
+def adapt_to_batch(table: pd.DataFrame, train_priors: np.ndarray) -> np.ndarray:
+    """Put the probabilities of a table under the shares estimated from the table itself; return the shares.
+
+    The table's probabilities must be under ``train_priors``, the shares in the order of LABELS that
+    the net learnt under.
+    """
+    columns = [f"p_{label}" for label in LABELS]
+    readable = (table["error"] == "").to_numpy()
+    shares = train_priors
+    if readable.any():
+        proba = table.loc[readable, columns].to_numpy()
+        shares = estimate_priors(proba, train_priors)
+        table.loc[readable, columns] = with_priors(proba, train_priors, shares).round(6)
+        table.loc[readable, "label"] = np.array(LABELS)[table.loc[readable, columns].to_numpy().argmax(axis=1)]
+    return shares
+
+
+def mark_unknown(table: pd.DataFrame, min_confidence: float) -> None:
+    """Put UNKNOWN in the place of each label whose probability is below ``min_confidence``."""
+    unsure = table[[f"p_{label}" for label in LABELS]].max(axis=1) < min_confidence
+    table.loc[unsure, "label"] = UNKNOWN
 
 
 def predict_events(pipeline: Pipeline, events: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
 from guitarclf.models.augment import Augment
+from guitarclf.models.calibrate import Calibrate
 
 N_CLASSES = len(LABELS)
 POOLINGS = ("final", "mean", "attention")
@@ -96,10 +97,11 @@ class CRNN(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(head_hidden_size, n_classes),
         )
+        self.calibrate = Calibrate(n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.standardize(self.augment(x))
-        return self.head(self._pool(*self.rnn(self._frames(x))))
+        return self.calibrate(self.head(self._pool(*self.rnn(self._frames(x)))))
 
     def _frames(self, x: Tensor) -> Tensor:
         """`[B, C, F, T]` -> `[B, T', C' * F']`, the GRU's input."""

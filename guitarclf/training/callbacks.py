@@ -6,6 +6,7 @@ Callbacks that write files are in ``recording``; only a ``train`` run adds them.
 import copy
 
 import numpy as np
+import torch
 from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -78,6 +79,26 @@ class BestEpoch(Callback):
         if self.weights_ is not None:
             net.module_.load_state_dict(self.weights_)
             self.weights_ = None
+
+
+class Temperature(Callback):
+    """Fit the module's temperature on the validation rows when training ends, after the best epoch is back."""
+
+    def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
+        self.dataset_ = dataset_valid
+
+    def on_train_end(self, net, **kwargs):
+        dataset, self.dataset_ = getattr(self, "dataset_", None), None  # a pickle must not hold the rows
+        calibrate = getattr(net.module_, "calibrate", None)
+        if dataset is None or calibrate is None:
+            return
+        calibrate.temperature.fill_(1)
+        logits, y = [], []
+        for batch in net.get_iterator(dataset, training=False):
+            logits.append(net.evaluation_step(batch, training=False))
+            y.append(batch[1])
+        weight = net.criterion_.weight
+        calibrate.fit(torch.cat(logits), torch.cat(y).to(weight.device), weight)
 
 
 class EarlyStop(Callback):

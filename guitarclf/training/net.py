@@ -14,6 +14,7 @@ from guitarclf.models.crnn import CRNN
 from guitarclf.training.batches import BatchIterator, FeatureDataset
 from guitarclf.training.callbacks import EpochMetrics, StopTraining
 from guitarclf.training.device import computes_in_bf16, resolve_device
+from guitarclf.training.priors import SMALLEST, complete_priors, with_priors
 from guitarclf.training.rows import band_statistics, validation_mask
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
@@ -42,6 +43,9 @@ class NoteEventClassifier(NeuralNetClassifier):
         Seeds torch before the weights are drawn; None leaves torch's generator alone.
     device : {"auto", "cpu", "cuda", "mps"}
         "auto" is CUDA, then MPS, then the CPU, decided wherever the net is used or loaded.
+    priors : dict of label -> share, or None
+        Shares of the classes expected where the net is used; classes not named divide the rest. None:
+        as in the loss, which is equal shares if ``class_weight`` is balanced. Acts in prediction only.
     precision : {"auto", "fp32", "bf16"}
         Of the arithmetic of training steps; "auto" is bf16 where the machine computes in it, fp32
         elsewhere. Weights, validation and prediction are always float32.
@@ -71,6 +75,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         random_state=42,
         device="auto",
         precision="auto",
+        priors=None,
         verbose=0,
         **kwargs,
     ):
@@ -92,6 +97,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         self.valid_size = valid_size
         self.random_state = random_state
         self.precision = precision
+        self.priors = priors
 
     @property
     def _default_callbacks(self):
@@ -149,12 +155,19 @@ class NoteEventClassifier(NeuralNetClassifier):
             raise ParameterError(f"X and y must have the same number of events. Got {len(X)} and {len(y)}.")
         mask = validation_mask(y, groups, valid, valid_size=self.valid_size, seed=self.random_state or 0)
         train_rows, valid_rows = np.flatnonzero(~mask), np.flatnonzero(mask)
-        self.criterion_.weight = torch.from_numpy(class_weights(self.class_weight, y[train_rows])).to(
-            resolve_device(self.device)
-        )
+        weights = class_weights(self.class_weight, y[train_rows])
+        self.criterion_.weight = torch.from_numpy(weights).to(resolve_device(self.device))
+        self._set_train_priors(weights * np.bincount(y[train_rows], minlength=len(weights)))
         self._set_statistics(X, train_rows)
         training = FeatureDataset(X, y, train_rows)
         return training, FeatureDataset(X, y, valid_rows) if len(valid_rows) else None
+
+    def _set_train_priors(self, shares: np.ndarray) -> None:
+        """Keep the shares the loss is learnt under; a class that is not there keeps a trace."""
+        calibrate = getattr(self.module_, "calibrate", None)
+        if calibrate is not None:
+            shares = np.maximum(shares / shares.sum(), SMALLEST)
+            calibrate.train_priors.copy_(torch.from_numpy(shares / shares.sum()))
 
     def _set_statistics(self, X, rows: np.ndarray) -> None:
         """Set the module's per-band mean and scale from the training rows, once per fresh module."""
@@ -185,6 +198,8 @@ class NoteEventClassifier(NeuralNetClassifier):
 
     def _seed(self) -> None:
         computes_in_bf16(self.precision, resolve_device(self.device))  # refuses a bad name of either
+        if self.priors is not None:
+            complete_priors(self.priors)
         if self.random_state is not None:
             torch.manual_seed(self.random_state)
 
@@ -237,7 +252,13 @@ class NoteEventClassifier(NeuralNetClassifier):
             return np.zeros((0, len(SORTED_LABELS)))
         logits = torch.cat([batch.cpu() for batch in self.forward_iter(X)])
         # In float32 a row sums to 1 only to 1e-7, and scikit-learn's log_loss wants better.
-        return logits.softmax(dim=1, dtype=torch.float64).numpy()
+        proba = logits.softmax(dim=1, dtype=torch.float64).numpy()
+        return proba if self.priors is None else with_priors(proba, self.train_priors_, complete_priors(self.priors))
+
+    @property
+    def train_priors_(self) -> np.ndarray:
+        """The shares of the classes in the loss, in the order of LABELS."""
+        return self.module_.calibrate.train_priors.cpu().numpy().astype(np.float64)
 
     def predict(self, X) -> np.ndarray:
         """Return the most probable label of each event."""

@@ -80,6 +80,12 @@ class EpochCheckpoint(Callback):
         torch.save({"epoch": row["epoch"], "weights": weights, "metrics": metrics}, path)
         if row["is_best"] or MONITOR not in row:
             shutil.copyfile(path, self.best_path)
+            self.best_ = {"epoch": row["epoch"], "metrics": metrics}
+
+    def on_train_end(self, net, **kwargs):
+        # The best epoch's weights are back in the module by now, and its temperature is fitted.
+        weights = {name: tensor.cpu() for name, tensor in net.module_.state_dict().items()}
+        torch.save({**self.best_, "weights": weights}, self.best_path)
 
 
 class EpochProgress(Callback):
