@@ -48,3 +48,13 @@ def require_writable(output, *, suffix: str | None = None) -> None:
     if path.is_dir() or not path.parent.is_dir():
         what = "It is a folder" if path.is_dir() else f"There is no folder {path.parent}"
         raise click.ClickException(f"--output must be a file in a folder that exists. Got {output}. {what}.")
+
+
+def echo_findings(found) -> None:
+    """Print what ``validate`` found: the summary, then a line a warning and a problem."""
+    if found.summary:
+        click.echo("\n".join(found.summary))
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}")
+    for problem in found.problems:
+        click.echo(f"problem: {problem}")

@@ -131,14 +131,22 @@ def load_pipeline(path) -> Pipeline:
     pipeline = build_pipeline(_for_this_machine(load_config(folder / "config.yaml")))
     net = pipeline.named_steps["net"].initialize_for(description["input_shape"])
     try:
-        weights = safetensors.torch.load_file(folder / "weights.safetensors")
-        net.module_.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError) as error:
+        net.module_.load_state_dict(load_weights(folder))
+    except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise RunError(
             f"{folder / 'weights.safetensors'} must hold the weights that config.yaml describes. {reason}"
         ) from error
     return pipeline
+
+
+def load_weights(path) -> dict:
+    """Return the weights of a run's or bundle's model as name -> Tensor, on the CPU."""
+    weights_path = bundle_folder(path) / "weights.safetensors"
+    try:
+        return safetensors.torch.load_file(weights_path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{weights_path} must hold weights. {str(error).splitlines()[0]}") from error
 
 
 def _for_this_machine(config: Config) -> Config:

@@ -377,3 +377,46 @@ def test_files_of_one_name_keep_apart(tmp_path, small_table):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.wav").write_bytes((small_table.audio_root / "note000.wav").read_bytes())
     assert events_of_paths([tmp_path])["note_id"].tolist() == [str(tmp_path / "a" / "x"), str(tmp_path / "b" / "x")]
+
+
+def test_training_starts_from_a_model_with_its_features_and_net(run, small_table, tmp_path):
+    default = load_config(overrides={"data.metadata_path": str(small_table.path), "net.max_epochs": 1})
+    changes = {
+        "data.audio_root": str(small_table.audio_root),
+        "output_dir": str(tmp_path / "tuned"),
+        "training.init_from": str(run.folder.root),
+        "net.lr": 1e-9,
+        "net.module": {},
+    }
+    tuned = train(with_values(default, changes, source="test"))
+    assert load_config(tuned.folder.config).logmel.n_mels == 32
+    ours, theirs = tuned.pipeline[-1].module_, run.pipeline[-1].module_
+    assert torch.equal(ours.standardize.mean, theirs.standardize.mean)
+    torch.testing.assert_close(ours.head[-1].weight, theirs.head[-1].weight, atol=1e-6, rtol=0)
+    assert "start_from" not in dict(tuned.pipeline[-1].callbacks)
+
+
+@pytest.mark.parametrize(("freeze_epochs", "same"), [(2, True), (1, False)])
+def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(run, small_table, tmp_path, freeze_epochs, same):
+    config = config_for(
+        small_table,
+        tmp_path / "tuned",
+        net__max_epochs=2,
+        training__patience=0,
+        training__init_from=str(run.folder.root),
+        training__freeze_epochs=freeze_epochs,
+    )
+    tuned = train(config)
+    last = torch.load(tuned.folder.checkpoints / "epoch_2.pt", weights_only=True)["weights"]
+    before = run.pipeline[-1].module_.state_dict()
+    encoder = [name for name in last if name.startswith(("blocks.", "rnn.")) and "num_batches" not in name]
+    assert all(torch.equal(last[name], before[name]) for name in encoder) is same
+    assert not torch.equal(last["head.1.weight"], before["head.1.weight"])
+
+
+def test_another_net_than_the_models_is_refused(run, small_table, tmp_path):
+    config = config_for(
+        small_table, tmp_path / "tuned", training__init_from=str(run.folder.root), net__module__rnn_hidden_size=24
+    )
+    with pytest.raises(ConfigError, match=r"`net\.module` must stay as it is"):
+        train(config)

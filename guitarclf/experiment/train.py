@@ -3,7 +3,8 @@
 import logging
 import random
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,11 +26,14 @@ from guitarclf.persistence import (
     RunFolder,
     describe_environment,
     discard,
+    load_bundle_config,
+    load_weights,
     save_bundle,
     save_joblib,
     write_json,
 )
 from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.training.callbacks import StartFrom
 from guitarclf.training.recording import (
     EpochCheckpoint,
     EpochLog,
@@ -67,7 +71,7 @@ def train(config: Config, *, beside=()) -> TrainedRun:
         If anything is wrong with the table, the audio, the split, the net or the folder. What was
         written before the end of the first epoch is removed again.
     """
-    config = with_absolute_paths(config)
+    config = with_model_sections(with_absolute_paths(config))
     check_buildable(config)
     run = RunFolder(config.output_dir).require_free(beside=beside)
     events = config_events(config)
@@ -101,6 +105,10 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
         ("progress", EpochProgress()),
         ("epoch_log", EpochLog()),
     ]
+    if config.training.init_from is not None:
+        weights = load_weights(config.training.init_from)
+        recorders.append(("start_from", StartFrom(weights, config.training.freeze_epochs)))
+        logger.info("starting from the weights of %s", config.training.init_from)
     if config.training.tensorboard:
         recorders.append(("tensorboard", TensorBoardLog(run.tensorboard)))
     valid = (events["split"] == "val").to_numpy()
@@ -112,6 +120,31 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
     finally:
         without_recorders(pipeline[-1], recorders)
     return pipeline
+
+
+def with_model_sections(config: Config) -> Config:
+    """Return a config with the window, the features and the module of ``training.init_from``, if there is one."""
+    if config.training.init_from is None:
+        return config
+    model = load_bundle_config(config.training.init_from)
+    for name, ours, default, theirs in (
+        ("window", config.window, Config().window, model.window),
+        ("logmel", config.logmel, Config().logmel, model.logmel),
+        ("net.module", config.net.module, Config().net.module, model.net.module),
+    ):
+        if ours not in (default, theirs):
+            raise ConfigError(
+                f"`{name}` must stay as it is, or equal the model's, when training starts from a model. "
+                f"Got {ours}; the model has {theirs}."
+            )
+    start = str(Path(config.training.init_from).absolute())
+    return replace(
+        config,
+        window=model.window,
+        logmel=model.logmel,
+        net=replace(config.net, module=model.net.module),
+        training=replace(config.training, init_from=start),
+    )
 
 
 def seed_everything(seed: int) -> None:

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from guitarclf.labels import LABELS
 
 MONITOR = "valid_macro_f1"
+BATCH_NORM_MOMENTUM = 0.1  # torch's default; 0 keeps the running statistics as they are
 
 
 class StopTraining(Exception):
@@ -99,6 +100,36 @@ class Temperature(Callback):
             y.append(batch[1])
         weight = net.criterion_.weight
         calibrate.fit(torch.cat(logits), torch.cat(y).to(weight.device), weight)
+
+
+class StartFrom(Callback):
+    """Begin with the weights of a trained module instead of fresh ones.
+
+    Its per-band statistics come with them; the temperature and the shares of the classes are set anew.
+
+    Parameters
+    ----------
+    weights : dict of str -> Tensor
+        A state dict of the same module.
+    freeze_epochs : int
+        First epochs in which the convolutions and the GRU keep these weights.
+    """
+
+    def __init__(self, weights, freeze_epochs=0):
+        self.weights = weights
+        self.freeze_epochs = freeze_epochs
+
+    def on_train_begin(self, net, **kwargs):
+        net.module_.load_state_dict(self.weights)
+        net.module_.calibrate.temperature.fill_(1)
+
+    def on_epoch_begin(self, net, **kwargs):
+        frozen = len(net.history) <= self.freeze_epochs  # the history already has this epoch's row
+        for part in (net.module_.blocks, net.module_.rnn):
+            part.requires_grad_(not frozen)
+            for layer in part.modules():
+                if isinstance(layer, torch.nn.BatchNorm2d):
+                    layer.momentum = 0.0 if frozen else BATCH_NORM_MOMENTUM
 
 
 class EarlyStop(Callback):

@@ -14,8 +14,8 @@ from guitarclf.models.crnn import CRNN
 from guitarclf.training.batches import BatchIterator, FeatureDataset
 from guitarclf.training.callbacks import EpochMetrics, StopTraining
 from guitarclf.training.device import computes_in_bf16, resolve_device
-from guitarclf.training.priors import SMALLEST, complete_priors, with_priors
-from guitarclf.training.rows import band_statistics, validation_mask
+from guitarclf.training.priors import complete_priors, with_priors
+from guitarclf.training.rows import set_buffers, validation_mask
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
 PREDICTION_BATCH = 256  # events; large enough to fill the machine, small enough for its memory
@@ -157,33 +157,9 @@ class NoteEventClassifier(NeuralNetClassifier):
         train_rows, valid_rows = np.flatnonzero(~mask), np.flatnonzero(mask)
         weights = class_weights(self.class_weight, y[train_rows])
         self.criterion_.weight = torch.from_numpy(weights).to(resolve_device(self.device))
-        self._set_train_priors(weights * np.bincount(y[train_rows], minlength=len(weights)))
-        self._set_statistics(X, train_rows)
+        set_buffers(self.module_, X, train_rows, weights * np.bincount(y[train_rows], minlength=len(weights)))
         training = FeatureDataset(X, y, train_rows)
         return training, FeatureDataset(X, y, valid_rows) if len(valid_rows) else None
-
-    def _set_train_priors(self, shares: np.ndarray) -> None:
-        """Keep the shares the loss is learnt under; a class that is not there keeps a trace."""
-        calibrate = getattr(self.module_, "calibrate", None)
-        if calibrate is not None:
-            shares = np.maximum(shares / shares.sum(), SMALLEST)
-            calibrate.train_priors.copy_(torch.from_numpy(shares / shares.sum()))
-
-    def _set_statistics(self, X, rows: np.ndarray) -> None:
-        """Set the module's per-band mean and scale from the training rows, once per fresh module."""
-        standardize = getattr(self.module_, "standardize", None)
-        augment = getattr(self.module_, "augment", None)
-        if standardize is None or standardize.is_set:
-            return
-        statistics = band_statistics(X, rows)
-        # A log-mel in dB always has cells below 0 dB, log(1 + alpha x) never has.
-        if augment is not None and augment.needs_decibels and statistics.lowest >= 0:
-            raise ParameterError(
-                "`gain_db` and `noise_floor` must be 0 for features that are not in dB (logmel compression "
-                "log1p). Set net.module.gain_db=0 and net.module.noise_floor=0."
-            )
-        mean, scale = (torch.from_numpy(values).float() for values in (statistics.mean, statistics.scale))
-        standardize.set_from(mean, scale)
 
     # -- the module ------------------------------------------------------------------------
 

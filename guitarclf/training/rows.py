@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from guitarclf.data.splits import draw_sides
 from guitarclf.errors import ParameterError, SplitError
+from guitarclf.training.priors import SMALLEST
 
 CHUNK = 1024  # events whose statistics are summed at once
 
@@ -64,3 +66,26 @@ def band_statistics(X, rows: np.ndarray) -> BandStatistics:
     count = len(rows) * np.shape(X)[3]
     mean = total / count
     return BandStatistics(mean, np.sqrt(np.maximum(squares / count - mean**2, 0)), lowest)
+
+
+def set_buffers(module, X, rows: np.ndarray, shares: np.ndarray) -> None:
+    """Set what a module learns before its first step: the shares of the classes, and each band's mean and scale.
+
+    Bands are set once per fresh module, so that a model trained further keeps its own.
+    """
+    calibrate, standardize = getattr(module, "calibrate", None), getattr(module, "standardize", None)
+    if calibrate is not None:
+        shares = np.maximum(shares / shares.sum(), SMALLEST)  # a class that is not there keeps a trace
+        calibrate.train_priors.copy_(torch.from_numpy(shares / shares.sum()))
+    if standardize is None or standardize.is_set:
+        return
+    statistics = band_statistics(X, rows)
+    augment = getattr(module, "augment", None)
+    # A log-mel in dB always has cells below 0 dB, log(1 + alpha x) never has.
+    if augment is not None and augment.needs_decibels and statistics.lowest >= 0:
+        raise ParameterError(
+            "`gain_db` and `noise_floor` must be 0 for features that are not in dB (logmel compression "
+            "log1p). Set net.module.gain_db=0 and net.module.noise_floor=0."
+        )
+    mean, scale = (torch.from_numpy(values).float() for values in (statistics.mean, statistics.scale))
+    standardize.set_from(mean, scale)
