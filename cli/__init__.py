@@ -15,7 +15,7 @@ from guitarclf.errors import GuitarclfError
 # when torch is loaded, so it is set before any command is.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-# Command -> what it does, so that --help imports none of them. The module and the function are of the same name.
+# Command -> what it does, so that --help imports none of them; its module has its name but for MODULES.
 COMMANDS = {
     "demo": "Make modelled guitars, train on them, and show how good it is.",
     "train": "Train a classifier on a table of note events.",
@@ -25,7 +25,9 @@ COMMANDS = {
     "search": "Search the pipeline's parameters with folds by track.",
     "inspect": "Draw one event as the model sees it.",
     "validate": "Check all of a table and its audio.",
+    "import": "Make a table from IDMT-SMT-GUITAR, folders, or Audacity label tracks.",
 }
+MODULES = {"eval": "evaluate", "import": "importing"}  # a builtin and a keyword
 
 
 class LazyGroup(click.Group):
@@ -37,8 +39,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx, name):
         if name not in COMMANDS:
             return None
-        # `eval` is a builtin's name: its function is `evaluate`.
-        module = importlib.import_module(f"guitarclf.cli.{name if name != 'eval' else 'evaluate'}")
+        module = importlib.import_module(f"guitarclf.cli.{MODULES.get(name, name)}")
         return module.command
 
     def format_commands(self, ctx, formatter):

@@ -2,6 +2,8 @@
 
 import click
 
+from guitarclf.cli.options import echo_findings
+
 
 @click.command("validate")
 @click.option("--metadata-path", required=True, type=click.Path(), help="Table of note events, CSV or Parquet.")
@@ -14,11 +16,7 @@ def command(metadata_path, audio_root, config):
     from guitarclf.experiment.validate import validate
 
     found = validate(metadata_path, table_folder(metadata_path, audio_root), config=load_config(config))
-    click.echo("\n".join(found.summary))
-    for warning in found.warnings:
-        click.echo(f"warning: {warning}")
-    for problem in found.problems:
-        click.echo(f"problem: {problem}")
+    echo_findings(found)
     if found.problems:
         raise click.ClickException(f"{len(found.problems)} problems in {metadata_path}.")
     click.echo("No problems.")

@@ -1,0 +1,120 @@
+"""guitarclf import."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from guitarclf.cli.options import echo_findings
+from guitarclf.labels import LABELS
+
+
+@click.group("import")
+def command():
+    """Make the table of note events from data as you have it, and check it.
+
+    \b
+    guitarclf import idmt IDMT-SMT-GUITAR_V2 --output notes.csv --track-by guitar
+    guitarclf import folders my_notes --output notes.csv
+    guitarclf import audacity my_takes --output notes.csv --label x=dead_note
+    """
+
+
+def import_options(function):
+    """Add ROOT, --output and --overwrite."""
+    for option in (
+        click.option("--overwrite", is_flag=True, help="Replace the table if it is there."),
+        click.option("--output", required=True, type=click.Path(), help="The table to write, a CSV."),
+        click.argument("root", type=click.Path()),
+    ):
+        function = option(function)
+    return function
+
+
+def read_labels(context, parameter, values) -> dict[str, str]:
+    """Return TEXT=LABEL options as a mapping."""
+    labels = {}
+    for value in values:
+        text, equals, label = value.rpartition("=")
+        if not equals or not text.strip() or label.strip() not in LABELS:
+            raise click.BadParameter(f"must be TEXT=LABEL with a LABEL of {', '.join(LABELS)}. Got {value!r}.")
+        labels[text.strip()] = label.strip()
+    return labels
+
+
+label_option = click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="TEXT=LABEL",
+    callback=read_labels,
+    help='What a text of yours stands for; "*=general_note" for every other. May be given again.',
+)
+
+
+@command.command("idmt", short_help="IDMT-SMT-GUITAR as downloaded.")
+@import_options
+@click.option(
+    "--track-by",
+    type=click.Choice(["recording", "guitar"]),
+    default="recording",
+    show_default=True,
+    help="What must not be on two sides of a split.",
+)
+def idmt(root, output, overwrite, track_by):
+    """IDMT-SMT-GUITAR as downloaded: ROOT is the whole data set or a part of it.
+
+    Every annotation/*.xml is paired with its recording in the audio/ folder beside it. HA is a harmonic,
+    DN a dead_note, every other expression style a general_note.
+    """
+    from guitarclf.data.idmt import read_idmt
+
+    write_and_report(lambda: read_idmt(root, track_by=track_by), root, output, overwrite)
+
+
+@command.command("folders", short_help="One note a file, in a folder per class.")
+@import_options
+@label_option
+def folders(root, output, overwrite, labels):
+    """One note a file, in a folder per class: ROOT/harmonic/my_guitar/1.wav.
+
+    The folder below the class is the track. Names such as "Dead Notes" or "general" are understood,
+    others with --label.
+    """
+    from guitarclf.data.folders import read_folders
+
+    write_and_report(lambda: read_folders(root, labels=labels), root, output, overwrite)
+
+
+@command.command("audacity", short_help="Label tracks beside their recordings.")
+@import_options
+@label_option
+def audacity(root, output, overwrite, labels):
+    """Label tracks exported from Audacity: X.txt beside X.wav or X.flac, anywhere below ROOT.
+
+    Texts such as "Dead Note" or "harmonics" are understood, others with --label. Each recording is a track.
+    """
+    from guitarclf.data.audacity import read_audacity
+
+    write_and_report(lambda: read_audacity(root, labels=labels), root, output, overwrite)
+
+
+def write_and_report(read, root, output, overwrite) -> None:
+    """Write the table of what ``read`` returns; print what is in it, what is not, and what to do next."""
+    from guitarclf.experiment.importing import check_output, import_table
+
+    check_output(output, overwrite=overwrite)
+    events, problems = read()
+    found = import_table(events, problems, output, root, overwrite=overwrite)
+    echo_findings(found)
+    for line in found.not_imported:
+        click.echo(f"not imported: {line}")
+    if not found.n_events:
+        raise click.ClickException(f"Nothing below {root} could be imported, and {output} was not written.")
+    click.echo(f"\n{output}: {found.n_events} events. Listed as not imported: {len(found.not_imported)}.")
+    table = ["--metadata-path", str(output), "--audio-root", str(root)]
+    if found.problems:
+        again = shlex.join(["guitarclf", "validate", *table])
+        raise click.ClickException(f"{len(found.problems)} problems in {output}. Correct them, then: {again}")
+    run = str(Path("runs") / Path(output).stem)
+    click.echo("Next: " + shlex.join(["guitarclf", "train", *table, "--output-dir", run]))
