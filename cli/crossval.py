@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from guitarclf.cli.options import config_options, read_config
+from guitarclf.config_io import with_values
 
 
 @click.command("crossval")
@@ -12,7 +13,7 @@ from guitarclf.cli.options import config_options, read_config
 @click.option("--leave-one-out", metavar="COLUMN", help="Leave out each value of a column in turn, such as track.")
 @click.option("--folds", metavar="COLUMN", help="Take the folds from a column of the table.")
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Nets of other seeds a fold.")
-@click.option("--add-modelled", type=click.IntRange(min=0), default=0, help="Modelled notes for the training sides.")
+@click.option("--add-modelled", type=click.IntRange(min=0), help="Modelled notes for the training sides.")
 @click.option("--compare-splits", is_flag=True, help="Also split by random rows and by file, to see what leaks.")
 def command(
     config,
@@ -35,6 +36,8 @@ def command(
     if leave_one_out and folds:
         raise click.UsageError("Give --leave-one-out or --folds, not both.")
     settings = read_config(config, metadata_path, audio_root, output_dir, overrides)
+    if add_modelled is not None:
+        settings = with_values(settings, {"training.add_modelled": add_modelled}, source="the command line")
     from guitarclf.experiment.crossval import crossval
 
     reports = crossval(
@@ -42,7 +45,6 @@ def command(
         leave_one_out=leave_one_out,
         folds=folds,
         repeats=repeats,
-        add_modelled=add_modelled,
         compare_splits=compare_splits,
     )
     click.echo(reports["by track"].to_text())

@@ -111,6 +111,7 @@ class TrainingConfig:
     patience: int = knob(10, "epochs without a better macro-F1 before stopping; 0: never", unit="epochs", low=0)
     lr_patience: int = knob(3, "epochs without a better macro-F1 before lr falls", unit="epochs", low=0)
     lr_factor: float = knob(0.5, "what lr is then multiplied by", above=0, high=0.99)
+    add_modelled: int = knob(0, "modelled notes added to the training rows", unit="notes", low=0)
     init_from: str | None = knob(None, "run or bundle whose weights training starts from; null: fresh weights")
     freeze_epochs: int = knob(
         0, "first epochs in which, started from a model, only the head is trained", unit="epochs", low=0

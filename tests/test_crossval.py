@@ -70,7 +70,8 @@ def test_modelled_notes_are_on_the_training_side_only(small_table, tmp_path, mon
         return np.full((held_out.sum(), 3), 1 / 3)
 
     monkeypatch.setattr(module, "_fit_and_predict", remember)
-    reports = crossval(config_for(small_table, tmp_path / "cv", crossval__n_splits=2), add_modelled=40)
+    config = config_for(small_table, tmp_path / "cv", crossval__n_splits=2, training__add_modelled=40)
+    reports = crossval(config)
     assert seen == [(55, 40), (55, 40)]
     assert reports["by track"].pooled.n_events == 30
 

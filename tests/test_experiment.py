@@ -420,3 +420,14 @@ def test_another_net_than_the_models_is_refused(run, small_table, tmp_path):
     )
     with pytest.raises(ConfigError, match=r"`net\.module` must stay as it is"):
         train(config)
+
+
+def test_modelled_notes_join_training_and_not_the_split(small_table, tmp_path):
+    run = train(config_for(small_table, tmp_path / "run", net__max_epochs=1, training__add_modelled=60))
+    assert len(read_events(run.folder.splits)) == 30
+    batches = run.pipeline[-1].history[0]["batches"]
+    n_train = sum(batch.get("train_batch_size", 0) for batch in batches)
+    n_valid = sum(batch.get("valid_batch_size", 0) for batch in batches)
+    n_test = (pd.read_csv(run.folder.splits)["split"] == "test").sum()
+    assert n_train + n_valid == 90 - n_test
+    assert run.report.n_events < n_valid

@@ -13,9 +13,9 @@ from guitarclf.baselines import duration_only, majority, svm_on_mfcc
 from guitarclf.config import Config
 from guitarclf.config_io import write_config
 from guitarclf.data.events import each_note_is_its_own_track
-from guitarclf.data.synth import render_notes
 from guitarclf.errors import ConfigError, SplitError
 from guitarclf.experiment.crossval_report import CrossvalReport, summarise
+from guitarclf.experiment.modelled import modelled_notes
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.experiment.train import check_buildable, log_to, seed_everything
 from guitarclf.labels import LABELS
@@ -23,8 +23,6 @@ from guitarclf.persistence import RunFolder, discard, make_folder, write_json
 from guitarclf.pipeline import build_net, build_pipeline
 
 logger = logging.getLogger(__name__)
-
-NOTES_PER_MODELLED_GUITAR = 20
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,6 @@ def crossval(
     leave_one_out: str | None = None,
     folds: str | None = None,
     repeats: int = 1,
-    add_modelled: int = 0,
     compare_splits: bool = False,
 ) -> dict[str, CrossvalReport]:
     """Train on all folds but one, score that one, in turn; return split kind -> report.
@@ -55,14 +52,13 @@ def crossval(
     Parameters
     ----------
     config : Config
+        Its ``training.add_modelled`` notes join the training side of every fold, never what is scored.
     leave_one_out : str, optional
         Column whose every value is a fold; default ``crossval.n_splits`` folds of whole tracks.
     folds : str, optional
         Column that names each row's fold; no track may be in two.
     repeats : int
         Nets per fold, each of its own seed.
-    add_modelled : int
-        Modelled notes added to the training side of every fold, never to what is scored.
     compare_splits : bool
         Also split by random rows and by file: what a score gains by leaking.
     """
@@ -76,7 +72,7 @@ def crossval(
     make_folder(folder)
     try:
         with log_to(folder / "crossval.log"):
-            material = prepare(config, events, add_modelled)
+            material = prepare(config, events)
             tables = {kind: predict_folds(config, material, fold, repeats) for kind, fold in kinds.items()}
             reports = {kind: summarise(table) for kind, table in tables.items()}
             _write(folder, config, tables, reports)
@@ -135,25 +131,13 @@ def _require_whole_tracks(events: pd.DataFrame, named: np.ndarray, column: str) 
         )
 
 
-def prepare(config: Config, events: pd.DataFrame, add_modelled: int) -> Material:
+def prepare(config: Config, events: pd.DataFrame) -> Material:
     """Compute windows and features of the table and of the modelled notes, once for all folds."""
     window, logmel = (build_pipeline(config)[name] for name in ("window", "logmel"))
     windows = window.transform(events)
-    n_guitars = max(1, add_modelled // NOTES_PER_MODELLED_GUITAR)
-    if add_modelled:
-        logger.info("modelling %d notes of %d guitars for the training sides", add_modelled, n_guitars)
-        waveforms, modelled = render_notes(
-            add_modelled,
-            n_guitars=n_guitars,
-            seed=config.seed,
-            sample_rate=config.window.sample_rate,
-            duration=config.window.target_duration,
-            n_jobs=min(2, config.data.num_workers),
-        )
-        modelled["track"] = "modelled " + modelled["track"]
-        modelled_windows = window.transform(waveforms)
-    else:
-        modelled, modelled_windows = events.iloc[:0], windows[:0]
+    modelled, modelled_windows = events.iloc[:0], windows[:0]
+    if config.training.add_modelled:
+        modelled, modelled_windows = modelled_notes(config)
     return Material(
         events, windows, logmel.transform(windows), modelled, modelled_windows, logmel.transform(modelled_windows)
     )
