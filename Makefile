@@ -1,12 +1,13 @@
 # make demo   set up .venv and run `guitarclf demo`
 # make test   set up .venv and run lint and the tests
+# make pretrained [REAL=folder]   train the model that ships and put it into the package
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
@@ -17,6 +18,15 @@ test: $(VENV)/.installed-dev lint
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The model that ships. REAL=folder adds the real notes of folder/metadata.csv; without it some modelled
+# guitars stand in for them.
+REAL ?= runs/pretrained_notes
+pretrained: $(VENV)/.installed
+	test -e $(REAL)/metadata.csv || $(BIN)/python -c "from guitarclf.data.synth import write_snippets as w; \
+	    w('$(REAL)', 400, n_guitars=20, seed=7)"
+	$(BIN)/guitarclf train --config configs/pretrained.yaml --metadata-path $(REAL)/metadata.csv --audio-root $(REAL)
+	$(BIN)/python -m guitarclf.experiment.ship runs/pretrained
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m guitarclf.config_docs

@@ -19,6 +19,7 @@ setup(
     # The folder cli/ is installed as guitarclf.cli, so no top-level package called `cli` is claimed.
     packages=[*find_packages(include=["guitarclf", "guitarclf.*"]), "guitarclf.cli"],
     package_dir={"guitarclf": "guitarclf", "guitarclf.cli": "cli"},
+    package_data={"guitarclf": ["pretrained/*"]},
     install_requires=[
         "click>=8.1",
         "joblib>=1.4",

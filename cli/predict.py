@@ -8,10 +8,12 @@ import click
 
 from guitarclf.cli.options import require_writable
 
+ENOUGH_FOR_AUTO = 100  # events
+
 
 @click.command("predict")
 @click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
-@click.option("--model", required=True, type=click.Path(), help="A run folder, or a bundle (its model/).")
+@click.option("--model", type=click.Path(), default="pretrained", show_default=True, help="A run folder or bundle.")
 @click.option("--metadata-path", type=click.Path(), help="Classify the events of this table.")
 @click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
@@ -44,7 +46,10 @@ def command(paths, model, metadata_path, audio_root, form, output, priors, min_c
     events = _events(paths, metadata_path, audio_root, model, pipeline)
     chunks = list(_with_progress(predict_events(pipeline, events), len(events)))
     table = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=list(PREDICTION_COLUMNS))
-    if priors == "auto":
+    n_readable = int((table["error"] == "").sum())
+    if priors == "auto" and n_readable:
+        if n_readable < ENOUGH_FOR_AUTO:
+            click.echo(f"Warning: {n_readable} events are few to estimate shares from; name them.", err=True)
         _say_shares(adapt_to_batch(table, pipeline[-1].train_priors_))
     mark_unknown(table, min_confidence)
     if metadata_path:

@@ -30,6 +30,8 @@ from guitarclf.training.device import is_available
 logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
+BUNDLE_FILES = ("config.yaml", "model.json", "weights.safetensors")
+PRETRAINED = Path(guitarclf.__file__).parent / "pretrained"  # the model that ships; its name is "pretrained"
 PACKAGES = ("guitarclf", "torch", "skorch", "scikit-learn", "librosa", "numpy", "pandas", "soundfile", "soxr")
 
 
@@ -163,8 +165,9 @@ def load_bundle_config(path) -> Config:
 
 
 def bundle_folder(path) -> Path:
-    """Return the bundle of a run folder, or the bundle itself."""
-    for folder in (Path(path) / "model", Path(path)):
+    """Return the bundle of a run folder, the bundle itself, or the one that ships for "pretrained"."""
+    shipped = (PRETRAINED,) if str(path) == PRETRAINED.name else ()
+    for folder in (Path(path) / "model", Path(path), *shipped):
         if (folder / "model.json").is_file():
             return folder
     raise RunError(

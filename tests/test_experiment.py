@@ -1,6 +1,7 @@
 """Whole runs: train, evaluate, search, validate, inspect, on small tables."""
 
 import json
+import shutil
 
 import joblib
 import numpy as np
@@ -418,8 +419,33 @@ def test_another_net_than_the_models_is_refused(run, small_table, tmp_path):
     config = config_for(
         small_table, tmp_path / "tuned", training__init_from=str(run.folder.root), net__module__rnn_hidden_size=24
     )
-    with pytest.raises(ConfigError, match=r"`net\.module` must stay as it is"):
+    with pytest.raises(ConfigError, match=r"`net\.module\.rnn_hidden_size` must be as in the model.* 16. Got 24"):
         train(config)
+
+
+def test_a_frozen_encoder_is_free_again_in_the_saved_pipeline(run, small_table, tmp_path):
+    config = config_for(small_table, tmp_path / "t", training__init_from=str(run.folder.root), net__max_epochs=1)
+    tuned = train(with_values(config, {"training.freeze_epochs": 5}, source="test"))
+    module = joblib.load(tuned.folder.joblib)[-1].module_
+    assert all(parameter.requires_grad for parameter in module.parameters())
+    assert {layer.momentum for layer in module.modules() if isinstance(layer, torch.nn.BatchNorm2d)} == {0.1}
+
+
+def test_a_model_whose_weights_do_not_fit_is_refused_in_one_line(run, small_table, tmp_path):
+    copied = tmp_path / "model"
+    shutil.copytree(run.folder.bundle, copied)
+    text = (copied / "config.yaml").read_text()
+    (copied / "config.yaml").write_text(text.replace("rnn_hidden_size: 16", "rnn_hidden_size: 24"))
+    config = config_for(small_table, tmp_path / "t", training__init_from=str(copied))
+    with pytest.raises(RunError, match=r"must hold the weights that config\.yaml describes"):
+        train(config)
+    assert not (tmp_path / "t").exists()
+
+
+def test_a_search_starts_from_fresh_weights(run, small_table, tmp_path):
+    config = config_for(small_table, tmp_path / "s", training__init_from=str(run.folder.root))
+    with pytest.raises(ConfigError, match=r"`training\.init_from` must be null in `search`"):
+        search(with_values(config, {"search.params": {"net.lr": [1e-3]}}, source="test"))
 
 
 def test_modelled_notes_join_training_and_not_the_split(small_table, tmp_path):

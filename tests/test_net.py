@@ -242,10 +242,10 @@ def test_encoded_y_that_lacks_a_class_is_refused_with_the_reason(features):
 def test_integers_of_a_user_are_refused_in_cross_validation_too(features):
     X, y, groups = features
     codes = np.array([LABELS.index(label) for label in y])
-    with pytest.raises(LabelError, match="ambiguous"):
-        cross_val_predict(
-            build_net(small_config()), X, codes, cv=GroupKFold(3), groups=groups, params={"groups": groups}
-        )
+    settings = {"cv": GroupKFold(3), "groups": groups, "params": {"groups": groups}}
+    for method in ("predict", "predict_proba"):
+        with pytest.raises(LabelError, match="ambiguous"):
+            cross_val_predict(build_net(small_config()), X, codes, method=method, **settings)
 
 
 def test_scorers_hold_on_a_fold_that_lacks_a_class(fitted, features):

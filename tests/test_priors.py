@@ -31,7 +31,17 @@ def test_classes_not_named_divide_the_rest():
 
 
 @pytest.mark.parametrize(
-    "priors", [{"slap": 0.1}, {"harmonic": 1.2}, {"harmonic": 0.6, "dead_note": 0.6}, dict.fromkeys(LABELS, 0.1)]
+    "priors",
+    [
+        {"slap": 0.1},
+        {"harmonic": 1.2},
+        {"harmonic": True},
+        {"harmonic": 0.6, "dead_note": 0.6},
+        dict.fromkeys(LABELS, 0.1),
+        [0.1, 0.2, 0.7],
+        "auto",
+        0.3,
+    ],
 )
 def test_shares_that_cannot_be_are_refused(priors):
     with pytest.raises(ParameterError, match="`priors` must"):
@@ -125,3 +135,26 @@ def test_the_temperature_is_fitted_on_the_validation_rows(features):
 def test_bad_priors_are_refused_by_the_config():
     with pytest.raises(ConfigError, match=r"`net\.priors` must give shares"):
         small_config(net__priors={"slap": 0.1})
+
+
+def test_a_class_that_training_lacked_is_never_boosted(rng):
+    before = np.array([1e-6, 0.5, 0.5]) / (1 + 1e-6)
+    proba = np.array([[0.01, 0.6, 0.39]])
+    changed = with_priors(proba, before, np.array([0.03, 0.05, 0.92]))
+    assert changed[0, 0] == 0
+    np.testing.assert_allclose(changed[0, 1:] / changed[0, 1:].sum(), changed[0, 1:])
+    assert estimate_priors(np.repeat(proba, 50, axis=0), before)[0] < 1e-5
+
+
+def test_a_net_that_never_heard_a_harmonic_does_not_call_one_under_priors(features):
+    X, y, _ = features
+    kept = y != "harmonic"
+    net = build_net(still_config(net__max_epochs=2, training__valid_size=0.0)).fit(X[kept], y[kept])
+    net.set_params(priors={"harmonic": 0.03, "dead_note": 0.05})
+    assert (net.predict(X) != "harmonic").all()
+
+
+def test_a_validation_side_that_lacks_a_class_leaves_the_temperature_alone(features):
+    X, y, _ = features
+    net = build_net(still_config(net__max_epochs=2)).fit(X, y, valid=(y == "harmonic") & (np.arange(len(y)) < 12))
+    assert net.module_.calibrate.temperature.item() == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, StratifiedKFold
+from sklearn.model_selection import GroupKFold, KFold
 from tqdm import tqdm
 
 from guitarclf.baselines import duration_only, majority, svm_on_mfcc
@@ -17,7 +17,7 @@ from guitarclf.errors import ConfigError, SplitError
 from guitarclf.experiment.crossval_report import CrossvalReport, summarise
 from guitarclf.experiment.modelled import modelled_notes
 from guitarclf.experiment.tables import config_events, with_absolute_paths
-from guitarclf.experiment.train import check_buildable, log_to, seed_everything
+from guitarclf.experiment.train import check_buildable, log_to, require_fresh_weights, seed_everything
 from guitarclf.labels import LABELS
 from guitarclf.persistence import RunFolder, discard, make_folder, write_json
 from guitarclf.pipeline import build_net, build_pipeline
@@ -63,6 +63,7 @@ def crossval(
         Also split by random rows and by file: what a score gains by leaking.
     """
     config = with_absolute_paths(config)
+    require_fresh_weights(config, "crossval")
     check_buildable(config)
     folder = RunFolder(config.output_dir).require_free().root
     events = config_events(config)
@@ -105,19 +106,19 @@ def fold_of_rows(events: pd.DataFrame, config: Config, *, leave_one_out=None, fo
 def leaking_folds(events: pd.DataFrame, config: Config) -> dict[str, np.ndarray]:
     """Return folds that let a guitar be on both sides: by random rows, and by file."""
     return {
-        "random rows": _numbered(StratifiedKFold, events, events["label_category"], config),
+        "random rows": _numbered(KFold, events, events["note_id"], config),
         "by file": _numbered(GroupKFold, events, events["audio_path"], config),
     }
 
 
 def _numbered(splitter: type, events: pd.DataFrame, by: pd.Series, config: Config) -> np.ndarray:
-    n_splits = min(config.crossval.n_splits, by.nunique() if splitter is GroupKFold else len(events))
+    n_splits = min(config.crossval.n_splits, by.nunique())
     if n_splits < 2:
         raise SplitError(f"There must be at least two of `{by.name}` to leave one out. Got {by.nunique()}.")
     named = np.empty(len(events), dtype=object)
     folds = splitter(n_splits, shuffle=True, random_state=config.seed)
-    what = {"groups": by} if splitter is GroupKFold else {"y": by}
-    for number, (_, held_out) in enumerate(folds.split(events, **what), start=1):
+    groups = {"groups": by} if splitter is GroupKFold else {}
+    for number, (_, held_out) in enumerate(folds.split(events, **groups), start=1):
         named[held_out] = f"fold {number}"
     return named.astype(str)
 

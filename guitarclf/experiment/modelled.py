@@ -19,7 +19,7 @@ def modelled_notes(config: Config) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the events and windows of ``training.add_modelled`` notes, 20 a guitar, each guitar a track of its own."""
     n_events = config.training.add_modelled
     n_guitars = max(1, n_events // NOTES_PER_GUITAR)
-    logger.info("modelling %d notes of %d guitars for the training rows", n_events, n_guitars)
+    logger.info("modelling %d notes for the training rows, guitars: %d", n_events, n_guitars)
     waveforms, events = render_notes(
         n_events,
         n_guitars=n_guitars,

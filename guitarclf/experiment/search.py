@@ -12,7 +12,14 @@ from guitarclf.config_io import with_values, write_config
 from guitarclf.data.splits import assign_splits
 from guitarclf.errors import ConfigError, SplitError
 from guitarclf.experiment.tables import config_events, with_absolute_paths
-from guitarclf.experiment.train import TrainedRun, check_buildable, log_to, seed_everything, train
+from guitarclf.experiment.train import (
+    TrainedRun,
+    check_buildable,
+    log_to,
+    require_fresh_weights,
+    seed_everything,
+    train,
+)
 from guitarclf.persistence import RunFolder, discard, make_folder
 from guitarclf.pipeline import SECTIONS, build_pipeline, parameter_name
 from guitarclf.scorers import scorer
@@ -37,6 +44,7 @@ def search(config: Config, *, n_jobs: int = 1) -> SearchResult:
     ``best_config.yaml`` and the run ``best/`` into ``output_dir``.
     """
     config = with_absolute_paths(config)
+    require_fresh_weights(config, "search")
     candidates = list_candidates(config)
     folder = RunFolder(config.output_dir).require_free().root
     events = config_events(config)

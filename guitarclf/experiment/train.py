@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
 
-from guitarclf.config import Config
+from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import write_config
 from guitarclf.data.digest import file_digest, joint_digest
 from guitarclf.data.events import SPLITS, write_events
@@ -28,6 +28,7 @@ from guitarclf.persistence import (
     describe_environment,
     discard,
     load_bundle_config,
+    load_pipeline,
     load_weights,
     save_bundle,
     save_joblib,
@@ -46,6 +47,18 @@ from guitarclf.training.recording import (
 )
 
 logger = logging.getLogger(__name__)
+
+# Keys of net.module that shape the weights; dropout and augmentation may change from training to training.
+SHAPING_KEYS = (
+    "conv_channels",
+    "pools",
+    "kernel_size",
+    "rnn_hidden_size",
+    "rnn_num_layers",
+    "rnn_bidirectional",
+    "pooling",
+    "head_hidden_size",
+)
 
 
 @dataclass(frozen=True)
@@ -142,28 +155,38 @@ def training_material(config: Config, events: pd.DataFrame, pipeline: Pipeline):
 
 
 def with_model_sections(config: Config) -> Config:
-    """Return a config with the window, the features and the module of ``training.init_from``, if there is one."""
+    """Return a config with the window, the features and the net's shape of ``training.init_from``, if there is one."""
     if config.training.init_from is None:
+        if config.training.freeze_epochs:
+            logger.warning("`training.freeze_epochs` does nothing without `training.init_from`.")
         return config
+    load_pipeline(config.training.init_from)  # refuses a bundle whose weights are not what its config says
     model = load_bundle_config(config.training.init_from)
-    for name, ours, default, theirs in (
-        ("window", config.window, Config().window, model.window),
-        ("logmel", config.logmel, Config().logmel, model.logmel),
-        ("net.module", config.net.module, Config().net.module, model.net.module),
-    ):
-        if ours not in (default, theirs):
-            raise ConfigError(
-                f"`{name}` must stay as it is, or equal the model's, when training starts from a model. "
-                f"Got {ours}; the model has {theirs}."
-            )
-    start = str(Path(config.training.init_from).absolute())
-    return replace(
+    shaping = {name: getattr(model.net.module, name) for name in SHAPING_KEYS}
+    taken = replace(
         config,
         window=model.window,
         logmel=model.logmel,
-        net=replace(config.net, module=model.net.module),
-        training=replace(config.training, init_from=start),
+        net=replace(config.net, module=replace(config.net.module, **shaping)),
+        training=replace(config.training, init_from=str(Path(config.training.init_from).absolute())),
     )
+    for path, _ in leaves():
+        ours, theirs = get_value(config, path), get_value(taken, path)
+        if ours not in (theirs, get_value(Config(), path)) and path != "training.init_from":
+            raise ConfigError(
+                f"`{path}` must be as in the model that training starts from, {theirs}. Got {ours}. Leave it out."
+            )
+    logger.info("window, features and the shape of the net are those of %s", config.training.init_from)
+    return taken
+
+
+def require_fresh_weights(config: Config, command: str) -> None:
+    """Refuse ``training.init_from`` where every fold trains nets of its own."""
+    if config.training.init_from is not None:
+        raise ConfigError(
+            f"`training.init_from` must be null in `{command}`: a model may have heard what a fold leaves out. "
+            f"Got {config.training.init_from}."
+        )
 
 
 def seed_everything(seed: int) -> None:

@@ -11,6 +11,7 @@ from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from guitarclf.labels import LABELS
+from guitarclf.training.priors import UNSEEN
 
 MONITOR = "valid_macro_f1"
 BATCH_NORM_MOMENTUM = 0.1  # torch's default; 0 keeps the running statistics as they are
@@ -83,7 +84,11 @@ class BestEpoch(Callback):
 
 
 class Temperature(Callback):
-    """Fit the module's temperature on the validation rows when training ends, after the best epoch is back."""
+    """Fit the module's temperature on the validation rows when training ends, after the best epoch is back.
+
+    It stays 1 where they lack a class that is in the training rows: a side of one class would only
+    teach the net to be sure of it.
+    """
 
     def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
         self.dataset_ = dataset_valid
@@ -96,10 +101,11 @@ class Temperature(Callback):
         calibrate.temperature.fill_(1)
         logits, y = [], []
         for batch in net.get_iterator(dataset, training=False):
-            logits.append(net.evaluation_step(batch, training=False))
+            logits.append(net.evaluation_step(batch, training=False).cpu())
             y.append(batch[1])
-        weight = net.criterion_.weight
-        calibrate.fit(torch.cat(logits), torch.cat(y).to(weight.device), weight)
+        y, trained = torch.cat(y), np.flatnonzero(net.train_priors_ > UNSEEN)
+        if set(trained.tolist()) <= set(y.tolist()):
+            calibrate.fit(torch.cat(logits), y, net.criterion_.weight.cpu())
 
 
 class StartFrom(Callback):
@@ -124,7 +130,12 @@ class StartFrom(Callback):
         net.module_.calibrate.temperature.fill_(1)
 
     def on_epoch_begin(self, net, **kwargs):
-        frozen = len(net.history) <= self.freeze_epochs  # the history already has this epoch's row
+        self._freeze(net, len(net.history) <= self.freeze_epochs)  # the history already has this epoch's row
+
+    def on_train_end(self, net, **kwargs):
+        self._freeze(net, False)
+
+    def _freeze(self, net, frozen: bool) -> None:
         for part in (net.module_.blocks, net.module_.rnn):
             part.requires_grad_(not frozen)
             for layer in part.modules():

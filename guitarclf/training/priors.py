@@ -4,24 +4,28 @@ A net trained with balanced weights answers as if each class were as common as t
 rule turns its probabilities into those for any other shares, without training again.
 """
 
+from collections.abc import Mapping
+from numbers import Real
+
 import numpy as np
 
 from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
 
 SMALLEST = 1e-6  # share; keeps a class possible
+UNSEEN = 1e-5  # a class with a smaller share in training was not there: the net knows nothing of it
 EM_STEPS = 200
 EM_TOLERANCE = 1e-6
 
 
 def complete_priors(priors: dict[str, float]) -> np.ndarray:
     """Return the share of each class in the order of LABELS; classes not named divide the rest equally."""
-    unknown = [label for label in priors if label not in LABELS]
-    shares = list(priors.values())
-    if unknown or not all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares):
+    shares = list(priors.values()) if isinstance(priors, Mapping) else [None]
+    are_shares = all(isinstance(s, Real) and not isinstance(s, bool) and 0 <= s <= 1 for s in shares)
+    if not are_shares or not set(priors) <= set(LABELS):
         raise ParameterError(
-            f"`priors` must give shares from 0 to 1 of {', '.join(LABELS)}. Got {priors}. "
-            "For instance harmonic 0.03 and dead_note 0.05; the rest goes to the classes not named."
+            f"`priors` must map {', '.join(LABELS)} to shares from 0 to 1. Got {priors!r}. For instance "
+            "{'harmonic': 0.03, 'dead_note': 0.05}; the rest goes to the classes not named."
         )
     others = [label for label in LABELS if label not in priors]
     rest = 1 - sum(shares)
@@ -35,12 +39,15 @@ def complete_priors(priors: dict[str, float]) -> np.ndarray:
 def with_priors(y_proba: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return probabilities under the shares ``after`` of a classifier that learnt under ``before``.
 
+    A class that was not there in training gets 0.
+
     Parameters
     ----------
     y_proba : ndarray of shape (n_events, n_classes)
     before, after : ndarray of shape (n_classes,)
     """
-    changed = y_proba * (after / before)
+    # Dividing by next to nothing would make a class the net has never heard the surest of all.
+    changed = y_proba * np.where(before > UNSEEN, after / before, 0.0)
     return changed / changed.sum(axis=1, keepdims=True)
 
 

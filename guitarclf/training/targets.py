@@ -17,6 +17,7 @@ SKLEARN_ENCODERS = {
     ("sklearn.model_selection._validation", "_fit_and_predict"),
     ("sklearn.ensemble._base", "_fit_single_estimator"),
 }
+ENCODING_FUNCTION = ("sklearn.model_selection._validation", "cross_val_predict")
 PROBABILITY_METHODS = ("predict_proba", "predict_log_proba", "decision_function", None)
 
 
@@ -58,13 +59,16 @@ def _codes_from_sklearn() -> set[int]:
     Such a y is an array of integers like any other; the function that calls fit is the only thing
     that tells, and it holds the whole y where a fold may lack a class.
     """
+    codes: set[int] = set()
     frame = sys._getframe(1)
     while frame is not None:
         caller, values = (frame.f_globals.get("__name__"), frame.f_code.co_name), frame.f_locals
         if caller in SKLEARN_ENCODERS and values.get("method") in PROBABILITY_METHODS:
-            return set(np.asarray(values["y"]).tolist())
+            codes = set(np.asarray(values["y"]).tolist())
+        if caller == ENCODING_FUNCTION and "le" in values and not set(values["le"].classes_) <= set(LABELS):
+            return set()  # what was encoded were a user's own integers
         frame = frame.f_back
-    return set()
+    return codes
 
 
 def class_weights(class_weight, y: np.ndarray) -> np.ndarray:

@@ -1,0 +1,34 @@
+"""Put a run's model into the package, as the one that ``predict`` uses when none is named.
+
+``python -m guitarclf.experiment.ship RUN`` (the end of ``make pretrained``); the model card beside
+it is written by hand.
+"""
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from guitarclf.config import Config
+from guitarclf.config_io import write_config
+from guitarclf.persistence import BUNDLE_FILES, PRETRAINED, bundle_folder, load_bundle_config
+
+
+def ship(run_dir, target=PRETRAINED) -> Path:
+    """Copy a run's bundle to ``target`` without the paths of the machine it was made on."""
+    source, target = bundle_folder(run_dir), Path(target)
+    target.mkdir(parents=True, exist_ok=True)
+    for name in BUNDLE_FILES:
+        shutil.copyfile(source / name, target / name)
+    config, default = load_bundle_config(run_dir), Config()
+    training = replace(config.training, init_from=None)
+    write_config(
+        replace(config, data=default.data, output_dir=default.output_dir, training=training), target / "config.yaml"
+    )
+    return target
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    ship(sys.argv[1])
