@@ -15,6 +15,9 @@ from guitarclf.config_rules import check_leaf, knob
 from guitarclf.errors import ConfigError
 from guitarclf.labels import LABELS
 
+# Augmentation under net.module that is right on a log-mel in dB only.
+DECIBEL_KEYS = ("gain_db", "eq_db", "band_limit", "noise_floor")
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -60,6 +63,14 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
+class CriterionConfig:
+    """Cross-entropy."""
+
+    label_smoothing: float = knob(0.0, "share of each target spread over all classes; 0: off", low=0, high=0.9)
+    focal_gamma: float = knob(0.0, "how much notes that are already right count less; 0: off", low=0, high=10)
+
+
+@dataclass(frozen=True)
 class ModuleConfig:
     """The CRNN, and the augmentation it applies while training."""
 
@@ -76,6 +87,8 @@ class ModuleConfig:
     time_shift: float = knob(
         0.05, "random shift, plus or minus; 0: off", unit="share of the window: 0.05 is 50 ms of 1 s", low=0, high=0.5
     )
+    eq_db: float = knob(0.0, "random equaliser curve, its widest swing plus or minus; 0: off", unit="dB", low=0)
+    band_limit: float = knob(0.0, "share of notes given a band limit; 0: off", low=0, high=1)
     noise_floor: float = knob(0.5, "share of notes given a noise floor; 0: off", low=0, high=1)
     mask_bands: int = knob(6, "widest SpecAugment stripe of mel bands; 0: off", unit="bands", low=0)
     mask_frames: int = knob(8, "widest SpecAugment stripe of frames; 0: off", unit="frames", low=0)
@@ -99,6 +112,7 @@ class NetConfig:
         None, "shares expected where the model is used, by label; null: those of the loss, equal if balanced"
     )
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    criterion: CriterionConfig = field(default_factory=CriterionConfig)
     module: ModuleConfig = field(default_factory=ModuleConfig)
 
 
@@ -108,10 +122,23 @@ class TrainingConfig:
 
     valid_size: float = knob(0.1, "share of the tracks held out for validation", low=0, high=0.9)
     test_size: float = knob(0.1, "share of the tracks held out for testing", low=0, high=0.9)
+    lr_schedule: str = knob(
+        "plateau", "lr falls when macro-F1 stalls, or along a half cosine to 0", choices=("plateau", "cosine")
+    )
     patience: int = knob(10, "epochs without a better macro-F1 before stopping; 0: never", unit="epochs", low=0)
     lr_patience: int = knob(3, "epochs without a better macro-F1 before lr falls", unit="epochs", low=0)
     lr_factor: float = knob(0.5, "what lr is then multiplied by", above=0, high=0.99)
+    weight_average: float = knob(
+        0.0, "decay per step of a running mean of the weights, which is what is kept; 0: off", low=0, high=0.9999
+    )
+    repeat_table: int = knob(1, "times each training row of the table is seen an epoch", low=1)
     add_modelled: int = knob(0, "modelled notes added to the training rows", unit="notes", low=0)
+    add_clutter: int = knob(
+        0,
+        "clips that are no note (noise, voices, handling) added to the training rows, to be unsure of",
+        unit="clips",
+        low=0,
+    )
     init_from: str | None = knob(None, "run or bundle whose weights training starts from; null: fresh weights")
     freeze_epochs: int = knob(
         0, "first epochs in which, started from a model, only the head is trained", unit="epochs", low=0
@@ -194,10 +221,11 @@ def check_sections(config: Config) -> None:
         )
     if logmel.n_fft % 2:
         raise ConfigError(f"`logmel.n_fft` must be even. Got {logmel.n_fft}.")
-    if logmel.compression == "log1p" and (module.gain_db or module.noise_floor):
+    in_decibels = [name for name in DECIBEL_KEYS if getattr(module, name)]
+    if logmel.compression == "log1p" and in_decibels:
         raise ConfigError(
-            "`net.module.gain_db` and `net.module.noise_floor` must be 0 with `logmel.compression: log1p`: they are "
-            f"right on decibels only. Got {module.gain_db} and {module.noise_floor}."
+            f"`net.module.{in_decibels[0]}` must be 0 with `logmel.compression: log1p`: it is right on decibels only. "
+            f"Got {getattr(module, in_decibels[0])}."
         )
     top = window.sample_rate / 2 if logmel.fmax is None else logmel.fmax
     if not logmel.fmin < top <= window.sample_rate / 2:

@@ -8,7 +8,8 @@ from sklearn.pipeline import Pipeline
 from guitarclf.config import Config, to_dict
 from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.features.window import EventWindow
-from guitarclf.training.callbacks import BestEpoch, EarlyStop, PlateauScheduler, Temperature
+from guitarclf.training.averaging import WeightAverage
+from guitarclf.training.callbacks import BestEpoch, CosineScheduler, EarlyStop, PlateauScheduler, Temperature
 from guitarclf.training.net import NoteEventClassifier
 
 SECTIONS = ("window", "logmel", "net")
@@ -40,18 +41,21 @@ def build_window(config: Config) -> EventWindow:
 def build_net(config: Config) -> NoteEventClassifier:
     """Return the unfitted NoteEventClassifier of a Config, with the callbacks that write nothing."""
     settings = to_dict(config.net)
-    module, optimizer = settings.pop("module"), settings.pop("optimizer")
+    parts = {part: settings.pop(part) for part in ("module", "optimizer", "criterion")}
     training = config.training
+    schedule = PlateauScheduler(patience=training.lr_patience, factor=training.lr_factor)
+    if training.lr_schedule == "cosine":
+        schedule = CosineScheduler(T_max=config.net.max_epochs)
     return NoteEventClassifier(
         **settings,
-        **{f"module__{name}": value for name, value in module.items()},
-        **{f"optimizer__{name}": value for name, value in optimizer.items()},
+        **{f"{part}__{name}": value for part, values in parts.items() for name, value in values.items()},
         valid_size=training.valid_size,
         random_state=config.seed,
         callbacks=[
+            ("weight_average", WeightAverage(decay=training.weight_average)),
             ("best_epoch", BestEpoch()),
             ("temperature", Temperature()),
-            ("lr_scheduler", PlateauScheduler(patience=training.lr_patience, factor=training.lr_factor)),
+            ("lr_scheduler", schedule),
             ("early_stopping", EarlyStop(patience=training.patience)),
         ],
     )

@@ -5,7 +5,15 @@ import torch
 
 from guitarclf.models.augment import Augment, add_noise_floor, mask_stripe, shift_frames
 
-EVERYTHING = {"gain_db": 6.0, "time_shift": 0.2, "noise_floor": 1.0, "mask_bands": 8, "mask_frames": 8}
+EVERYTHING = {
+    "gain_db": 6.0,
+    "time_shift": 0.2,
+    "eq_db": 6.0,
+    "band_limit": 1.0,
+    "noise_floor": 1.0,
+    "mask_bands": 8,
+    "mask_frames": 8,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -156,8 +164,28 @@ def test_shift_and_masks_move_all_channels_together():
     assert not torch.equal(result, x)
 
 
-def test_only_gain_and_noise_need_decibels():
+def test_levels_need_decibels():
     assert {name for name in EVERYTHING if Augment(**{name: EVERYTHING[name]}).needs_decibels} == {
         "gain_db",
+        "eq_db",
+        "band_limit",
         "noise_floor",
     }
+
+
+def test_an_equaliser_is_one_smooth_curve_over_the_bands_of_a_row():
+    x = batch(n_mels=64)
+    change = training(eq_db=6.0)(x) - x
+    curves = change.mean(dim=3)[:, 0]
+    torch.testing.assert_close(change, curves[:, None, :, None].expand_as(x), atol=1e-4, rtol=0)
+    assert curves.diff(dim=1).abs().max() < 2.5
+    assert curves.std(dim=0).min() > 0.5
+
+
+def test_a_band_limit_takes_from_the_upper_bands_of_some_rows():
+    x = batch(n_mels=64)
+    change = training(band_limit=0.5)(x) - x
+    assert (change[:, :, :32] == 0).all()
+    assert (change <= 0).all()
+    limited = (change != 0).flatten(1).any(dim=1).float().mean()
+    assert 0.35 < limited < 0.6

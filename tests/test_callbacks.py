@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import torch
 from skorch.history import History
+from small import small_config
 
+from guitarclf.pipeline import build_net
+from guitarclf.training.averaging import WeightAverage
 from guitarclf.training.callbacks import MONITOR, BestEpoch, EarlyStop, StopTraining, accuracy, macro_f1
 from guitarclf.training.recording import EpochCheckpoint, EpochLog, HistoryCsv
 
@@ -96,3 +99,46 @@ def test_epoch_log_has_every_figure(caplog):
         EpochLog().on_epoch_end(net)
     for part in ("epoch   1/1", "train loss 1.0000 acc 0.500", "valid loss 0.2500", "macro-F1 0.250", "lr 0.001"):
         assert part in caplog.text
+
+
+def test_the_running_mean_is_shown_between_the_training_of_epochs():
+    net = SimpleNamespace(module_=torch.nn.Linear(1, 1, bias=False))
+    net.module_.weight.data.fill_(0.0)
+    callback = WeightAverage(decay=0.5)
+    callback.on_train_begin(net)
+    callback.on_epoch_begin(net)
+    mean = 0.0
+    for step in range(1, 31):
+        net.module_.weight.data.fill_(float(step))
+        callback.on_batch_end(net, training=True)
+        decay = min(0.5, step / (10 + step))
+        mean = decay * mean + (1 - decay) * step
+    callback.on_batch_begin(net, training=False)
+    assert net.module_.weight.item() == pytest.approx(mean)
+    callback.on_epoch_end(net)
+    assert net.module_.weight.item() == pytest.approx(mean)
+    callback.on_epoch_begin(net)
+    assert net.module_.weight.item() == 30
+    callback.on_epoch_end(net)
+    callback.on_train_end(net)
+    assert net.module_.weight.item() == pytest.approx(mean)
+    assert callback.mean_ is None
+    assert callback.trained_ is None
+
+
+def test_without_decay_the_weights_are_left_alone():
+    net = SimpleNamespace(module_=torch.nn.Linear(1, 1))
+    before = net.module_.weight.item()
+    callback = WeightAverage()
+    callback.on_train_begin(net)
+    callback.on_batch_end(net, training=True)
+    callback.on_epoch_end(net)
+    assert net.module_.weight.item() == before
+
+
+def test_the_learning_rate_falls_along_a_cosine():
+    X = np.random.default_rng(0).normal(size=(6, 1, 32, 87)).astype(np.float32)
+    config = small_config(net__max_epochs=4, training__lr_schedule="cosine", net__lr=1e-2, training__valid_size=0)
+    net = build_net(config).fit(X, ["harmonic", "dead_note", "general_note"] * 2)
+    expected = [1e-2 * (1 + np.cos(np.pi * epoch / 4)) / 2 for epoch in range(4)]
+    assert net.history[:, "lr"] == pytest.approx(expected)

@@ -209,7 +209,7 @@ def test_a_net_from_a_gpu_loads_on_a_machine_without(fitted, features):
 
 def test_gain_on_features_that_are_not_decibels_is_refused(features):
     X, y, groups = features
-    with pytest.raises(ParameterError, match="`gain_db` and `noise_floor` must be 0"):
+    with pytest.raises(ParameterError, match=r"`gain_db`, `eq_db`.* must be 0"):
         build_net(small_config()).fit(np.abs(X), y, groups=groups)
 
 

@@ -14,27 +14,27 @@ from guitarclf.config import Config
 from guitarclf.config_io import write_config
 from guitarclf.data.events import each_note_is_its_own_track
 from guitarclf.errors import ConfigError, SplitError
+from guitarclf.experiment.company import Company, draw_company, fit_in_company
 from guitarclf.experiment.crossval_report import CrossvalReport, summarise
-from guitarclf.experiment.modelled import modelled_notes
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.experiment.train import check_buildable, log_to, require_fresh_weights, seed_everything
 from guitarclf.labels import LABELS
 from guitarclf.persistence import RunFolder, discard, make_folder, write_json
 from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.training.rows import validation_mask
+from guitarclf.training.targets import encode_labels
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Material:
-    """What the folds share, computed once: the table, its windows and features, and the modelled notes."""
+    """What the folds share, computed once: the table, its windows and features, and their modelled company."""
 
     events: pd.DataFrame
     windows: np.ndarray
     features: np.ndarray
-    modelled_events: pd.DataFrame
-    modelled_windows: np.ndarray
-    modelled_features: np.ndarray
+    company: Company
 
 
 def crossval(
@@ -136,12 +136,7 @@ def prepare(config: Config, events: pd.DataFrame) -> Material:
     """Compute windows and features of the table and of the modelled notes, once for all folds."""
     window, logmel = (build_pipeline(config)[name] for name in ("window", "logmel"))
     windows = window.transform(events)
-    modelled, modelled_windows = events.iloc[:0], windows[:0]
-    if config.training.add_modelled:
-        modelled, modelled_windows = modelled_notes(config)
-    return Material(
-        events, windows, logmel.transform(windows), modelled, modelled_windows, logmel.transform(modelled_windows)
-    )
+    return Material(events, windows, logmel.transform(windows), draw_company(config, logmel))
 
 
 def predict_folds(config: Config, material: Material, fold: np.ndarray, repeats: int) -> pd.DataFrame:
@@ -163,20 +158,21 @@ def predict_folds(config: Config, material: Material, fold: np.ndarray, repeats:
 def _fit_and_predict(config: Config, material: Material, held_out: np.ndarray, seed: int) -> np.ndarray:
     """Return the probabilities of the held-out rows by a net that has not seen them, in the order of LABELS."""
     seed_everything(seed)
-    X = np.concatenate([material.features[~held_out], material.modelled_features])
-    training = pd.concat([material.events[~held_out], material.modelled_events])
-    groups = training["track"].to_numpy()
+    training = material.events[~held_out]
+    y, groups = training["label_category"].to_numpy(), training["track"].to_numpy()
+    valid_size = config.training.valid_size if len(set(groups)) > 1 else 0
     net = build_net(replace(config, seed=seed))
-    if len(set(groups)) < 2:
-        net.set_params(valid_size=0)
-    net.fit(X, training["label_category"].to_numpy(), groups=groups)
+    valid = validation_mask(encode_labels(y)[0], groups, None, valid_size=valid_size, seed=seed)
+    X, repeat_table = material.features[~held_out], config.training.repeat_table
+    fit_in_company(net, X, y, valid, material.company, repeat_table=repeat_table)
     return net.predict_proba_by_label(material.features[held_out])
 
 
 def _predict_baselines(config: Config, material: Material, held_out: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what each baseline calls the held-out rows, learnt from the same training side."""
-    training = pd.concat([material.events[~held_out], material.modelled_events])
-    windows = np.concatenate([material.windows[~held_out], material.modelled_windows])
+    """Return what each baseline calls the held-out rows, learnt from the same notes."""
+    company = material.company
+    training = pd.concat([material.events[~held_out], company.events])
+    windows = np.concatenate([material.windows[~held_out], company.windows[~company.no_note]])
     y = training["label_category"].to_numpy()
     testing, testing_windows = material.events[held_out], material.windows[held_out]
     svm = svm_on_mfcc(build_pipeline(config)["window"]) if len(set(y)) > 1 else majority()

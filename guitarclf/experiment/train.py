@@ -17,9 +17,9 @@ from guitarclf.data.digest import file_digest, joint_digest
 from guitarclf.data.events import SPLITS, write_events
 from guitarclf.data.splits import assign_splits
 from guitarclf.errors import ConfigError, SplitError
+from guitarclf.experiment.company import draw_company, fit_in_company
 from guitarclf.experiment.evaluate import evaluate_rows
 from guitarclf.experiment.figures import save_learning_curves
-from guitarclf.experiment.modelled import modelled_notes
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.labels import LABELS
 from guitarclf.metrics import Report
@@ -125,33 +125,18 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
         logger.info("starting from the weights of %s", config.training.init_from)
     if config.training.tensorboard:
         recorders.append(("tensorboard", TensorBoardLog(run.tensorboard)))
-    X, y, valid = training_material(config, events, pipeline)
-    if not valid.any():
+    X = pipeline[:-1].transform(events)
+    y, valid = events["label_category"].to_numpy(), (events["split"] == "val").to_numpy()
+    company = draw_company(config, pipeline["logmel"])
+    if not (valid.any() or company.valid.any()):
         logger.warning("There are no validation rows: the last epoch is kept, and nothing stops early.")
     with_recorders(pipeline[-1], recorders)
     try:
-        pipeline[-1].fit(X, y, valid=valid)  # the steps before it are stateless
+        # The steps before the net are stateless.
+        fit_in_company(pipeline[-1], X, y, valid, company, repeat_table=config.training.repeat_table)
     finally:
         without_recorders(pipeline[-1], recorders)
     return pipeline
-
-
-def training_material(config: Config, events: pd.DataFrame, pipeline: Pipeline):
-    """Return (features, label names, validation mask) of the train and val rows and of the modelled notes.
-
-    Of the modelled guitars the same share is for validation as of the table's tracks.
-    """
-    X = pipeline[:-1].transform(events)
-    y, valid = events["label_category"].to_numpy(), (events["split"] == "val").to_numpy()
-    if not config.training.add_modelled:
-        return X, y, valid
-    modelled, windows = modelled_notes(config)
-    splits = assign_splits(modelled, valid_size=config.training.valid_size, test_size=0, seed=config.seed)
-    return (
-        np.concatenate([X, pipeline[1:-1].transform(windows)]),
-        np.concatenate([y, modelled["label_category"].to_numpy()]),
-        np.concatenate([valid, (splits == "val").to_numpy()]),
-    )
 
 
 def with_model_sections(config: Config) -> Config:

@@ -13,6 +13,10 @@ from torch import Tensor, nn
 NOISE_LOWEST, NOISE_HIGHEST = -80.0, -30.0
 # Standard deviation of a noise floor's cells around its level, in dB.
 NOISE_SPREAD = 3.0
+# An equaliser curve is a sum of this many half cosines over the bands, each weaker by its number.
+EQ_TERMS = 4
+# A band limit lies above this share of the bands and falls by so many dB a band.
+LOWEST_LIMIT, LIMIT_SLOPE = 0.5, 6.0
 NEPERS_PER_DB = math.log(10) / 10  # of power
 
 
@@ -25,18 +29,34 @@ class Augment(nn.Module):
         Level change, uniform in plus or minus this many dB.
     time_shift : float
         Shift, uniform in plus or minus this share of the frames; what enters is the note's floor.
+    eq_db : float
+        An equaliser curve, smooth over the bands, each of its terms uniform in plus or minus this many dB.
+    band_limit : float
+        Share of notes whose upper bands, from a random one on, fall away by 6 dB a band.
     noise_floor : float
         Share of notes that get a noise floor 30 to 80 dB below their loudest cell.
     mask_bands, mask_frames : int
         Widest stripe of bands and of frames set to the note's mean (Park et al. 2019, SpecAugment).
 
-    Each is off at 0. Gain and noise act on channel 0, shift and masks on all.
+    Each is off at 0. Gain, equaliser, band limit and noise act on channel 0, shift and masks on all.
     """
 
-    def __init__(self, *, gain_db=0.0, time_shift=0.0, noise_floor=0.0, mask_bands=0, mask_frames=0):
+    def __init__(
+        self,
+        *,
+        gain_db=0.0,
+        time_shift=0.0,
+        eq_db=0.0,
+        band_limit=0.0,
+        noise_floor=0.0,
+        mask_bands=0,
+        mask_frames=0,
+    ):
         super().__init__()
         self.gain_db = gain_db
         self.time_shift = time_shift
+        self.eq_db = eq_db
+        self.band_limit = band_limit
         self.noise_floor = noise_floor
         self.mask_bands = mask_bands
         self.mask_frames = mask_frames
@@ -44,7 +64,7 @@ class Augment(nn.Module):
     @property
     def needs_decibels(self) -> bool:
         """Whether an active change is only right on a log-mel in dB."""
-        return self.gain_db > 0 or self.noise_floor > 0
+        return max(self.gain_db, self.eq_db, self.band_limit, self.noise_floor) > 0
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -52,14 +72,18 @@ class Augment(nn.Module):
         if self.time_shift > 0:
             x = shift_frames(x, self.time_shift)
         if self.needs_decibels:
-            x = torch.cat([self._change_level(x[:, :1]), x[:, 1:]], dim=1)
+            x = torch.cat([self._change_levels(x[:, :1]), x[:, 1:]], dim=1)
         if self.mask_bands > 0:
             x = mask_stripe(x, self.mask_bands, axis=2)
         if self.mask_frames > 0:
             x = mask_stripe(x, self.mask_frames, axis=3)
         return x
 
-    def _change_level(self, x: Tensor) -> Tensor:
+    def _change_levels(self, x: Tensor) -> Tensor:
+        if self.eq_db > 0:
+            x = x + equaliser(x, self.eq_db)
+        if self.band_limit > 0:
+            x = limit_band(x, self.band_limit)
         if self.noise_floor > 0:
             x = add_noise_floor(x, self.noise_floor)
         if self.gain_db > 0:
@@ -81,6 +105,23 @@ def shift_frames(x: Tensor, share: float) -> Tensor:
     moved = x.gather(3, sources.clamp(0, n_frames - 1)[:, None, None, :].expand_as(x))
     outside = ((sources < 0) | (sources >= n_frames))[:, None, None, :]
     return torch.where(outside, x.amin(dim=(2, 3), keepdim=True), moved)
+
+
+def equaliser(x: Tensor, widest: float) -> Tensor:
+    """Return a smooth random curve over the bands for each row, in dB, shape `[B, 1, F, 1]`."""
+    place = (torch.arange(x.shape[2], device=x.device) + 0.5) / x.shape[2]
+    orders = torch.arange(1, EQ_TERMS + 1, device=x.device)
+    terms = torch.cos(math.pi * orders[:, None] * place)  # [terms, F]
+    weights = torch.empty(len(x), EQ_TERMS, device=x.device).uniform_(-widest, widest) / orders
+    return (weights @ terms)[:, None, :, None].to(x.dtype)
+
+
+def limit_band(x: Tensor, share: float) -> Tensor:
+    """Let the bands above a random one fall away in a ``share`` of the rows."""
+    n_bands = x.shape[2]
+    limit = _uniform(x, LOWEST_LIMIT, 1.0) * n_bands
+    above = (torch.arange(n_bands, device=x.device)[:, None] - limit).clamp(min=0)
+    return torch.where(_uniform(x, 0.0, 1.0) < share, x - LIMIT_SLOPE * above, x)
 
 
 def add_noise_floor(x: Tensor, share: float) -> Tensor:

@@ -35,7 +35,7 @@ class CRNN(nn.Module):
     head_hidden_size : int
     dropout : float
         Before both layers of the head.
-    gain_db, time_shift, noise_floor, mask_bands, mask_frames
+    gain_db, time_shift, eq_db, band_limit, noise_floor, mask_bands, mask_frames
         See :class:`Augment`; active in training mode only.
     """
 
@@ -57,6 +57,8 @@ class CRNN(nn.Module):
         dropout=0.3,
         gain_db=0.0,
         time_shift=0.0,
+        eq_db=0.0,
+        band_limit=0.0,
         noise_floor=0.0,
         mask_bands=0,
         mask_frames=0,
@@ -67,6 +69,8 @@ class CRNN(nn.Module):
         self.augment = Augment(
             gain_db=gain_db,
             time_shift=time_shift,
+            eq_db=eq_db,
+            band_limit=band_limit,
             noise_floor=noise_floor,
             mask_bands=mask_bands,
             mask_frames=mask_frames,

@@ -8,9 +8,10 @@ import copy
 import numpy as np
 import torch
 from skorch.callbacks import Callback, LRScheduler
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
 from guitarclf.labels import LABELS
+from guitarclf.models.loss import NO_NOTE
 from guitarclf.training.priors import UNSEEN
 
 MONITOR = "valid_macro_f1"
@@ -32,8 +33,9 @@ class EpochMetrics(Callback):
         self.confusion_ = {side: np.zeros((len(LABELS), len(LABELS)), dtype=int) for side in (True, False)}
 
     def on_batch_end(self, net, batch=None, training=False, y_pred=None, **kwargs):
-        predicted = y_pred.detach().argmax(dim=1).cpu().numpy()
-        np.add.at(self.confusion_[training], (batch[1].numpy(), predicted), 1)
+        y, predicted = batch[1].numpy(), y_pred.detach().argmax(dim=1).cpu().numpy()
+        is_note = y != NO_NOTE
+        np.add.at(self.confusion_[training], (y[is_note], predicted[is_note]), 1)
 
     def on_epoch_end(self, net, dataset_valid=None, **kwargs):
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
@@ -163,7 +165,21 @@ class EarlyStop(Callback):
             raise StopTraining
 
 
-class PlateauScheduler(LRScheduler):
+class Scheduler(LRScheduler):
+    """skorch's scheduler, which lets go of the optimizer: a pickle of the net would hold it twice."""
+
+    def on_train_end(self, net, **kwargs):
+        self.lr_scheduler_ = None
+
+
+class CosineScheduler(Scheduler):
+    """Let the learning rate fall along a half cosine, to 0 after ``T_max`` epochs (Loshchilov and Hutter 2017)."""
+
+    def __init__(self, policy=CosineAnnealingLR, T_max=50, **kwargs):
+        super().__init__(policy=policy, T_max=T_max, **kwargs)
+
+
+class PlateauScheduler(Scheduler):
     """ReduceLROnPlateau on the validation macro-F1; does nothing in a fit without validation."""
 
     def __init__(self, policy=ReduceLROnPlateau, monitor=MONITOR, mode="max", patience=3, factor=0.5, **kwargs):
@@ -172,7 +188,3 @@ class PlateauScheduler(LRScheduler):
     def on_epoch_end(self, net, **kwargs):
         if self.monitor in net.history[-1]:
             super().on_epoch_end(net, **kwargs)
-
-    def on_train_end(self, net, **kwargs):
-        # It holds the optimizer, which a pickle of the net would then hold twice.
-        self.lr_scheduler_ = None

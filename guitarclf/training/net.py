@@ -7,15 +7,15 @@ import torch
 from sklearn.exceptions import NotFittedError
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
-from torch import nn
 
 from guitarclf.errors import ParameterError
 from guitarclf.models.crnn import CRNN
+from guitarclf.models.loss import NO_NOTE, NoteLoss
 from guitarclf.training.batches import BatchIterator, FeatureDataset
 from guitarclf.training.callbacks import EpochMetrics, StopTraining
 from guitarclf.training.device import computes_in_bf16, resolve_device
 from guitarclf.training.priors import complete_priors, with_priors
-from guitarclf.training.rows import set_buffers, validation_mask
+from guitarclf.training.rows import repeated, set_buffers, validation_mask
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
 PREDICTION_BATCH = 256  # events; large enough to fill the machine, small enough for its memory
@@ -33,7 +33,7 @@ class NoteEventClassifier(NeuralNetClassifier):
 
     Parameters
     ----------
-    module : nn.Module class
+    module : torch.nn.Module class
         Takes n_channels, n_mels and n_frames, which come from X.
     class_weight : {"balanced", "none"} or three floats
         From the training rows of the fit, in the order of LABELS.
@@ -62,7 +62,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         self,
         module=CRNN,
         *,
-        criterion=nn.CrossEntropyLoss,
+        criterion=NoteLoss,
         optimizer=torch.optim.AdamW,
         iterator_train=BatchIterator,
         iterator_train__shuffle=True,
@@ -110,7 +110,7 @@ class NoteEventClassifier(NeuralNetClassifier):
 
     # -- fitting ---------------------------------------------------------------------------
 
-    def fit(self, X, y, *, groups=None, valid=None):
+    def fit(self, X, y, *, groups=None, valid=None, repeats=None, no_note=None):
         """Train from fresh weights.
 
         Parameters
@@ -121,10 +121,15 @@ class NoteEventClassifier(NeuralNetClassifier):
             What must not straddle the validation split.
         valid : array-like of bool, shape (n_events,), optional
             The validation rows.
+        repeats : array-like of int, shape (n_events,), optional
+            Times each training row is seen an epoch; 1 where not given.
+        no_note : array-like of bool, shape (n_events,), optional
+            Rows that are no note. Whatever ``y`` says of them, the net learns to give every class the same
+            probability; they are never for validation.
         """
         self._take_input_shape(X)
         self._seed()
-        return super().fit(X, y, groups=groups, valid=valid)
+        return super().fit(X, y, groups=groups, valid=valid, repeats=repeats, no_note=no_note)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Go on training; a Ctrl-C passes through (skorch would return as if the fit were done)."""
@@ -148,16 +153,19 @@ class NoteEventClassifier(NeuralNetClassifier):
                 f"Got shape {np.shape(X)}."
             )
 
-    def get_split_datasets(self, X, y=None, *, groups=None, valid=None):
+    def get_split_datasets(self, X, y=None, *, groups=None, valid=None, repeats=None, no_note=None):
         """Return (training, validation) datasets; what is learnt from the training rows is set here."""
         y, self.y_was_encoded_ = encode_labels(y)
         if len(y) != len(X):
             raise ParameterError(f"X and y must have the same number of events. Got {len(X)} and {len(y)}.")
         mask = validation_mask(y, groups, valid, valid_size=self.valid_size, seed=self.random_state or 0)
-        train_rows, valid_rows = np.flatnonzero(~mask), np.flatnonzero(mask)
-        weights = class_weights(self.class_weight, y[train_rows])
+        if no_note is not None:
+            y = np.where(no_note, NO_NOTE, y)
+        train_rows, valid_rows = repeated(np.flatnonzero(~mask), repeats), np.flatnonzero(mask & (y != NO_NOTE))
+        notes = train_rows[y[train_rows] != NO_NOTE]
+        weights = class_weights(self.class_weight, y[notes])
         self.criterion_.weight = torch.from_numpy(weights).to(resolve_device(self.device))
-        set_buffers(self.module_, X, train_rows, weights * np.bincount(y[train_rows], minlength=len(weights)))
+        set_buffers(self.module_, X, notes, weights * np.bincount(y[notes], minlength=len(weights)))
         training = FeatureDataset(X, y, train_rows)
         return training, FeatureDataset(X, y, valid_rows) if len(valid_rows) else None
 

@@ -53,6 +53,16 @@ def _checked_mask(valid, n_events: int) -> np.ndarray:
     return valid
 
 
+def repeated(rows: np.ndarray, repeats) -> np.ndarray:
+    """Return the rows, each as often as ``repeats`` has it for its event; None is once."""
+    if repeats is None:
+        return rows
+    repeats = np.asarray(repeats)
+    if not np.issubdtype(repeats.dtype, np.integer) or repeats.ndim != 1 or (repeats < 1).any():
+        raise ParameterError(f"`repeats` must be one whole number from 1 up per event. Got {repeats!r}.")
+    return np.repeat(rows, repeats[rows])
+
+
 def band_statistics(X, rows: np.ndarray) -> BandStatistics:
     """Return the statistics of some rows of features `[n_events, C, F, T]`, read a chunk at a time."""
     total, squares, lowest = 0.0, 0.0, np.inf
@@ -84,8 +94,8 @@ def set_buffers(module, X, rows: np.ndarray, shares: np.ndarray) -> None:
     # A log-mel in dB always has cells below 0 dB, log(1 + alpha x) never has.
     if augment is not None and augment.needs_decibels and statistics.lowest >= 0:
         raise ParameterError(
-            "`gain_db` and `noise_floor` must be 0 for features that are not in dB (logmel compression "
-            "log1p). Set net.module.gain_db=0 and net.module.noise_floor=0."
+            "`gain_db`, `eq_db`, `band_limit` and `noise_floor` must be 0 for features that are not in dB (logmel "
+            "compression log1p). Set net.module.gain_db=0 and so on."
         )
     mean, scale = (torch.from_numpy(values).float() for values in (statistics.mean, statistics.scale))
     standardize.set_from(mean, scale)

@@ -12,9 +12,11 @@ Filters: Bristow-Johnson, "Cookbook formulae for audio EQ biquad filter coeffici
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import resample_poly, sosfilt
+from scipy.signal import lfilter, resample_poly, sosfilt
 
 HIGHEST_SHARE_OF_RATE = 0.47  # filters above are left out
+COMPRESSOR_SEC = 0.01
+COMPRESSOR_FLOOR = 0.03  # share of the peak below which the gain stays
 
 
 def resonator(frequency, quality, sample_rate):
@@ -92,6 +94,8 @@ def play_through(waveform, chain, *, sample_rate):
     -------
     waveform : ndarray of shape (n_samples,)
     """
+    if chain.compression > 0:
+        waveform = _compress(waveform, chain.compression, sample_rate)
     resonated = waveform.copy()
     for resonance in chain.resonances:
         section = resonator(resonance.frequency, resonance.quality, sample_rate)
@@ -99,6 +103,15 @@ def play_through(waveform, chain, *, sample_rate):
     if chain.drive > 0:
         resonated = _overdrive(resonated, chain)
     return sosfilt(_tone_filter(chain, sample_rate), resonated)
+
+
+def _compress(waveform, compression, sample_rate):
+    """Raise what is quiet: a compressor, or a sustainer, that sees the level 10 ms ahead."""
+    ahead = round(COMPRESSOR_SEC * sample_rate)
+    forget = np.exp(-1.0 / ahead)
+    coming = np.append(np.abs(waveform), np.zeros(ahead))
+    level = lfilter([1.0 - forget], [1.0, -forget], coming)[ahead:]
+    return waveform * np.maximum(level, COMPRESSOR_FLOOR * level.max()) ** -compression
 
 
 def _overdrive(waveform, chain):

@@ -49,6 +49,7 @@ class Chain:
     lowpass_hz: float  # tone control, pickup resonance, cabinet
     lowpass_quality: float
     highpass_hz: float
+    compression: float  # 0 none, 1 every note stays as loud as it begins
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Recording:
     max_late_sec: float  # sound may start this long after the labelled onset
     silent_preroll: bool  # digital silence before the sound
     cuts_files: bool  # files are cut and faded after the note
+    loops: bool  # a sampler plays it: a sustained note is a short loop under an envelope
     peak: float  # level of the loudest note in the file
 
 
@@ -149,6 +151,7 @@ def _draw_chain(kind, rng):
         lowpass_hz=log_uniform(rng, 2800, 6500) if amplified else log_uniform(rng, 2200, 11000),
         lowpass_quality=rng.uniform(0.6, 2.5) if electric else rng.uniform(0.45, 0.9),
         highpass_hz=rng.uniform(25, 140),
+        compression=rng.uniform(0.3, 0.9) if rng.random() < 0.25 else 0.0,
     )
 
 
@@ -182,4 +185,5 @@ def _draw_recording(rng):
         silent_preroll=bool(rng.random() < 0.5),
         cuts_files=bool(rng.random() < 0.45),
         peak=log_uniform(rng, 0.25, 1.0),
+        loops=bool(rng.random() < 0.2),
     )

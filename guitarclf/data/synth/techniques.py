@@ -93,7 +93,7 @@ def draw_pluck(guitar, label, rng):
     frequencies = partial_frequencies(fundamental, inharmonicity)
     amplitudes = _draw_amplitudes(guitar, label, style, position, frequencies, velocity, rng)
     losses = _draw_free_losses(frequencies, string, position, rng)
-    amplitudes, losses = _damp(style, amplitudes, losses, node, position, rng)
+    amplitudes, losses = _damp(style, amplitudes, losses, node, position, guitar.recording.loops, rng)
     frequencies, amplitudes, losses = _add_second_plane(frequencies, amplitudes, losses, rng)
     pitch_ratio, strike_time = draw_pitch_curve(style, velocity, rng)
     attack = draw_attack_noises(guitar.hand, guitar.kind, label, rng)
@@ -167,11 +167,13 @@ def _draw_free_losses(frequencies, string, position, rng):
     return losses * 10 ** rng.normal(0, 0.1, MAX_PARTIALS)  # no support swallows all modes alike
 
 
-def _damp(style, amplitudes, losses, node, position, rng):
+def _damp(style, amplitudes, losses, node, position, loops, rng):
     if style == "HA":
         amplitudes, losses = _touch_at_node(amplitudes, losses, node, position, rng)
     else:
         losses = _DAMPINGS.get(style, _ring)(losses, rng)
+    if loops and style not in _DAMPINGS:
+        losses = _loop(losses, log_uniform(rng, 0.1, 0.8), rng.uniform(0, 5))
     if style not in _DAMPINGS and rng.random() < SHARE_STOPPED:
         losses = _stop(losses, rng.uniform(0.3, 1.0), rng.uniform(8, 80))
     return amplitudes, losses
@@ -221,9 +223,18 @@ _DAMPINGS = {"DN": _deaden, "PM": _palm_mute, "ST": _staccato}
 
 def _stop(losses, time, extra_rate):
     """From `time` on, a hand takes `extra_rate` per second from all partials; later stretches go."""
+    return _from(losses, time, losses.rates[-1:] + extra_rate)
+
+
+def _loop(losses, time, rate):
+    """From `time` on, a sampler repeats a few periods: all partials fall alike, at `rate` per second or not at all."""
+    return _from(losses, time, np.full_like(losses.rates[-1:], rate))
+
+
+def _from(losses, time, rates):
+    """Replace what happens from `time` on by one stretch with these rates."""
     kept = sum(end < time for end in losses.segment_ends)
-    rates = np.concatenate([losses.rates[: kept + 1], losses.rates[-1:] + extra_rate])
-    return Losses(rates, (*losses.segment_ends[:kept], time))
+    return Losses(np.concatenate([losses.rates[: kept + 1], rates]), (*losses.segment_ends[:kept], time))
 
 
 def _add_second_plane(frequencies, amplitudes, losses, rng):

@@ -1,0 +1,45 @@
+"""NoteLoss: what training makes small."""
+
+import torch
+from torch import Tensor, nn
+
+NO_NOTE = -1  # target of a row that is of no class
+
+
+class NoteLoss(nn.CrossEntropyLoss):
+    """Cross-entropy of logits `[B, n_classes]` and targets `[B]`, weighted by class.
+
+    Where the target is NO_NOTE it is the cross-entropy against equal shares: the net learns to be unsure
+    (outlier exposure, Hendrycks et al. 2019).
+
+    Parameters
+    ----------
+    weight, label_smoothing
+        As for torch's CrossEntropyLoss.
+    focal_gamma : float
+        Exponent of the focal loss, ``-(1 - p)^gamma log p`` (Lin et al. 2017): above 0, notes that are
+        already right count less. With it, labels are smoothed in the logarithm only.
+    """
+
+    def __init__(self, weight=None, *, label_smoothing=0.0, focal_gamma=0.0):
+        super().__init__(weight=weight, label_smoothing=label_smoothing)
+        self.focal_gamma = focal_gamma
+
+    def forward(self, logits: Tensor, y: Tensor) -> Tensor:
+        is_note = y != NO_NOTE
+        total, size = self._of_notes(logits[is_note], y[is_note])
+        if not is_note.all():
+            others = logits[~is_note].log_softmax(dim=1).mean(dim=1)
+            total, size = total - others.sum(), size + len(others)
+        return total / size
+
+    def _of_notes(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sum of the weighted losses, and of the weights."""
+        losses = nn.functional.cross_entropy(
+            logits, y, weight=self.weight, label_smoothing=self.label_smoothing, reduction="none"
+        )
+        if self.focal_gamma:
+            missed = 1 - logits.softmax(dim=1).gather(1, y[:, None])[:, 0]
+            losses = missed**self.focal_gamma * losses
+        weight = torch.ones_like(losses) if self.weight is None else self.weight[y]
+        return losses.sum(), weight.sum()
