@@ -19,7 +19,7 @@ ENOUGH_FOR_AUTO = 100  # events
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False), help="File to write; default the terminal.")
 @click.option("--priors", help="Shares expected: harmonic=0.03,dead_note=0.05 (the rest: general_note), or auto.")
-@click.option("--min-confidence", type=click.FloatRange(0, 1), default=0.0, help="Below it the label is `unknown`.")
+@click.option("--min-confidence", type=click.FloatRange(0, 1), help="Below it the label is `unknown`.")
 def command(paths, model, metadata_path, audio_root, form, output, priors, min_confidence):
     """Classify files, folders (the WAV and FLAC files below them), or the events of a table.
 
@@ -28,6 +28,9 @@ def command(paths, model, metadata_path, audio_root, form, output, priors, min_c
 
     A model trained on balanced classes answers as if all were equally common. --priors tells it the
     shares to expect; with `auto` they are estimated from the files given (a hundred or more).
+
+    --min-confidence adds a column `confidence`: the highest probability there would be if all classes
+    were equally common, whatever the shares expected.
     """
     if bool(paths) == bool(metadata_path):
         raise click.UsageError("Give either PATHs or --metadata-path.")
@@ -44,14 +47,17 @@ def command(paths, model, metadata_path, audio_root, form, output, priors, min_c
     if priors:
         pipeline[-1].set_params(priors=None if priors == "auto" else read_priors(priors))
     events = _events(paths, metadata_path, audio_root, model, pipeline)
+    shares = pipeline[-1].priors_
     chunks = list(_with_progress(predict_events(pipeline, events), len(events)))
     table = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=list(PREDICTION_COLUMNS))
     n_readable = int((table["error"] == "").sum())
     if priors == "auto" and n_readable:
         if n_readable < ENOUGH_FOR_AUTO:
             click.echo(f"Warning: {n_readable} events are few to estimate shares from; name them.", err=True)
-        _say_shares(adapt_to_batch(table, pipeline[-1].train_priors_))
-    mark_unknown(table, min_confidence)
+        shares = adapt_to_batch(table, shares)
+        _say_shares(shares)
+    if min_confidence is not None:
+        mark_unknown(table, min_confidence, shares)
     if metadata_path:
         table["audio_path"] = paths_below(table_folder(metadata_path, audio_root), table["audio_path"])
     text = table.to_csv(index=False) if form == "csv" else _as_json(table)

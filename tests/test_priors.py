@@ -76,9 +76,19 @@ def test_a_batch_is_put_under_its_own_shares(rng):
 
 def test_below_the_confidence_asked_for_a_label_is_unknown():
     proba = {"p_harmonic": [0.5, 0.9, np.nan], "p_dead_note": [0.3, 0.1, np.nan], "p_general_note": [0.2, 0.0, np.nan]}
-    table = pd.DataFrame({"label": ["harmonic", "harmonic", ""], **proba})
-    mark_unknown(table, 0.6)
+    table = pd.DataFrame({"label": ["harmonic", "harmonic", ""], **proba, "error": ["", "", "unreadable"]})
+    mark_unknown(table, 0.6, EQUAL)
     assert table["label"].tolist() == [UNKNOWN, "harmonic", ""]
+    assert table["confidence"].tolist()[:2] == [0.5, 0.9]
+
+
+def test_confidence_does_not_come_from_the_shares_expected():
+    shares = np.array([0.05, 0.05, 0.9])
+    proba = with_priors(np.array([[1 / 3, 1 / 3, 1 / 3], [0.8, 0.1, 0.1]]), EQUAL, shares)
+    table = pd.DataFrame(proba, columns=[f"p_{label}" for label in LABELS]).assign(label="general_note", error="")
+    mark_unknown(table, 0.6, shares)
+    assert table["label"].tolist() == [UNKNOWN, "general_note"]
+    assert table["confidence"].tolist() == pytest.approx([1 / 3, 0.8], abs=1e-5)
 
 
 @pytest.mark.parametrize("factor", [0.3, 4.0])

@@ -83,10 +83,18 @@ def adapt_to_batch(table: pd.DataFrame, train_priors: np.ndarray) -> np.ndarray:
     return shares
 
 
-def mark_unknown(table: pd.DataFrame, min_confidence: float) -> None:
-    """Put UNKNOWN in the place of each label whose probability is below ``min_confidence``."""
-    unsure = table[[f"p_{label}" for label in LABELS]].max(axis=1) < min_confidence
-    table.loc[unsure, "label"] = UNKNOWN
+def mark_unknown(table: pd.DataFrame, min_confidence: float, shares: np.ndarray) -> None:
+    """Put UNKNOWN in the place of each label of too little confidence, and add the column ``confidence``.
+
+    Confidence is the highest probability there would be if all classes were equally common: what the
+    sound itself says. Under uneven ``shares``, those the table's probabilities are under, even a net
+    that cannot tell at all is fairly sure of the commonest class.
+    """
+    equal = np.full(len(LABELS), 1 / len(LABELS))
+    neutral = with_priors(table[[f"p_{label}" for label in LABELS]].to_numpy(dtype=np.float64), shares, equal)
+    confidence = neutral.max(axis=1).round(6)
+    table.insert(table.columns.get_loc("error"), "confidence", confidence)
+    table.loc[confidence < min_confidence, "label"] = UNKNOWN
 
 
 def predict_events(pipeline: Pipeline, events: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -237,12 +237,17 @@ class NoteEventClassifier(NeuralNetClassifier):
         logits = torch.cat([batch.cpu() for batch in self.forward_iter(X)])
         # In float32 a row sums to 1 only to 1e-7, and scikit-learn's log_loss wants better.
         proba = logits.softmax(dim=1, dtype=torch.float64).numpy()
-        return proba if self.priors is None else with_priors(proba, self.train_priors_, complete_priors(self.priors))
+        return proba if self.priors is None else with_priors(proba, self.train_priors_, self.priors_)
 
     @property
     def train_priors_(self) -> np.ndarray:
         """The shares of the classes in the loss, in the order of LABELS."""
         return self.module_.calibrate.train_priors.cpu().numpy().astype(np.float64)
+
+    @property
+    def priors_(self) -> np.ndarray:
+        """The shares of the classes that probabilities are under, in the order of LABELS."""
+        return self.train_priors_ if self.priors is None else complete_priors(self.priors)
 
     def predict(self, X) -> np.ndarray:
         """Return the most probable label of each event."""
