@@ -49,7 +49,9 @@ class LogMelConfig:
     n_mels: int = knob(64, "mel bands", low=1)
     fmin: float = knob(0.0, "lowest mel band edge", unit="Hz", low=0)
     fmax: float | None = knob(None, "highest mel band edge; null: half the sample rate", unit="Hz", above=0)
-    compression: str = knob("db", "10 log10(power) or log(1 + alpha power)", choices=("db", "log1p"), unit="dB or none")
+    compression: str = knob(
+        "db", "10 log10(power), log(1 + alpha power), or PCEN", choices=("db", "log1p", "pcen"), unit="dB or none"
+    )
     log1p_alpha: float = knob(1000.0, "alpha of compression log1p", above=0)
     top_db: float | None = knob(None, "floor below each note's own loudest cell; null: none", unit="dB", above=0)
     extra_channels: list[str] = knob([], "channels beside the log-mel: rms, delta", choices=("rms", "delta"))
@@ -110,6 +112,9 @@ class NetConfig:
     )
     priors: dict[str, float] | None = knob(
         None, "shares expected where the model is used, by label; null: those of the loss, equal if balanced"
+    )
+    mixup: float = knob(
+        0.0, "alpha of the Beta distribution that training notes are mixed in pairs by; 0: off", low=0, high=10
     )
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     criterion: CriterionConfig = field(default_factory=CriterionConfig)
@@ -222,10 +227,10 @@ def check_sections(config: Config) -> None:
     if logmel.n_fft % 2:
         raise ConfigError(f"`logmel.n_fft` must be even. Got {logmel.n_fft}.")
     in_decibels = [name for name in DECIBEL_KEYS if getattr(module, name)]
-    if logmel.compression == "log1p" and in_decibels:
+    if logmel.compression != "db" and in_decibels:
         raise ConfigError(
-            f"`net.module.{in_decibels[0]}` must be 0 with `logmel.compression: log1p`: it is right on decibels only. "
-            f"Got {getattr(module, in_decibels[0])}."
+            f"`net.module.{in_decibels[0]}` must be 0 with `logmel.compression: {logmel.compression}`: it is right on "
+            f"decibels only. Got {getattr(module, in_decibels[0])}."
         )
     top = window.sample_rate / 2 if logmel.fmax is None else logmel.fmax
     if not logmel.fmin < top <= window.sample_rate / 2:

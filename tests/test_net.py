@@ -306,3 +306,16 @@ def test_bf16_and_fp32_learn_the_same(features):
         for precision in ("bf16", "fp32")
     ]
     assert min(scores) > 0.8
+
+
+def test_mixup_trains_on_notes_mixed_in_pairs(features, monkeypatch):
+    X, y, groups = features
+    seen = []
+    net = build_net(still_config(net__mixup=0.4, net__max_epochs=2))
+    infer = type(net).infer
+    monkeypatch.setattr(type(net), "infer", lambda net, x, **kwargs: seen.append(x.clone()) or infer(net, x, **kwargs))
+    net.fit(X, y, groups=groups)
+    rows = torch.as_tensor(X)
+    own = [bool((rows == x).flatten(1).all(dim=1).any()) for batch in seen[:3] for x in batch]
+    assert not all(own)
+    assert np.isfinite(net.history[-1, "train_loss"])

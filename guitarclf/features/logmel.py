@@ -12,7 +12,7 @@ from guitarclf.errors import ParameterError
 AMIN = 1e-10  # smallest power, as in librosa.power_to_db
 DELTA_WIDTH = 9  # frames, as in librosa.feature.delta
 CHUNK = 32  # windows transformed at once: their spectra fit in the cache of a core
-COMPRESSIONS = ("db", "log1p")
+COMPRESSIONS = ("db", "log1p", "pcen")
 EXTRA_CHANNELS = ("rms", "delta")
 
 
@@ -46,8 +46,9 @@ def log_mel(
         Bands of the Slaney mel scale, each filter of unit area.
     fmin, fmax : float
         Lowest and highest band edge in Hz; ``fmax`` None is half the sample rate.
-    compression : {"db", "log1p"}
-        ``10 log10(max(power, 1e-10))``, or ``log(1 + log1p_alpha * power)``.
+    compression : {"db", "log1p", "pcen"}
+        ``10 log10(max(power, 1e-10))``; ``log(1 + log1p_alpha * power)``; or per-channel energy
+        normalisation (Wang et al. 2017, ``librosa.pcen`` of the power times 2^31, its defaults).
     top_db : float or None
         If set, cells are raised to at least the row's own maximum minus ``top_db`` (dB).
 
@@ -65,12 +66,20 @@ def log_mel(
         # One matrix product per row: a batched one may round a row differently in other company.
         mel = np.matmul(power, filters)  # [B, T, F]
         spectrograms[first : first + CHUNK] = mel.transpose(0, 2, 1)
+    if compression == "pcen":
+        return _pcen(spectrograms, sample_rate, hop_length)
     if compression == "log1p":
         return np.log1p(np.float32(log1p_alpha) * spectrograms)
     decibels = 10 * np.log10(np.maximum(spectrograms, np.float32(AMIN)))
     if top_db is not None:
         decibels = np.maximum(decibels, decibels.max(axis=(1, 2), keepdims=True) - np.float32(top_db))
     return decibels
+
+
+def _pcen(power: np.ndarray, sample_rate: int, hop_length: int) -> np.ndarray:
+    import librosa
+
+    return librosa.pcen(power * np.float32(2**31), sr=sample_rate, hop_length=hop_length).astype(np.float32)
 
 
 def stft_power(waveforms: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
