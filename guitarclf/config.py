@@ -82,16 +82,16 @@ class ModuleConfig:
     rnn_hidden_size: int = knob(128, "GRU units per direction", low=1)
     rnn_num_layers: int = knob(1, "stacked GRU layers", low=1)
     rnn_bidirectional: bool = knob(True, "read the frames in both directions")
-    pooling: str = knob("final", "GRU frames -> one vector", choices=("final", "mean", "attention"))
+    pooling: str = knob("attention", "GRU frames -> one vector", choices=("final", "mean", "attention"))
     head_hidden_size: int = knob(64, "units of the head's hidden layer", low=1)
     dropout: float = knob(0.3, "dropout before both layers of the head", low=0, high=0.99)
     gain_db: float = knob(6.0, "random level, plus or minus; 0: off", unit="dB", low=0)
     time_shift: float = knob(
         0.05, "random shift, plus or minus; 0: off", unit="share of the window: 0.05 is 50 ms of 1 s", low=0, high=0.5
     )
-    eq_db: float = knob(0.0, "random equaliser curve, its widest swing plus or minus; 0: off", unit="dB", low=0)
+    eq_db: float = knob(6.0, "random equaliser curve, its widest swing plus or minus; 0: off", unit="dB", low=0)
     band_limit: float = knob(0.0, "share of notes given a band limit; 0: off", low=0, high=1)
-    noise_floor: float = knob(0.5, "share of notes given a noise floor; 0: off", low=0, high=1)
+    noise_floor: float = knob(0.0, "share of notes given a noise floor; 0: off", low=0, high=1)
     mask_bands: int = knob(6, "widest SpecAugment stripe of mel bands; 0: off", unit="bands", low=0)
     mask_frames: int = knob(8, "widest SpecAugment stripe of frames; 0: off", unit="frames", low=0)
 
@@ -226,11 +226,12 @@ def check_sections(config: Config) -> None:
         )
     if logmel.n_fft % 2:
         raise ConfigError(f"`logmel.n_fft` must be even. Got {logmel.n_fft}.")
-    in_decibels = [name for name in DECIBEL_KEYS if getattr(module, name)]
+    in_decibels = {f"net.module.{name}": getattr(module, name) for name in DECIBEL_KEYS if getattr(module, name)}
     if logmel.compression != "db" and in_decibels:
+        keys = ", ".join(f"`{key}`" for key in in_decibels)
         raise ConfigError(
-            f"`net.module.{in_decibels[0]}` must be 0 with `logmel.compression: {logmel.compression}`: it is right on "
-            f"decibels only. Got {getattr(module, in_decibels[0])}."
+            f"{keys} must be 0 with `logmel.compression: {logmel.compression}`: "
+            f"right on decibels only. Got {', '.join(map(str, in_decibels.values()))}."
         )
     top = window.sample_rate / 2 if logmel.fmax is None else logmel.fmax
     if not logmel.fmin < top <= window.sample_rate / 2:

@@ -16,6 +16,7 @@ STILL = {  # no augmentation, no dropout
     "net.module.gain_db": 0,
     "net.module.time_shift": 0,
     "net.module.noise_floor": 0,
+    "net.module.eq_db": 0,
     "net.module.mask_bands": 0,
     "net.module.mask_frames": 0,
     "net.module.dropout": 0,

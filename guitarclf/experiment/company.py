@@ -15,7 +15,7 @@ from guitarclf.pipeline import build_window
 
 logger = logging.getLogger(__name__)
 
-NOTES_PER_GUITAR = 20
+NOTES_PER_GUITAR = 5
 VALID_SHARE = 0.1  # of the modelled guitars, whatever is held out of the table
 CLUTTER_SEED = 1_000_003  # added to the run's, so that notes and clutter are drawn apart
 

@@ -24,7 +24,9 @@ from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.labels import LABELS
 from guitarclf.metrics import Report
 from guitarclf.persistence import (
+    PRETRAINED,
     RunFolder,
+    bundle_folder,
     describe_environment,
     discard,
     load_bundle_config,
@@ -147,13 +149,15 @@ def with_model_sections(config: Config) -> Config:
         return config
     load_pipeline(config.training.init_from)  # refuses a bundle whose weights are not what its config says
     model = load_bundle_config(config.training.init_from)
+    ships = bundle_folder(config.training.init_from) == PRETRAINED
+    start = config.training.init_from if ships else str(Path(config.training.init_from).absolute())
     shaping = {name: getattr(model.net.module, name) for name in SHAPING_KEYS}
     taken = replace(
         config,
         window=model.window,
         logmel=model.logmel,
         net=replace(config.net, module=replace(config.net.module, **shaping)),
-        training=replace(config.training, init_from=str(Path(config.training.init_from).absolute())),
+        training=replace(config.training, init_from=start),
     )
     for path, _ in leaves():
         ours, theirs = get_value(config, path), get_value(taken, path)

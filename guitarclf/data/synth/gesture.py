@@ -7,6 +7,8 @@ import numpy as np
 
 from guitarclf.data.synth.guitar import log_uniform
 
+LIGHT_STRING_HZ = 260.0  # above it the string is short and light against the knock of the attack
+SHARE_HARD = 0.35  # of the ordinary notes
 TENSION_RELAXES_IN = 0.08  # seconds; a hard pluck starts sharp (Fletcher and Rossing 1998, nonlinear strings)
 
 
@@ -103,7 +105,7 @@ def _draw_hammer_on(rng) -> SemitoneCurve:
 _CURVES = {"VI": _draw_vibrato, "BE": _draw_bend, "SL": _draw_slide, "HO": _draw_hammer_on}
 
 
-def draw_attack_noises(hand, kind, label, rng):
+def draw_attack_noises(hand, kind, label, fundamental, rng):
     """Return the pick's scrape and the knock on bridge and body at the start of a note.
 
     Parameters
@@ -114,7 +116,9 @@ def draw_attack_noises(hand, kind, label, rng):
         Kind of guitar: a solid body knocks less.
     label : str
         A dead note is mostly these noises; a harmonic is plucked harder for the sound it gives; one ordinary
-        note in five is struck hard enough to sound like either for its first 50 ms.
+        note in three is struck hard enough to sound like either for its first 50 ms.
+    fundamental : float
+        Hz. The higher an ordinary note, the shorter and lighter the string that must outdo the knock.
     rng : numpy.random.Generator
 
     Returns
@@ -127,9 +131,11 @@ def draw_attack_noises(hand, kind, label, rng):
         scrape, knock = scrape * rng.uniform(1, 4), knock * rng.uniform(1, 4)
     elif label == "dead_note":
         scrape, knock, slowest = 10 ** rng.uniform(-1.3, 0.0), 10 ** rng.uniform(-1.2, 0.1), 0.05
-    elif rng.random() < 0.2:
-        force = 10 ** rng.uniform(0.0, 0.8)
-        scrape, knock = scrape * force, knock * force * 10 ** rng.uniform(-0.4, 0.4)
+    else:
+        knock *= max(1.0, fundamental / LIGHT_STRING_HZ) ** rng.uniform(0, 1)
+        if rng.random() < SHARE_HARD:
+            force = 10 ** rng.uniform(0.0, 0.9)
+            scrape, knock = scrape * force, knock * force * 10 ** rng.uniform(-0.4, 0.4)
     knock *= 0.6 if kind == "electric" else 1.0
     return (
         NoiseBurst(

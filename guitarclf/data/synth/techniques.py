@@ -25,9 +25,9 @@ from guitarclf.data.synth.string import (
 
 GENERAL_STYLES = {"NO": 0.50, "PM": 0.13, "ST": 0.13, "VI": 0.06, "BE": 0.06, "SL": 0.05, "HO": 0.07}
 NODE_SHARES = {2: 0.42, 3: 0.27, 4: 0.18, 5: 0.09, 6: 0.04}  # share of harmonics at the node 1/k
-HARMONIC_RANGE = (52, 90)  # MIDI; half of the ordinary notes are played where harmonics sound
+HARMONIC_RANGE = (52, 93)  # MIDI; half of the ordinary notes are played where harmonics sound
 SHARE_STOPPED = 0.15  # of the notes that would ring on
-N_FRETS = 24
+N_FRETS = 27  # samplers play higher than fingers
 N_TWO_PLANES = 10  # partials of which the second plane of vibration is heard
 
 
@@ -96,7 +96,7 @@ def draw_pluck(guitar, label, rng):
     amplitudes, losses = _damp(style, amplitudes, losses, node, position, guitar.recording.loops, rng)
     frequencies, amplitudes, losses = _add_second_plane(frequencies, amplitudes, losses, rng)
     pitch_ratio, strike_time = draw_pitch_curve(style, velocity, rng)
-    attack = draw_attack_noises(guitar.hand, guitar.kind, label, rng)
+    attack = draw_attack_noises(guitar.hand, guitar.kind, label, fundamental, rng)
     return Pluck(
         label=label,
         style=style,
