@@ -39,7 +39,7 @@ def command(paths, model, metadata_path, audio_root, form, output, priors, min_c
     import pandas as pd
 
     from guitarclf.data.events import paths_below
-    from guitarclf.experiment.predict import PREDICTION_COLUMNS, adapt_to_batch, mark_unknown, predict_events
+    from guitarclf.experiment.predict import PREDICTION_COLUMNS, adapt_to_batch, mark_unknown, predict_events, rounded
     from guitarclf.experiment.tables import table_folder
     from guitarclf.persistence import load_pipeline
 
@@ -47,17 +47,18 @@ def command(paths, model, metadata_path, audio_root, form, output, priors, min_c
     if priors:
         pipeline[-1].set_params(priors=None if priors == "auto" else read_priors(priors))
     events = _events(paths, metadata_path, audio_root, model, pipeline)
-    shares = pipeline[-1].priors_
     chunks = list(_with_progress(predict_events(pipeline, events), len(events)))
     table = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=list(PREDICTION_COLUMNS))
     n_readable = int((table["error"] == "").sum())
     if priors == "auto" and n_readable:
         if n_readable < ENOUGH_FOR_AUTO:
             click.echo(f"Warning: {n_readable} events are few to estimate shares from; name them.", err=True)
-        shares = adapt_to_batch(table, shares)
-        _say_shares(shares)
+        _say_shares(adapt_to_batch(table, pipeline[-1].priors_))
     if min_confidence is not None:
-        mark_unknown(table, min_confidence, shares)
+        mark_unknown(table, min_confidence)
+    else:
+        table = table.drop(columns="confidence")
+    table = rounded(table)
     if metadata_path:
         table["audio_path"] = paths_below(table_folder(metadata_path, audio_root), table["audio_path"])
     text = table.to_csv(index=False) if form == "csv" else _as_json(table)

@@ -7,7 +7,7 @@ import torch
 from small import small_config, still_config
 
 from guitarclf.errors import ConfigError, ParameterError
-from guitarclf.experiment.predict import UNKNOWN, adapt_to_batch, mark_unknown
+from guitarclf.experiment.predict import UNKNOWN, adapt_to_batch, mark_unknown, predict_events
 from guitarclf.labels import LABELS
 from guitarclf.models.calibrate import Calibrate
 from guitarclf.pipeline import build_net, build_pipeline
@@ -75,20 +75,21 @@ def test_a_batch_is_put_under_its_own_shares(rng):
 
 
 def test_below_the_confidence_asked_for_a_label_is_unknown():
-    proba = {"p_harmonic": [0.5, 0.9, np.nan], "p_dead_note": [0.3, 0.1, np.nan], "p_general_note": [0.2, 0.0, np.nan]}
-    table = pd.DataFrame({"label": ["harmonic", "harmonic", ""], **proba, "error": ["", "", "unreadable"]})
-    mark_unknown(table, 0.6, EQUAL)
+    table = pd.DataFrame({"label": ["harmonic", "harmonic", ""], "confidence": [0.5, 0.9, np.nan]})
+    mark_unknown(table, 0.6)
     assert table["label"].tolist() == [UNKNOWN, "harmonic", ""]
-    assert table["confidence"].tolist()[:2] == [0.5, 0.9]
 
 
-def test_confidence_does_not_come_from_the_shares_expected():
-    shares = np.array([0.05, 0.05, 0.9])
-    proba = with_priors(np.array([[1 / 3, 1 / 3, 1 / 3], [0.8, 0.1, 0.1]]), EQUAL, shares)
-    table = pd.DataFrame(proba, columns=[f"p_{label}" for label in LABELS]).assign(label="general_note", error="")
-    mark_unknown(table, 0.6, shares)
-    assert table["label"].tolist() == [UNKNOWN, "general_note"]
-    assert table["confidence"].tolist() == pytest.approx([1 / 3, 0.8], abs=1e-5)
+@pytest.mark.parametrize("share", [0.05, 1e-9])
+def test_confidence_does_not_come_from_the_shares_expected(small_table, share):
+    events = small_table.events
+    pipeline = build_pipeline(still_config(training__valid_size=0, net__max_epochs=1))
+    pipeline.fit(events, events["label_category"])
+    as_learnt = pipeline.predict_proba(events)
+    pipeline[-1].set_params(priors={"harmonic": share, "dead_note": share})
+    table = pd.concat(predict_events(pipeline, events))
+    assert table["confidence"].tolist() == pytest.approx(as_learnt.max(axis=1).tolist())
+    assert (table["p_general_note"] > as_learnt[:, pipeline.classes_ == "general_note"].ravel()).all()
 
 
 @pytest.mark.parametrize("factor", [0.3, 4.0])

@@ -19,12 +19,14 @@ logger = logging.getLogger(__name__)
 
 UNKNOWN = "unknown"
 CHUNK = 256  # events classified at once
+DECIMALS = 6  # of a probability that is shown
 PREDICTION_COLUMNS = (
     "note_id",
     "audio_path",
     "onset_sec",
     "label",
     *(f"p_{label}" for label in LABELS),
+    "confidence",
     "error",
 )
 
@@ -78,46 +80,50 @@ def adapt_to_batch(table: pd.DataFrame, train_priors: np.ndarray) -> np.ndarray:
     if readable.any():
         proba = table.loc[readable, columns].to_numpy()
         shares = estimate_priors(proba, train_priors)
-        table.loc[readable, columns] = with_priors(proba, train_priors, shares).round(6)
+        table.loc[readable, columns] = with_priors(proba, train_priors, shares)
         table.loc[readable, "label"] = np.array(LABELS)[table.loc[readable, columns].to_numpy().argmax(axis=1)]
     return shares
 
 
-def mark_unknown(table: pd.DataFrame, min_confidence: float, shares: np.ndarray) -> None:
-    """Put UNKNOWN in the place of each label of too little confidence, and add the column ``confidence``.
+def mark_unknown(table: pd.DataFrame, min_confidence: float) -> None:
+    """Put UNKNOWN in the place of each label whose ``confidence`` is below ``min_confidence``."""
+    table.loc[table["confidence"] < min_confidence, "label"] = UNKNOWN
 
-    Confidence is the highest probability there would be if all classes were equally common: what the
-    sound itself says. Under uneven ``shares``, those the table's probabilities are under, even a net
-    that cannot tell at all is fairly sure of the commonest class.
-    """
-    equal = np.full(len(LABELS), 1 / len(LABELS))
-    neutral = with_priors(table[[f"p_{label}" for label in LABELS]].to_numpy(dtype=np.float64), shares, equal)
-    confidence = neutral.max(axis=1).round(6)
-    table.insert(table.columns.get_loc("error"), "confidence", confidence)
-    table.loc[confidence < min_confidence, "label"] = UNKNOWN
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table as it is shown, numbers to six decimals."""
+    return table.round(DECIMALS)
 
 
 def predict_events(pipeline: Pipeline, events: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yield the predictions of an events table, a chunk of rows at a time, in its order.
 
     Each is a DataFrame with PREDICTION_COLUMNS. An event whose audio cannot be read keeps its
-    row, without label and probabilities and with the reason in ``error``.
+    row, without label and probabilities and with the reason in ``error``. Numbers are not rounded
+    (see :func:`rounded`).
+
+    ``confidence`` is the highest probability there would be if all classes were equally common: what the
+    sound itself says. Under uneven shares even a net that cannot tell at all is fairly sure of the
+    commonest class.
     """
     window, features, net = pipeline[0], pipeline[1:-1], pipeline[-1]
+    equal = np.full(len(LABELS), 1 / len(LABELS))
     for first in range(0, len(events), CHUNK):
         chunk = events.iloc[first : first + CHUNK]
         windows, errors = window.read(as_requests(chunk))
         readable = np.array([row not in errors for row in range(len(chunk))])
-        proba = np.full((len(chunk), len(LABELS)), np.nan)
+        proba, confidence = np.full((len(chunk), len(LABELS)), np.nan), np.full(len(chunk), np.nan)
         if readable.any():
-            proba[readable] = net.predict_proba_by_label(features.transform(windows[readable]))
-        yield _table(chunk, proba, errors)
+            as_learnt = net.predict_proba_as_learnt(features.transform(windows[readable]))
+            proba[readable] = net.under_priors(as_learnt)
+            confidence[readable] = with_priors(as_learnt, net.train_priors_, equal).max(axis=1)
+        yield _table(chunk, proba, confidence, errors)
 
 
-def _table(chunk: pd.DataFrame, proba: np.ndarray, errors: dict[int, AudioReadError]) -> pd.DataFrame:
+def _table(chunk: pd.DataFrame, proba: np.ndarray, confidence: np.ndarray, errors: dict[int, AudioReadError]):
     labels = ["" if row in errors else LABELS[proba[row].argmax()] for row in range(len(chunk))]
     columns = {name: chunk[name].tolist() for name in ("note_id", "audio_path", "onset_sec")}
     columns |= {"label": labels}
-    columns |= {f"p_{label}": proba[:, index].round(6) for index, label in enumerate(LABELS)}
-    columns |= {"error": [str(errors.get(row, "")) for row in range(len(chunk))]}
+    columns |= {f"p_{label}": proba[:, index] for index, label in enumerate(LABELS)}
+    columns |= {"confidence": confidence, "error": [str(errors.get(row, "")) for row in range(len(chunk))]}
     return pd.DataFrame(columns, columns=list(PREDICTION_COLUMNS))

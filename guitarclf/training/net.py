@@ -244,6 +244,14 @@ class NoteEventClassifier(NeuralNetClassifier):
 
     def predict_proba_by_label(self, X) -> np.ndarray:
         """Return probabilities of shape (n_events, 3), columns in the order of LABELS."""
+        return self.under_priors(self.predict_proba_as_learnt(X))
+
+    def under_priors(self, proba: np.ndarray) -> np.ndarray:
+        """Return what :meth:`predict_proba_as_learnt` gave under the shares expected, ``priors``."""
+        return proba if self.priors is None else with_priors(proba, self.train_priors_, self.priors_)
+
+    def predict_proba_as_learnt(self, X) -> np.ndarray:
+        """Return probabilities under the shares of the loss, shape (n_events, 3), in the order of LABELS."""
         self.check_is_fitted()
         standardize = getattr(self.module_, "standardize", None)
         if standardize is not None and not standardize.is_set:
@@ -254,8 +262,7 @@ class NoteEventClassifier(NeuralNetClassifier):
             return np.zeros((0, len(SORTED_LABELS)))
         logits = torch.cat([batch.cpu() for batch in self.forward_iter(X)])
         # In float32 a row sums to 1 only to 1e-7, and scikit-learn's log_loss wants better.
-        proba = logits.softmax(dim=1, dtype=torch.float64).numpy()
-        return proba if self.priors is None else with_priors(proba, self.train_priors_, self.priors_)
+        return logits.softmax(dim=1, dtype=torch.float64).numpy()
 
     @property
     def train_priors_(self) -> np.ndarray:
