@@ -3,7 +3,9 @@
 import importlib
 import logging
 import os
+import signal
 import sys
+from contextlib import contextmanager
 
 import click
 
@@ -27,6 +29,7 @@ COMMANDS = {
     "validate": "Check all of a table and its audio.",
     "import": "Make a table from IDMT-SMT-GUITAR, folders, or Audacity label tracks.",
 }
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 MODULES = {"eval": "evaluate", "import": "importing"}  # a builtin and a keyword
 
 
@@ -48,9 +51,32 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx):
         try:
-            return super().invoke(ctx)
+            with ending_at_once_on_a_second_ctrl_c():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would make it exit code 1, as if something were wrong
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
         except GuitarclfError as error:
             raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def ending_at_once_on_a_second_ctrl_c():
+    """Let the first Ctrl-C end what runs in good order, and a second one end the process there and then."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # somebody else minds it: a notebook, a test
+        return
+
+    def interrupt(number, frame):
+        signal.signal(signal.SIGINT, lambda number, frame: os._exit(INTERRUPTED))
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

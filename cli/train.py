@@ -1,26 +1,44 @@
 """guitarclf train."""
 
+from pathlib import Path
+
 import click
 
 from guitarclf.cli.options import config_options, read_config
+from guitarclf.config import Config
 from guitarclf.config_io import with_values
 
 
 @click.command("train")
 @config_options
 @click.option("--init-from", type=click.Path(), help="A run or bundle to start from instead of fresh weights.")
-def command(config, metadata_path, audio_root, output_dir, overrides, init_from):
+@click.option("--resume", is_flag=True, help="Go on with the run in --output-dir, from its last finished epoch.")
+@click.option("--overwrite", is_flag=True, help="Replace the run in --output-dir.")
+def command(config, metadata_path, audio_root, output_dir, overrides, init_from, resume, overwrite):
     """Train a classifier on a table of note events and write a run folder.
 
     \b
     guitarclf train --metadata-path notes.csv --audio-root audio --output-dir runs/mine
     guitarclf train --metadata-path notes.csv --audio-root audio --init-from runs/mine --output-dir runs/tuned
     guitarclf train --config configs/default.yaml --set net.max_epochs=30 --set net.module.pooling=attention
+    guitarclf train --output-dir runs/mine --resume
+
+    Ctrl-C ends a run that --resume goes on with; without --config it takes the run's own config.
     """
+    if resume and overwrite:
+        raise click.UsageError("Give --resume or --overwrite, not both.")
+    if resume and config is None:
+        config = own_config(output_dir)
     settings = read_config(config, metadata_path, audio_root, output_dir, overrides)
     if init_from:
         settings = with_values(settings, {"training.init_from": init_from}, source="the command line")
     from guitarclf.experiment.train import train
 
-    run = train(settings).folder.root
+    run = train(settings, resume=resume, overwrite=overwrite).folder.root
     click.echo(f"Next: guitarclf eval --run-dir {run} --split test")
+
+
+def own_config(output_dir) -> str | None:
+    """Return the config file of the run that is there, None where there is none."""
+    path = Path(output_dir or Config().output_dir) / "config.yaml"
+    return str(path) if path.is_file() else None

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from guitarclf.atomic import write_text
 from guitarclf.config import Config, leaves, to_dict
 from guitarclf.errors import ConfigError
 
@@ -138,7 +139,7 @@ def config_from_dict(raw: dict, *, source: str = "the configuration") -> Config:
 def write_config(config: Config, path) -> None:
     """Write a Config as YAML that ``load_config`` reads back to an equal one."""
     text = yaml.dump(to_dict(config), Dumper=ConfigDumper, sort_keys=False, allow_unicode=True)
-    Path(path).write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def _build(section: type, raw, prefix: str, source: str):

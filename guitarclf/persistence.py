@@ -5,6 +5,7 @@ versions) and ``weights.safetensors``. Nothing in it is unpickled, so loading on
 no code. ``pipeline.joblib`` is a pickle, written for Python users beside it.
 """
 
+import io
 import json
 import logging
 import os
@@ -20,10 +21,12 @@ from safetensors import SafetensorError
 from sklearn.pipeline import Pipeline
 
 import guitarclf
+from guitarclf.atomic import UNFINISHED, whole_folder, write_bytes, write_text
 from guitarclf.config import Config
 from guitarclf.config_io import load_config, write_config
 from guitarclf.errors import RunError
 from guitarclf.labels import LABELS
+from guitarclf.lock import LOCK_NAME
 from guitarclf.pipeline import build_pipeline
 from guitarclf.training.device import is_available
 
@@ -55,22 +58,55 @@ class RunFolder:
     joblib = property(lambda self: self.root / "pipeline.joblib")
     figures = property(lambda self: self.root / "figures")
     tensorboard = property(lambda self: self.root / "tensorboard")
+    state = property(lambda self: self.root / "resume.pt")
+    bad_audio = property(lambda self: self.root / "bad_audio.csv")
 
     def metrics(self, name: str) -> Path:
         """Return the path of the scores of one split."""
         return self.root / f"metrics_{name}.json"
 
-    def require_free(self, *, beside=()) -> "RunFolder":
-        """Refuse a folder that holds anything but the names in ``beside``."""
-        taken = self.root.exists() and (
-            not self.root.is_dir() or any(item.name not in beside for item in self.root.iterdir())
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run came to its end; its bundle is what it writes last."""
+        return (self.bundle / "model.json").is_file()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the folder holds a run, finished or not."""
+        return self.config.is_file()
+
+    def require_free(self, *, beside=(), resume=False, overwrite=False) -> "RunFolder":
+        """Refuse a folder that holds anything but the names in ``beside``.
+
+        A run that is there may be gone on with (``resume``) or replaced (``overwrite``).
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise RunError(f"The output folder {self.root} must be no file. Choose another --output-dir.")
+        if not self._holds_something(beside) or (self.is_begun and (resume or overwrite)):
+            return self
+        advice = "Choose another --output-dir, or remove it first."
+        what = "It already holds something"
+        if self.is_begun:
+            what = f"It already holds a run, {'finished' if self.is_finished else 'unfinished'}"
+            advice = "Go on with it with --resume, replace it with --overwrite, or choose another --output-dir."
+        elif resume or overwrite:
+            what = f"It holds something that is no run, which --{'resume' if resume else 'overwrite'} leaves alone"
+        raise RunError(
+            f"The output folder {self.root} must be new or empty, so that no run destroys another. {what}. {advice}"
         )
-        if taken:
-            raise RunError(
-                f"The output folder {self.root} must be new or empty, so that no run destroys another. "
-                "It already holds something. Choose another --output-dir, or remove it first."
-            )
-        return self
+
+    def _holds_something(self, beside) -> bool:
+        if not self.root.is_dir():
+            return False
+        names = {item.name for item in self.root.iterdir() if not item.name.endswith(UNFINISHED)}
+        return bool(names - {*beside, LOCK_NAME})
+
+    def remove_artefacts(self) -> None:
+        """Remove what a run writes, its bundle first; what else lies in the folder stays."""
+        named = (self.bundle, self.state, self.joblib, self.best_model, self.checkpoints, self.figures)
+        named += (self.tensorboard, self.history, self.splits, self.environment, self.bad_audio, self.log)
+        for item in (*named, *self.root.glob("metrics_*.json"), self.config):
+            shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
 
     def create(self) -> "RunFolder":
         """Make the folder and the one for figures in it."""
@@ -99,25 +135,23 @@ def versions() -> dict[str, str]:
 
 def write_json(content: dict, path: Path) -> None:
     """Write a dict as indented JSON."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def save_bundle(pipeline: Pipeline, config: Config, folder) -> None:
     """Write a fitted pipeline as a safe bundle; a bundle that is there is replaced."""
-    folder = Path(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     net = pipeline.named_steps["net"]
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in net.module_.state_dict().items()}
-    safetensors.torch.save_file(weights, folder / "weights.safetensors")
-    write_config(config, folder / "config.yaml")
     description = {
         "format_version": FORMAT_VERSION,
         "labels": list(LABELS),
         "input_shape": list(net.input_shape_),
         "versions": versions(),
     }
-    write_json(description, folder / "model.json")
+    with whole_folder(folder) as unfinished:
+        write_bytes(unfinished / "weights.safetensors", safetensors.torch.save(weights))
+        write_config(config, unfinished / "config.yaml")
+        write_json(description, unfinished / "model.json")
 
 
 def load_pipeline(path) -> Pipeline:
@@ -197,7 +231,7 @@ def _read_description(path: Path) -> dict:
 def discard(run: RunFolder, *, beside=()) -> None:
     """Remove what a run that failed has written, so that the corrected command finds its folder free."""
     for item in run.root.iterdir():
-        if item.name not in beside:
+        if item.name not in (*beside, LOCK_NAME):
             shutil.rmtree(item) if item.is_dir() else item.unlink()
     if not any(run.root.iterdir()):
         run.root.rmdir()
@@ -205,7 +239,9 @@ def discard(run: RunFolder, *, beside=()) -> None:
 
 def save_joblib(pipeline: Pipeline, path) -> None:
     """Write a fitted pipeline as a pickle for Python users; loading a pickle runs code."""
-    joblib.dump(pipeline, path)
+    pickled = io.BytesIO()
+    joblib.dump(pipeline, pickled)
+    write_bytes(path, pickled.getvalue())
 
 
 def describe_environment(seed: int, digest: dict[str, str]) -> dict:

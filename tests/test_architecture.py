@@ -12,7 +12,7 @@ import guitarclf
 ROOT = Path(guitarclf.__file__).parent.parent
 LAYERS = [
     ("labels", "errors"),
-    ("config_rules",),
+    ("config_rules", "atomic", "lock"),
     ("config",),
     ("config_io", "config_docs"),
     ("data", "models"),

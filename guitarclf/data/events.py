@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from guitarclf.atomic import write_text
 from guitarclf.data.table import RawTable, read_table
 from guitarclf.errors import EventTableError
 from guitarclf.labels import LABELS
@@ -122,7 +123,7 @@ def write_events(events: pd.DataFrame, path, *, audio_root=None) -> None:
     table = events.drop(columns="events_in_file", errors="ignore")
     if audio_root is not None:
         table = table.assign(audio_path=paths_below(audio_root, table["audio_path"]))
-    table.to_csv(path, index=False)
+    write_text(path, table.to_csv(index=False))
 
 
 def paths_below(audio_root, paths) -> list[str]:

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from guitarclf.errors import ParameterError, RunError
 from guitarclf.experiment.evaluate import Evaluation, evaluate_run
 from guitarclf.experiment.predict import predict_events, rounded
 from guitarclf.experiment.train import TrainedRun, check_buildable, train
-from guitarclf.persistence import load_pipeline, make_folder, write_json
+from guitarclf.lock import LOCK_NAME, locked
+from guitarclf.persistence import RunFolder, discard, load_pipeline, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -75,10 +75,13 @@ def demo(output_dir="runs/demo", *, n_events: int = 3600, seed: int = 42) -> Dem
         raise ParameterError(f"The demo must have at least {MIN_EVENTS} events to split by guitar. Got {n_events}.")
     config = demo_config(Path(output_dir).absolute(), seed)
     check_buildable(config)
-    folder = _clear(Path(output_dir))
+    folder = Path(output_dir)
+    _require_demo(folder)
     n_guitars = max(5, n_events // EVENTS_PER_GUITAR)
-    logger.info("making %d notes of %d modelled guitars in %s", n_events, n_guitars, folder / "data")
-    _write_notes(folder / "data", n_events, n_guitars, seed)
+    with locked(folder):
+        _clear(folder)
+        logger.info("making %d notes of %d modelled guitars in %s", n_events, n_guitars, folder / "data")
+        _write_notes(folder / "data", n_events, n_guitars, seed)
     run = train(config, beside=("data", MARKER))
     evaluation = evaluate_run(folder, split="test")
     return DemoResult(run, evaluation, _predict_a_few(folder))
@@ -97,20 +100,22 @@ def _write_notes(folder: Path, n_events: int, n_guitars: int, seed: int) -> None
         )
 
 
-def _clear(folder: Path) -> Path:
-    """Return the folder, emptied if it holds a demo; refuse to touch anything else."""
+def _require_demo(folder: Path) -> None:
+    """Refuse to touch a folder that holds anything but a demo."""
     if folder.exists() and not folder.is_dir():
         raise RunError(f"The demo's output must be a folder. {folder} is a file. Choose another --output-dir.")
-    if folder.is_dir() and any(folder.iterdir()):
-        if not _is_demo(folder):
-            raise RunError(
-                f"The demo replaces an earlier demo and nothing else. {folder} holds something else. "
-                "Choose another --output-dir."
-            )
-        shutil.rmtree(folder)
-    make_folder(folder)
+    held = {item.name for item in folder.iterdir()} - {LOCK_NAME} if folder.is_dir() else set()
+    if held and not _is_demo(folder):
+        raise RunError(
+            f"The demo replaces an earlier demo and nothing else. {folder} holds something else. "
+            "Choose another --output-dir."
+        )
+
+
+def _clear(folder: Path) -> None:
+    """Empty a locked folder, and mark it as a demo's."""
+    discard(RunFolder(folder), beside=(MARKER,))
     write_json({"made_by": "guitarclf demo"}, folder / MARKER)
-    return folder
 
 
 def _is_demo(folder: Path) -> bool:

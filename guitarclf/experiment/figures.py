@@ -1,8 +1,11 @@
 """The PNGs of a run: learning curves, confusion matrix, one event as the model sees it."""
 
+import io
+
 import numpy as np
 from matplotlib.figure import Figure
 
+from guitarclf.atomic import write_bytes
 from guitarclf.labels import LABELS
 from guitarclf.metrics import Report
 
@@ -34,7 +37,7 @@ def save_learning_curves(history: list[dict], path) -> None:
             axis.axvline(best[-1], color="0.6", linestyle=":", label=f"best epoch ({best[-1]})")
         axis.legend(fontsize="small")
         axis.xaxis.get_major_locator().set_params(integer=True)
-    figure.savefig(path, dpi=DPI)
+    _save(figure, path)
 
 
 def save_confusion_matrix(report: Report, title: str, path) -> None:
@@ -53,7 +56,7 @@ def save_confusion_matrix(report: Report, title: str, path) -> None:
             text = f"{counts[i, j]}\n{shares[i, j]:.0%}"
             axis.text(j, i, text, ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
     figure.colorbar(image, label="share of the true class")
-    figure.savefig(path, dpi=DPI)
+    _save(figure, path)
 
 
 def save_inspection(recording, window, spectrogram, *, file_start, span, rates, band_hz, title, path) -> None:
@@ -90,4 +93,10 @@ def save_inspection(recording, window, spectrogram, *, file_start, span, rates, 
     bottom.set_yticks(bands, [f"{band_hz[band]:.0f}" for band in bands])
     bottom.set(title="log-mel", xlabel="time in the window (s)", ylabel="centre of the mel band (Hz)")
     figure.colorbar(image, ax=bottom, label="level")
-    figure.savefig(path, dpi=DPI)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path) -> None:
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=DPI, format="png")
+    write_bytes(path, picture.getvalue())

@@ -1,13 +1,12 @@
 """import: write the table of what an importer read, and check it as validate does."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from guitarclf.data.events import write_events
-from guitarclf.errors import EventTableError
+from guitarclf.errors import EventTableError, RunError
 from guitarclf.experiment.validate import Findings, validate
 
 
@@ -68,11 +67,7 @@ def check_output(output, *, overwrite=False) -> None:
 
 
 def _write_whole(events: pd.DataFrame, path: Path) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        write_events(events, unfinished)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise EventTableError(f"--output must be a file that can be written. Got {path}. {error.strerror}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+        write_events(events, path)
+    except RunError as error:
+        raise EventTableError(f"--output must be a file that can be written. {error}") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from sklearn.model_selection import GridSearchCV, GroupKFold, ParameterGrid, ParameterSampler
 
+from guitarclf.atomic import write_text
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import with_values, write_config
 from guitarclf.data.splits import assign_splits
@@ -65,7 +66,7 @@ def search(config: Config, *, n_jobs: int = 1) -> SearchResult:
         except BaseException:
             discard(RunFolder(folder))
             raise
-        table.to_csv(folder / "search_results.csv", index=False)
+        write_text(folder / "search_results.csv", table.to_csv(index=False))
         best = candidates[int(table["candidate"].iloc[0]) - 1]
         best_config = replace(apply_candidate(config, best), output_dir=str(folder / "best"))
         write_config(best_config, folder / "best_config.yaml")

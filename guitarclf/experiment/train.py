@@ -2,7 +2,7 @@
 
 import logging
 import random
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
 
+from guitarclf.atomic import sweep
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import write_config
 from guitarclf.data.digest import file_digest, joint_digest
@@ -20,15 +21,16 @@ from guitarclf.errors import ConfigError, SplitError
 from guitarclf.experiment.company import draw_company, fit_in_company
 from guitarclf.experiment.evaluate import evaluate_rows
 from guitarclf.experiment.figures import save_learning_curves
+from guitarclf.experiment.resume import require_same_config, require_same_data
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.labels import LABELS
+from guitarclf.lock import locked, require_unlocked
 from guitarclf.metrics import Report
 from guitarclf.persistence import (
     PRETRAINED,
     RunFolder,
     bundle_folder,
     describe_environment,
-    discard,
     load_bundle_config,
     load_pipeline,
     load_weights,
@@ -47,6 +49,7 @@ from guitarclf.training.recording import (
     with_recorders,
     without_recorders,
 )
+from guitarclf.training.resuming import KeepState, read_state
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +75,7 @@ class TrainedRun:
     report: Report | None
 
 
-def train(config: Config, *, beside=()) -> TrainedRun:
+def train(config: Config, *, beside=(), resume=False, overwrite=False) -> TrainedRun:
     """Train the pipeline of a config on its table and write the run folder.
 
     Parameters
@@ -80,6 +83,11 @@ def train(config: Config, *, beside=()) -> TrainedRun:
     config : Config
     beside : sequence of str
         Names that may already be in ``output_dir``.
+    resume : bool
+        Go on with the run that is there, from its last finished epoch, to the same weights as if it had
+        not stopped; a folder without a run is begun, a finished run is left as it is.
+    overwrite : bool
+        Replace the run that is there.
 
     Raises
     ------
@@ -89,7 +97,10 @@ def train(config: Config, *, beside=()) -> TrainedRun:
     """
     config = with_model_sections(with_absolute_paths(config))
     check_buildable(config)
-    run = RunFolder(config.output_dir).require_free(beside=beside)
+    require_unlocked(config.output_dir)
+    run = RunFolder(config.output_dir).require_free(beside=beside, resume=resume, overwrite=overwrite)
+    if resume and run.is_begun:
+        require_same_config(run.config, config)
     events = config_events(config)
     events["split"] = assign_splits(
         events, valid_size=config.training.valid_size, test_size=config.training.test_size, seed=config.seed
@@ -97,29 +108,58 @@ def train(config: Config, *, beside=()) -> TrainedRun:
     fitted = events[events["split"] != "test"]
     if not (fitted["split"] == "train").any():
         raise SplitError("The split must leave rows to train on. All are in val and test. Correct the `split` column.")
-    with log_to(run.create().log), discarding_unstarted(run, beside):
-        _describe(run, config, events)
-        pipeline = fit(config, fitted, run)
-        save_bundle(pipeline, config, run.bundle)
-        save_joblib(pipeline, run.joblib)
-        save_learning_curves(list(pipeline[-1].history), run.figures / "learning_curves.png")
-        report = None
-        if (fitted["split"] == "val").any():
-            report = evaluate_rows(pipeline, events, "val", run)
-            logger.info("best epoch on the validation rows:\n%s", report.to_text())
-        logger.info("run written to %s", run.root)
+    digest = {
+        "table": file_digest(config.data.metadata_path),
+        "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
+    }
+    with locked(run.root):
+        run.require_free(beside=beside, resume=resume, overwrite=overwrite)  # nobody came in between
+        sweep(run.root)
+        if overwrite:
+            run.remove_artefacts()
+        if run.is_begun:
+            require_same_data(run, digest)
+        if run.is_finished:
+            run.state.unlink(missing_ok=True)
+            logger.info("the run in %s is finished", run.root)
+            return TrainedRun(run, load_pipeline(run.root), None)
+        with log_to(run.create().log), discarding_unstarted(run):
+            return _train_into(run, config, events, digest)
+
+
+def _train_into(run: RunFolder, config: Config, events: pd.DataFrame, digest: dict[str, str]) -> TrainedRun:
+    """Fit, and write everything; the bundle last, since a run with a bundle is finished."""
+    _describe(run, config, events, digest)
+    fitted = events[events["split"] != "test"]
+    pipeline = fit(config, fitted, run)
+    save_joblib(pipeline, run.joblib)
+    save_learning_curves(list(pipeline[-1].history), run.figures / "learning_curves.png")
+    report = None
+    if (fitted["split"] == "val").any():
+        report = evaluate_rows(pipeline, events, "val", run)
+        logger.info("best epoch on the validation rows:\n%s", report.to_text())
+    save_bundle(pipeline, config, run.bundle)
+    run.state.unlink(missing_ok=True)
+    logger.info("run written to %s", run.root)
     return TrainedRun(run, pipeline, report)
 
 
 def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
-    """Return the pipeline fitted on the train and val rows of ``events``, recording into ``run``."""
+    """Return the pipeline fitted on the train and val rows of ``events``, recording into ``run``.
+
+    A state that an earlier process left in ``run`` is gone on with.
+    """
     seed_everything(config.seed)
     pipeline = build_pipeline(config)
+    state = read_state(run.state) if run.state.exists() else None
+    if state is not None:
+        logger.info("going on after epoch %d of %d", state["epoch"], config.net.max_epochs)
     recorders = [
         ("history_csv", HistoryCsv(run.history)),
         ("checkpoint", EpochCheckpoint(run.checkpoints, run.best_model)),
         ("progress", EpochProgress()),
         ("epoch_log", EpochLog()),
+        ("keep_state", KeepState(run.state, state)),
     ]
     if config.training.init_from is not None:
         weights = load_weights(config.training.init_from)
@@ -203,21 +243,34 @@ def check_buildable(config: Config) -> None:
 
 
 @contextmanager
-def discarding_unstarted(run: RunFolder, beside=()):
-    """Remove what a run wrote if it ends before its first epoch did."""
+def discarding_unstarted(run: RunFolder):
+    """Remove what a run wrote if it ends before its first epoch did; say how to go on if it was interrupted."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         if not run.best_model.exists():
-            discard(run, beside=beside)
+            run.remove_artefacts()
+        elif isinstance(error, KeyboardInterrupt):
+            logger.warning("Interrupted. Go on with: guitarclf train --resume --output-dir %s", run.root)
         raise
+
+
+class RunLog(logging.FileHandler):
+    """A log that loses a line on a full disk without a traceback: what matters more will stop the run."""
+
+    def handleError(self, record):  # logging's name
+        return
+
+    def close(self):
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager
 def log_to(path):
     """Also write what the package logs to a file."""
     package_logger = logging.getLogger("guitarclf")
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = RunLog(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = package_logger.level
     package_logger.addHandler(handler)
@@ -230,15 +283,11 @@ def log_to(path):
         handler.close()
 
 
-def _describe(run: RunFolder, config: Config, events: pd.DataFrame) -> None:
-    """Write what the run depends on, and log the size of each side."""
+def _describe(run: RunFolder, config: Config, events: pd.DataFrame, digest: dict[str, str]) -> None:
+    """Write what the run depends on, its config first; log the size of each side."""
     write_config(config, run.config)
-    write_events(events, run.splits, audio_root=config.data.audio_root)
-    digest = {
-        "table": file_digest(config.data.metadata_path),
-        "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
-    }
     write_json(describe_environment(config.seed, digest), run.environment)
+    write_events(events, run.splits, audio_root=config.data.audio_root)
     for split in SPLITS:
         side = events[events["split"] == split]
         counts = side["label_category"].value_counts()

@@ -150,6 +150,11 @@ class NoteEventClassifier(NeuralNetClassifier):
         self.notify("on_train_end", X=X, y=y)
         return self
 
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """As skorch's; a fit that goes on where another was killed runs the epochs that are left."""
+        left = self.__dict__.pop("epochs_left_", None)
+        return super().fit_loop(X, y, epochs=epochs if left is None else left, **fit_params)
+
     def check_data(self, X, y):
         """Refuse what skorch would let through; targets are checked where they are encoded."""
         if np.ndim(X) != 4 or not len(X):

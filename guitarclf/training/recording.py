@@ -1,15 +1,16 @@
 """The callbacks of a run that write or show something; build_pipeline adds none of them."""
 
 import csv
+import io
 import logging
-import shutil
 from pathlib import Path
 
-import torch
 from skorch.callbacks import Callback
 from tqdm import tqdm
 
-from guitarclf.training.callbacks import MONITOR
+from guitarclf.atomic import write_bytes, write_text
+from guitarclf.training.callbacks import MONITOR, EarlyStop
+from guitarclf.training.resuming import KeepState, as_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +34,12 @@ class HistoryCsv(Callback):
         self.path = path
 
     def on_epoch_end(self, net, **kwargs):
-        with Path(self.path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(HISTORY_COLUMNS)
-            for row in net.history:
-                writer.writerow([_cell(row.get(name, "")) for name in HISTORY_COLUMNS])
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(HISTORY_COLUMNS)
+        for row in net.history:
+            writer.writerow([_cell(row.get(name, "")) for name in HISTORY_COLUMNS])
+        write_text(self.path, text.getvalue())
 
 
 def _cell(value):
@@ -77,15 +79,16 @@ class EpochCheckpoint(Callback):
         path = Path(self.folder) / f"epoch_{row['epoch']}.pt"
         metrics = {name: float(row[name]) for name in HISTORY_COLUMNS[1:7] if name in row}
         weights = {name: tensor.cpu() for name, tensor in net.module_.state_dict().items()}
-        torch.save({"epoch": row["epoch"], "weights": weights, "metrics": metrics}, path)
+        content = as_bytes({"epoch": row["epoch"], "weights": weights, "metrics": metrics})
+        write_bytes(path, content)
         if row["is_best"] or MONITOR not in row:
-            shutil.copyfile(path, self.best_path)
+            write_bytes(self.best_path, content)
             self.best_ = {"epoch": row["epoch"], "metrics": metrics}
 
     def on_train_end(self, net, **kwargs):
         # The best epoch's weights are back in the module by now, and its temperature is fitted.
         weights = {name: tensor.cpu() for name, tensor in net.module_.state_dict().items()}
-        torch.save({**self.best_, "weights": weights}, self.best_path)
+        write_bytes(self.best_path, as_bytes({**self.best_, "weights": weights}))
 
 
 class EpochProgress(Callback):
@@ -131,8 +134,16 @@ class TensorBoardLog(Callback):
 
 
 def with_recorders(net, recorders: list):
-    """Add (name, callback) pairs to a net's callbacks, and return the net."""
-    return net.set_params(callbacks=[*net.callbacks, *recorders])
+    """Add (name, callback) pairs to a net's callbacks, and return the net.
+
+    They come before the one that may end training after an epoch, so that this epoch is recorded too; what
+    keeps the state comes after it, so that this epoch's decision is in it.
+    """
+    enders = [pair for pair in net.callbacks if isinstance(pair[1], EarlyStop)]
+    others = [pair for pair in net.callbacks if pair not in enders]
+    keepers = [pair for pair in recorders if isinstance(pair[1], KeepState)]
+    shown = [pair for pair in recorders if pair not in keepers]
+    return net.set_params(callbacks=[*others, *shown, *enders, *keepers])
 
 
 def without_recorders(net, recorders: list):

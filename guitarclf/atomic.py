@@ -1,0 +1,100 @@
+"""Files and folders that appear whole or not at all.
+
+What is written goes under a name of its own beside the target, is brought to the disk, and takes the
+target's place in one step (rename within a folder is atomic on POSIX and on NTFS). A process that is killed
+leaves the target as it was; what it leaves beside it ends in UNFINISHED and is swept away by the next run.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from guitarclf.errors import RunError
+
+UNFINISHED = ".unfinished"
+
+
+def write_bytes(path, content: bytes) -> None:
+    """Write a whole file or leave what was there; RunError if it cannot be written."""
+    path = Path(os.path.realpath(path))  # a link stays, and what it points at is replaced
+    unfinished = _beside(path)
+    with _explained(path):
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)  # a terminal, a pipe or /dev/null, which must not be replaced
+            return
+        try:
+            with unfinished.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+
+def write_text(path, text: str) -> None:
+    """Write a whole file of UTF-8 text or leave what was there."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+@contextmanager
+def whole_folder(path) -> Iterator[Path]:
+    """Give a folder to write into, which takes the place of ``path`` when the block ends without an error."""
+    path = Path(path)
+    unfinished, replaced = _beside(path), _beside(path.with_name(f"{path.name}.replaced"))
+    with _explained(path):
+        for leftover in (unfinished, replaced):
+            shutil.rmtree(leftover, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        try:
+            yield unfinished
+            for file in unfinished.iterdir():
+                _sync(file)
+            if path.exists():
+                os.replace(path, replaced)  # a folder cannot be renamed onto one that holds something
+            os.replace(unfinished, path)
+        finally:
+            for leftover in (unfinished, replaced):
+                shutil.rmtree(leftover, ignore_errors=True)
+        _sync_folder(path.parent)
+
+
+def sweep(folder) -> None:
+    """Remove what killed processes left unfinished in a folder that this process has for itself."""
+    for item in Path(folder).glob(f".*{UNFINISHED}"):
+        shutil.rmtree(item, ignore_errors=True) if item.is_dir() else item.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+
+
+@contextmanager
+def _explained(path: Path):
+    try:
+        yield
+    except RunError:
+        raise
+    except OSError as error:
+        raise RunError(
+            f"{path} must be writable. {error.strerror or error}. What was there before is as it was. "
+            "Make room, or choose another place."
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a rename to the disk, where the system lets a folder be opened."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

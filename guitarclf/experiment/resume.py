@@ -1,0 +1,43 @@
+"""What a run may go on with: the config, table and audio that it began with."""
+
+import json
+from pathlib import Path
+
+from guitarclf.config import Config, get_value, leaves
+from guitarclf.config_io import load_config
+from guitarclf.errors import RunError
+from guitarclf.persistence import RunFolder
+
+# Keys that change where a run is and how fast, not what comes out of it.
+FREE_KEYS = ("output_dir", "data.num_workers")
+
+
+def require_same_config(path: Path, config: Config) -> None:
+    """Raise RunError naming the first key that differs from the config a run began with."""
+    began = load_config(path)
+    for key, _ in leaves():
+        before, now = get_value(began, key), get_value(config, key)
+        if key not in FREE_KEYS and before != now:
+            raise RunError(
+                f"`{key}` must be as in the run to go on with --resume, {before} in {path}. Got {now}. "
+                "Leave it as it was, begin again with --overwrite, or choose another --output-dir."
+            )
+
+
+def require_same_data(run: RunFolder, digest: dict[str, str]) -> None:
+    """Raise RunError if the table or its audio is not what the run began with."""
+    try:
+        began = json.loads(run.environment.read_text(encoding="utf-8"))["data"]
+    except FileNotFoundError:
+        return  # killed before it was written, and so before anything depended on it
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{run.environment} must hold the digests of the run's data. {type(error).__name__}: {error}. "
+            "Begin again with --overwrite."
+        ) from error
+    for part, what in (("table", "The table"), ("audio", "The audio")):
+        if began.get(part) != digest[part]:
+            raise RunError(
+                f"{what} must be as in the run to go on with --resume. Its digest was {began.get(part)}, and is "
+                f"{digest[part]}. Put it back, begin again with --overwrite, or choose another --output-dir."
+            )
