@@ -27,7 +27,16 @@ class DataConfig:
     audio_root: str = knob("data/audio", "folder that `audio_path` is relative to")
     columns: dict[str, Any] = knob({}, "our column name -> theirs, or a list of theirs to join")
     labels: dict[str, str] = knob({}, 'their label -> ours; "*" stands for every other')
-    num_workers: int = knob(4, "threads that read audio, at most the cores there are", low=1)
+    num_workers: int = knob(4, "threads that read audio, at most the cores there are", low=1, high=256)
+    on_bad_audio: str = knob(
+        "error",
+        "what to do about events whose audio cannot be used: stop, or leave them out",
+        choices=("error", "skip"),
+    )
+    max_bad_fraction: float = knob(
+        0.05, "share of the events that on_bad_audio: skip may leave out; above it, stop", low=0, high=0.9
+    )
+    allow_outside_root: bool = knob(False, "read files outside audio_root, by absolute paths or ..")
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,8 @@ class WindowConfig:
     """The stretch of sound around an onset that the model hears."""
 
     sample_rate: int = knob(22050, "rate the audio is resampled to", unit="Hz", low=4000, high=192000)
-    target_duration: float = knob(1.0, "length of the window", unit="s", above=0, high=60)
+    target_duration: float = knob(1.0, "length of the window", unit="s", above=0, high=600)
+    max_duration: float = knob(60.0, "longest window that may be asked for", unit="s", above=0, high=600)
     snippet_crop: str = knob("center", "part kept of a snippet that is too long", choices=("center", "start"))
     normalize: str = knob("peak", "level of each window: peak or RMS to 1", choices=("peak", "rms", "none"))
 
@@ -44,16 +54,18 @@ class WindowConfig:
 class LogMelConfig:
     """The picture of the sound that the net eats."""
 
-    n_fft: int = knob(1024, "length of an STFT frame", unit="samples", low=16)
-    hop_length: int = knob(256, "step between STFT frames", unit="samples", low=1)
-    n_mels: int = knob(64, "mel bands", low=1)
+    n_fft: int = knob(1024, "length of an STFT frame", unit="samples", low=16, high=65536)
+    hop_length: int = knob(256, "step between STFT frames", unit="samples", low=1, high=65536)
+    n_mels: int = knob(64, "mel bands", low=1, high=1024)
     fmin: float = knob(0.0, "lowest mel band edge", unit="Hz", low=0)
     fmax: float | None = knob(None, "highest mel band edge; null: half the sample rate", unit="Hz", above=0)
     compression: str = knob(
         "db", "10 log10(power), log(1 + alpha power), or PCEN", choices=("db", "log1p", "pcen"), unit="dB or none"
     )
     log1p_alpha: float = knob(1000.0, "alpha of compression log1p", above=0)
-    top_db: float | None = knob(None, "floor below each note's own loudest cell; null: none", unit="dB", above=0)
+    top_db: float | None = knob(
+        None, "floor below each note's own loudest cell; null: none", unit="dB", above=0, high=1000
+    )
     extra_channels: list[str] = knob([], "channels beside the log-mel: rms, delta", choices=("rms", "delta"))
 
 
@@ -61,7 +73,7 @@ class LogMelConfig:
 class OptimizerConfig:
     """AdamW."""
 
-    weight_decay: float = knob(1e-4, "AdamW's weight decay", low=0)
+    weight_decay: float = knob(1e-4, "AdamW's weight decay", low=0, high=10)
 
 
 @dataclass(frozen=True)
@@ -76,33 +88,37 @@ class CriterionConfig:
 class ModuleConfig:
     """The CRNN, and the augmentation it applies while training."""
 
-    conv_channels: list[int] = knob([32, 64, 128], "feature maps of each convolution block", low=1)
-    pools: list[list[int]] = knob([[2, 2], [2, 2], [2, 1]], "max-pooling of each block", unit="bands, frames", low=1)
-    kernel_size: int = knob(3, "side of the square convolution kernels, odd", unit="cells", low=1)
-    rnn_hidden_size: int = knob(128, "GRU units per direction", low=1)
-    rnn_num_layers: int = knob(1, "stacked GRU layers", low=1)
+    conv_channels: list[int] = knob([32, 64, 128], "feature maps of each convolution block", low=1, high=4096)
+    pools: list[list[int]] = knob(
+        [[2, 2], [2, 2], [2, 1]], "max-pooling of each block", unit="bands, frames", low=1, high=1024
+    )
+    kernel_size: int = knob(3, "side of the square convolution kernels, odd", unit="cells", low=1, high=31)
+    rnn_hidden_size: int = knob(128, "GRU units per direction", low=1, high=4096)
+    rnn_num_layers: int = knob(1, "stacked GRU layers", low=1, high=16)
     rnn_bidirectional: bool = knob(True, "read the frames in both directions")
     pooling: str = knob("attention", "GRU frames -> one vector", choices=("final", "mean", "attention"))
-    head_hidden_size: int = knob(64, "units of the head's hidden layer", low=1)
+    head_hidden_size: int = knob(64, "units of the head's hidden layer", low=1, high=65536)
     dropout: float = knob(0.3, "dropout before both layers of the head", low=0, high=0.99)
-    gain_db: float = knob(6.0, "random level, plus or minus; 0: off", unit="dB", low=0)
+    gain_db: float = knob(6.0, "random level, plus or minus; 0: off", unit="dB", low=0, high=120)
     time_shift: float = knob(
         0.05, "random shift, plus or minus; 0: off", unit="share of the window: 0.05 is 50 ms of 1 s", low=0, high=0.5
     )
-    eq_db: float = knob(6.0, "random equaliser curve, its widest swing plus or minus; 0: off", unit="dB", low=0)
+    eq_db: float = knob(
+        6.0, "random equaliser curve, its widest swing plus or minus; 0: off", unit="dB", low=0, high=120
+    )
     band_limit: float = knob(0.0, "share of notes given a band limit; 0: off", low=0, high=1)
     noise_floor: float = knob(0.0, "share of notes given a noise floor; 0: off", low=0, high=1)
-    mask_bands: int = knob(6, "widest SpecAugment stripe of mel bands; 0: off", unit="bands", low=0)
-    mask_frames: int = knob(8, "widest SpecAugment stripe of frames; 0: off", unit="frames", low=0)
+    mask_bands: int = knob(6, "widest SpecAugment stripe of mel bands; 0: off", unit="bands", low=0, high=1024)
+    mask_frames: int = knob(8, "widest SpecAugment stripe of frames; 0: off", unit="frames", low=0, high=65536)
 
 
 @dataclass(frozen=True)
 class NetConfig:
     """How the net is trained."""
 
-    batch_size: int = knob(32, "notes per step", low=1)
-    max_epochs: int = knob(50, "passes over the training rows", low=1)
-    lr: float = knob(1e-3, "AdamW's learning rate", above=0)
+    batch_size: int = knob(32, "notes per step", low=1, high=1048576)
+    max_epochs: int = knob(50, "passes over the training rows", low=1, high=1000000)
+    lr: float = knob(1e-3, "AdamW's learning rate", above=0, high=100)
     device: str = knob("auto", "where the net runs", choices=("auto", "cpu", "cuda", "mps"))
     precision: str = knob(
         "auto", "of training steps; auto: bf16 where the machine has it", choices=("auto", "fp32", "bf16")
@@ -136,13 +152,14 @@ class TrainingConfig:
     weight_average: float = knob(
         0.0, "decay per step of a running mean of the weights, which is what is kept; 0: off", low=0, high=0.9999
     )
-    repeat_table: int = knob(1, "times each training row of the table is seen an epoch", low=1)
-    add_modelled: int = knob(0, "modelled notes added to the training rows", unit="notes", low=0)
+    repeat_table: int = knob(1, "times each training row of the table is seen an epoch", low=1, high=10000)
+    add_modelled: int = knob(0, "modelled notes added to the training rows", unit="notes", low=0, high=10000000)
     add_clutter: int = knob(
         0,
         "clips that are no note (noise, voices, handling) added to the training rows, to be unsure of",
         unit="clips",
         low=0,
+        high=10_000_000,
     )
     init_from: str | None = knob(None, "run or bundle whose weights training starts from; null: fresh weights")
     freeze_epochs: int = knob(
@@ -156,8 +173,8 @@ class SearchConfig:
     """A search over the pipeline's parameters."""
 
     method: str = knob("grid", "all combinations, or n_iter random ones", choices=("grid", "random"))
-    n_iter: int = knob(10, "combinations of a random search", low=1)
-    n_splits: int = knob(3, "folds by track", low=2)
+    n_iter: int = knob(10, "combinations of a random search", low=1, high=1000000)
+    n_splits: int = knob(3, "folds by track", low=2, high=1000)
     scoring: str = knob(
         "f1_macro",
         "what ranks the combinations",
@@ -223,6 +240,11 @@ def check_sections(config: Config) -> None:
         raise ConfigError(
             "`training.valid_size` + `training.test_size` must be below 1, or nothing is left to train on. "
             f"Got {training.valid_size} + {training.test_size}."
+        )
+    if window.target_duration > window.max_duration:
+        raise ConfigError(
+            "`window.target_duration` must be at most `window.max_duration`. "
+            f"Got {window.target_duration} and {window.max_duration} s."
         )
     if logmel.n_fft % 2:
         raise ConfigError(f"`logmel.n_fft` must be even. Got {logmel.n_fft}.")

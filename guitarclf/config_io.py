@@ -6,6 +6,7 @@ import json
 import re
 import types
 import typing
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from guitarclf.atomic import write_text
 from guitarclf.config import Config, leaves, to_dict
 from guitarclf.errors import ConfigError
 
+MAX_BYTES = 2**20  # of a configuration file
+MAX_SHOWN = 300  # characters of a value or a reason in a message
 # What people type out of habit from other programs -> where it lives here.
 HABITS = {
     "num_epochs": "net.max_epochs",
@@ -41,12 +44,23 @@ HABITS = {
 class ConfigLoader(yaml.SafeLoader):
     """YAML 1.2's scalars: only true and false are booleans (``NO`` is a style), ``1e-3`` is a number.
 
-    A key that stands twice in one mapping is refused: YAML would keep the last without a word.
+    A key that stands twice in one mapping is refused: YAML would keep the last without a word. So are tags
+    (``!!python/...``), which could make objects, and aliases, by which a few lines expand to billions.
     """
 
+    def compose_node(self, parent, index):
+        event = self.peek_event()
+        if isinstance(event, yaml.events.AliasEvent):
+            raise yaml.composer.ComposerError(
+                None, None, f"aliases such as *{event.anchor} are not read", event.start_mark
+            )
+        if event.tag is not None:
+            raise yaml.composer.ComposerError(None, None, f"tags such as {event.tag} are not read", event.start_mark)
+        return super().compose_node(parent, index)
+
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        doubled = [key for key in keys if keys.count(key) > 1]
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        doubled = [key for key, count in Counter(keys).items() if count > 1]
         if doubled:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {doubled[0]!r} stands twice in one section", node.start_mark
@@ -118,17 +132,40 @@ def read_mapping(path) -> dict:
     """Return a YAML or JSON file's top-level mapping."""
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        raw = json.loads(text) if path.suffix.lower() == ".json" else yaml.load(text, Loader=ConfigLoader)
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} must be a readable YAML or JSON file. It is a folder, a pipe or a device.")
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, ConfigError):
+            raise
         raise ConfigError(f"{path} must be a readable YAML or JSON file. {error}") from error
-    except (yaml.YAMLError, json.JSONDecodeError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path} must be valid YAML or JSON. {' '.join(str(error).split())}") from error
+    if len(text) > MAX_BYTES:
+        raise ConfigError(f"{path} must have at most {MAX_BYTES // 2**20} MB. It has more. Is it a configuration?")
+    try:
+        raw = json.loads(text) if path.suffix.lower() == ".json" else _from_yaml(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} must be valid YAML or JSON. {error}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold sections such as `net:` at its top. Got {type(raw).__name__}.")
     return raw
+
+
+def _from_yaml(text: str):
+    """Return what a YAML text says; ValueError, in one line, if it is none that is read."""
+    try:
+        return yaml.load(text, Loader=ConfigLoader)
+    except RecursionError as error:
+        raise ValueError("It is nested too deep") from error
+    except (yaml.YAMLError, ValueError, TypeError, IndexError) as error:  # YAML's scalars raise these
+        raise ValueError(shortened(" ".join(str(error).split()))) from error
+
+
+def shortened(text: str) -> str:
+    """Return a text for a message, its middle left out where it is long."""
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]} ... {text[-MAX_SHOWN // 2 :]}"
 
 
 def config_from_dict(raw: dict, *, source: str = "the configuration") -> Config:
@@ -144,12 +181,12 @@ def write_config(config: Config, path) -> None:
 
 def _build(section: type, raw, prefix: str, source: str):
     if not isinstance(raw, dict):
-        raise ConfigError(f"{source}: `{prefix.rstrip('.')}` must be a section of keys. Got {raw!r}.")
+        raise ConfigError(f"{source}: `{prefix.rstrip('.')}` must be a section of keys. Got {shortened(repr(raw))}.")
     known = {item.name: item for item in dataclasses.fields(section)}
     values = {}
     for key, value in raw.items():
         if key not in known:
-            raise ConfigError(f"{source}: unknown key `{prefix}{key}`. {suggest(prefix, str(key))}")
+            raise ConfigError(f"{source}: unknown key `{prefix}{shortened(str(key))}`. {suggest(prefix, str(key))}")
         kind = known[key].type
         if dataclasses.is_dataclass(kind):
             values[key] = _build(kind, {} if value is None else value, f"{prefix}{key}.", source)
@@ -214,9 +251,11 @@ def _parse_overrides(overrides) -> list[tuple[str, Any]]:
         if not equals or not key.strip():
             raise ConfigError(f"An override must look like net.lr=3e-4. Got {text!r}.")
         try:
-            pairs.append((key.strip(), yaml.load(value, Loader=ConfigLoader)))
-        except yaml.YAMLError as error:
-            raise ConfigError(f"The value of {key.strip()!r} must be valid YAML. Got {value!r}.") from error
+            pairs.append((key.strip(), _from_yaml(value)))
+        except ValueError as error:
+            raise ConfigError(
+                f"The value of {key.strip()!r} must be valid YAML. Got {shortened(value)!r}. {error}."
+            ) from error
     return pairs
 
 

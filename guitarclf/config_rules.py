@@ -1,6 +1,7 @@
 """The rule of a configuration key: its type, its range, its choices, and what they are called in a message."""
 
 import dataclasses
+import reprlib
 import types
 import typing
 from dataclasses import field
@@ -21,25 +22,25 @@ def check_leaf(path: str, leaf: dataclasses.Field, value) -> None:
     """Raise ConfigError unless a value has its leaf's type and keeps its rule."""
     rule = leaf.metadata
     if not _has_type(value, leaf.type):
-        raise ConfigError(f"`{path}` must be {describe_type(leaf.type)}. Got {value!r}.")
+        raise ConfigError(f"`{path}` must be {describe_type(leaf.type)}. Got {reprlib.repr(value)}.")
     for number in _flatten(value):
         if isinstance(number, bool) or (number is None and _allows_none(leaf.type)):
             continue
         if rule["choices"] and number not in rule["choices"]:
-            raise ConfigError(f"`{path}` must be one of {', '.join(rule['choices'])}. Got {number!r}.")
+            raise ConfigError(f"`{path}` must be one of {', '.join(rule['choices'])}. Got {reprlib.repr(number)}.")
         if isinstance(number, int | float):
             _check_range(path, number, rule)
 
 
 def _check_range(path, number, rule):
     if number != number or number in (float("inf"), float("-inf")):
-        raise ConfigError(f"`{path}` must be a finite number. Got {number!r}.")
+        raise ConfigError(f"`{path}` must be a finite number. Got {reprlib.repr(number)}.")
     if rule["low"] is not None and number < rule["low"]:
-        raise ConfigError(f"`{path}` must be at least {rule['low']}. Got {number!r}.")
+        raise ConfigError(f"`{path}` must be at least {rule['low']}. Got {reprlib.repr(number)}.")
     if rule["above"] is not None and number <= rule["above"]:
-        raise ConfigError(f"`{path}` must be above {rule['above']}. Got {number!r}.")
+        raise ConfigError(f"`{path}` must be above {rule['above']}. Got {reprlib.repr(number)}.")
     if rule["high"] is not None and number > rule["high"]:
-        raise ConfigError(f"`{path}` must be at most {rule['high']}. Got {number!r}.")
+        raise ConfigError(f"`{path}` must be at most {rule['high']}. Got {reprlib.repr(number)}.")
 
 
 def _flatten(value) -> list:

@@ -454,11 +454,10 @@ def test_import_table_wants_a_csv_in_a_folder_that_exists(tmp_path, output):
 
 
 def test_an_interrupted_write_leaves_nothing(idmt_tree, tmp_path, monkeypatch):
-    def fail(events, path):
-        path.write_text("half a ta")
+    def fail(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("guitarclf.experiment.importing.write_events", fail)
+    monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(EventTableError, match="No space left on device"):
         import_table(*read_idmt(idmt_tree), tmp_path / "m.csv", idmt_tree)
     assert not [path for path in tmp_path.iterdir() if path.is_file()]

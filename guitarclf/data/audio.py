@@ -2,18 +2,18 @@
 
 import math
 import os
-import struct
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from guitarclf.data.header import check_format, check_header, shown
 from guitarclf.errors import AudioReadError
 
 # Neighbouring audio the resampler's filter needs on both sides of a stretch, in seconds.
 CONTEXT_SEC = 0.05
-STREAMED = 0xFFFFFF00  # a data chunk "this long" is of unknown length
+MAX_STRETCH_BYTES = 256 * 2**20  # decoded at once; a window of a second takes half a megabyte
 AUDIO_SUFFIXES = (".wav", ".flac")
 
 
@@ -38,8 +38,8 @@ def load_segment(path, onset, duration, *, sample_rate):
     Raises
     ------
     AudioReadError
-        If the file is missing, unreadable, has NaN or infinite samples, or lies
-        wholly outside the stretch.
+        If the file is missing, unreadable, silent or with NaN or infinite samples in
+        the stretch, or lies wholly outside it.
     """
     with open_recording(path) as recording:
         start = round(onset * sample_rate)
@@ -47,43 +47,33 @@ def load_segment(path, onset, duration, *, sample_rate):
 
 
 def open_recording(path) -> soundfile.SoundFile:
-    """Return an open recording, to be used in a ``with`` block; AudioReadError if it is none."""
-    if not os.path.isfile(path):
+    """Return an open recording, to be used in a ``with`` block; AudioReadError if it is none that is read.
+
+    Container, codec, rate, channels and length are checked on the header, before memory is taken.
+    """
+    path = os.fspath(path)
+    if not os.path.exists(path) or os.path.isdir(path):
         what = "There is no such file"
         if os.path.isdir(path):
             what = "It is a folder" if find_audio_files(path) else "It is a folder without WAV or FLAC files"
-        raise AudioReadError(f"{path} must be an audio file. {what}. Check `audio_path` and --audio-root.")
+        raise AudioReadError(f"{shown(path)} must be an audio file. {what}. Check `audio_path` and --audio-root.")
+    check_header(path)
     try:
-        recording = soundfile.SoundFile(os.fspath(path))
+        # For libsndfile "-" is the standard input.
+        recording = soundfile.SoundFile(os.path.join(os.curdir, path) if path.startswith("-") else path)
     except soundfile.LibsndfileError as error:
         reason = error.error_string.strip().rstrip(".")
-        raise AudioReadError(f"{path} must be a WAV or FLAC file. {reason}. Convert or replace it.") from error
-    problem = "It has no samples" if recording.frames <= 0 else _missing_end(path, recording.format)
-    if problem:
+        raise AudioReadError(
+            f"{shown(path)} must be a WAV or FLAC file (OGG and MP3 are read too). {reason}. Convert or replace it."
+        ) from error
+    try:
+        check_format(path, recording)
+        if recording.frames <= 0:
+            raise AudioReadError(f"{shown(path)} must be a whole recording. It has no samples. Replace it.")
+    except AudioReadError:
         recording.close()
-        raise AudioReadError(f"{path} must be a whole recording. {problem}. Replace it.")
+        raise
     return recording
-
-
-def _missing_end(path, form: str) -> str | None:
-    """Return what is missing of a WAV whose data chunk promises more than the file has.
-
-    libsndfile takes such a file for a shorter one, and a note would be padded with zeros.
-    """
-    if form not in ("WAV", "WAVEX"):
-        return None
-    with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        position = 12  # after "RIFF", the size and "WAVE"
-        while position + 8 <= size:
-            file.seek(position)
-            name, length = struct.unpack("<4sI", file.read(8))
-            if name == b"data":
-                missing = position + 8 + length - size
-                # Recorders that stream leave the length at 0 or at its largest.
-                return f"Its last {missing} bytes are missing" if missing > 0 and length < STREAMED else None
-            position += 8 + length + length % 2
-    return None
 
 
 def read_segment(recording, start: int, n_samples: int, *, sample_rate: int) -> np.ndarray:
@@ -95,9 +85,14 @@ def read_segment(recording, start: int, n_samples: int, *, sample_rate: int) -> 
     rate_in = recording.samplerate
     n_total = resampled_length(recording.frames, rate_in, sample_rate)
     low, high = max(start, 0), min(start + n_samples, n_total)
+    if n_samples > MAX_STRETCH_BYTES // 4:
+        raise AudioReadError(
+            f"A stretch must be at most {MAX_STRETCH_BYTES // 4 // sample_rate} s long. "
+            f"Got {n_samples / sample_rate:.3g} s. Ask for less at once."
+        )
     if low >= high:
         raise AudioReadError(
-            f"{recording.name} must reach the asked stretch, {start / sample_rate:.3f} s to "
+            f"{shown(recording.name)} must reach the asked stretch, {start / sample_rate:.3f} s to "
             f"{(start + n_samples) / sample_rate:.3f} s. It is {n_total / sample_rate:.3f} s long. "
             "Check `onset_sec`."
         )
@@ -110,6 +105,11 @@ def read_segment(recording, start: int, n_samples: int, *, sample_rate: int) -> 
     if rate_in != sample_rate:
         audio = soxr.resample(audio, rate_in, sample_rate, quality="HQ")
     audio = audio[low - block * step_out : high - block * step_out]
+    if not audio.any():
+        raise AudioReadError(
+            f"{shown(recording.name)} must hold sound. It is silent from {low / sample_rate:.3f} s to "
+            f"{high / sample_rate:.3f} s. Check `onset_sec`, or replace it."
+        )
     segment = np.zeros(n_samples, dtype=np.float32)
     segment[low - start : low - start + len(audio)] = audio
     return segment
@@ -122,19 +122,25 @@ def resampled_length(n_frames: int, rate_in: int, rate_out: int) -> int:
 
 def _read_mono(recording, start: int, stop: int) -> np.ndarray:
     """Return the frames ``start`` to ``stop`` averaged over channels, float32."""
+    name, n_bytes = shown(recording.name), 4 * (stop - start) * recording.channels
+    if n_bytes > MAX_STRETCH_BYTES:
+        raise AudioReadError(
+            f"{name} must need at most {MAX_STRETCH_BYTES // 2**20} MiB for a stretch. It needs {n_bytes // 2**20}: "
+            f"{recording.channels} channels at {recording.samplerate} Hz. Convert it, or ask for less at once."
+        )
     try:
         recording.seek(start)
         audio = recording.read(stop - start, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise AudioReadError(f"{recording.name} must be readable to its end. {error.error_string}") from error
+        raise AudioReadError(f"{name} must be readable to its end. {error.error_string} Replace it.") from error
     if len(audio) < stop - start:
         raise AudioReadError(
-            f"{recording.name} must hold the {recording.frames} frames its header promises. "
+            f"{name} must hold the {recording.frames} frames its header promises. "
             f"It ends at frame {start + len(audio)}. The file is truncated; replace it."
         )
     mono = audio[:, 0] if audio.shape[1] == 1 else audio.mean(axis=1)
     if not np.isfinite(mono).all():
-        raise AudioReadError(f"{recording.name} must hold finite samples. It has NaN or infinity. Replace it.")
+        raise AudioReadError(f"{name} must hold finite samples. It has NaN or infinity. Replace it.")
     return mono
 
 
@@ -154,7 +160,15 @@ def require_audio_files(paths, *, beside=None) -> None:
     hint = "Check `audio_path` and --audio-root."
     if beside is not None and _lies_below(Path(beside), missing[0]):
         hint = f"It lies beside the table: pass --audio-root {beside}."
-    raise AudioReadError(f"{missing[0]} must be an audio file. There is no such file ({len(missing)} missing). {hint}")
+    raise AudioReadError(
+        f"{shown(missing[0])} must be an audio file. There is no such file ({len(missing)} missing). {hint}"
+    )
+
+
+def outside_root(audio_root, paths) -> np.ndarray:
+    """Return which paths lead out of a folder by their names, such as ``../x.wav``; links within it are followed."""
+    root = os.path.join(os.path.abspath(audio_root), "")
+    return np.array([not os.path.abspath(path).startswith(root) for path in paths], dtype=bool)
 
 
 def _lies_below(folder: Path, path: str) -> bool:

@@ -4,11 +4,16 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from guitarclf.errors import AudioReadError
+
 
 def file_digest(path) -> str:
     """Return the BLAKE2b digest of a file's bytes, 32 hex digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise AudioReadError(f"{path} must be a readable file. {error.strerror}. Check its permissions.") from error
 
 
 def file_digests(paths, *, num_workers: int = 1) -> dict[str, str]:

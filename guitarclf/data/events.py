@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ MAPPABLE = (*COLUMNS, "duration_sec", "track", "split")
 NO_PITCH = -1
 MAX_MIDI_PITCH = 127
 MAX_LISTED_PROBLEMS = 20
+MAX_SHOWN = 80  # characters of a cell in a message
+NUMBERS = ("onset_sec", "offset_sec", "duration_sec", "pitch_midi")
+DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Problem:
     rule: str
 
     def __str__(self) -> str:
-        return f"{self.where}: `{self.column}` {self.rule}. Got {self.value!r}."
+        value = self.value if len(self.value) <= MAX_SHOWN else f"{self.value[:MAX_SHOWN]}..."
+        return f"{self.where}: `{self.column}` {self.rule}. Got {value!r}."
 
 
 def read_events(path, *, audio_root=None, columns=None, labels=None, require_labels=True) -> pd.DataFrame:
@@ -148,6 +153,10 @@ def _map_columns(raw: RawTable, columns: dict) -> dict[str, list[str]]:
                 f"Its columns are {', '.join(raw.columns)}."
             )
         cells[ours] = ["_".join(row) for row in zip(*(raw.columns[name] for name in names), strict=True)]
+    if raw.decimal_comma:
+        for name in NUMBERS:
+            if name in cells:
+                cells[name] = [_with_point(text) for text in cells[name]]
     from_duration = "offset_sec" not in cells or columns.get("offset_sec") == "duration_sec"
     if from_duration and "duration_sec" in cells and "onset_sec" in cells:
         cells["offset_sec"] = [
@@ -168,9 +177,14 @@ def _add(onset: str, duration: str) -> str:
     return duration if math.isnan(start + length) else repr(round(start + length, 9))
 
 
+def _with_point(text: str) -> str:
+    """Return a number with a decimal comma as one with a point; any other text as it is."""
+    return text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text
+
+
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return math.nan if "_" in text else float(text)  # for Python 1_0 is ten
     except ValueError:
         return math.nan
 
@@ -180,6 +194,10 @@ def _check_cells(raw: RawTable, cells: dict, require_labels: bool) -> list[Probl
     seen: dict[str, int] = {}
     problems = []
     for row in range(len(raw)):
+        if row in raw.ragged:  # its cells are not where they belong
+            rule = f"must have {len(raw.columns)} cells like the header (quote cells that contain the separator)"
+            problems.append(Problem(raw.where(row), "row", f"{raw.ragged[row]} cells", rule))
+            continue
         cell = {name: column[row] for name, column in cells.items()}
         for column, rule in _broken_rules(cell, require_labels):
             problems.append(Problem(raw.where(row), column, cell.get(column, ""), rule))

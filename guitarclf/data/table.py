@@ -1,12 +1,16 @@
 """Read a CSV or Parquet file as columns of text, each row with its line number."""
 
 import csv
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from guitarclf.errors import EventTableError
 
 DELIMITERS = (",", ";", "\t")
+MAX_BYTES = 512 * 2**20  # of a table; a million events take a tenth
+MAX_CELLS = 50_000_000  # of a Parquet file
+MAX_HEADER = 1_000_000  # characters of a first line
 SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
 
 
@@ -17,6 +21,8 @@ class RawTable:
     path: Path
     columns: dict[str, list[str]]
     lines: list[int]
+    decimal_comma: bool = False  # where semicolons or tabs part the cells, 0,5 is a number
+    ragged: dict[int, int] = field(default_factory=dict)  # row -> how many cells it has, where not the header's
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -36,64 +42,89 @@ def read_table(path) -> RawTable:
     """Return a CSV or Parquet file as text columns.
 
     Every cell is text (``NO`` is a style, ``007`` an id); an empty or missing
-    cell is ``""``. CSV may be separated by commas, semicolons or tabs.
+    cell is ``""``. CSV may be separated by commas, semicolons or tabs; a row with
+    too few or too many cells is filled up or cut, and listed in ``ragged``.
 
     Raises
     ------
     EventTableError
-        If the file is missing, empty, has doubled column names or ragged rows.
+        If the file is missing, empty, too large, or has doubled column names.
     """
     path = Path(path)
     if not path.is_file():
-        what = "It is a folder" if path.is_dir() else "There is no such file"
+        what = "It is a folder" if path.is_dir() else "It is no file" if path.exists() else "There is no such file"
         raise EventTableError(
             f"The table {path} must be a CSV or Parquet file. {what}. Check --metadata-path or data.metadata_path."
         )
     if path.suffix.lower() in SPREADSHEETS:
         raise EventTableError(f"The table {path} must be a CSV or Parquet file. Export the spreadsheet as CSV.")
-    header, rows, lines = _read_parquet(path) if is_parquet(path) else _read_csv(path)
-    doubled = sorted({name for name in header if header.count(name) > 1})
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise EventTableError(f"{path} must have at most {MAX_BYTES // 2**20} MB. Split the table.")
+        header, rows, lines, delimiter = _read_parquet(path) if is_parquet(path) else _read_csv(path)
+    except OSError as error:
+        raise EventTableError(f"{path} must be a readable file. {error.strerror}. Check its permissions.") from error
+    doubled = [name or "''" for name, count in Counter(header).items() if count > 1]
     if doubled:
         raise EventTableError(f"{path}: column names must be unique. Doubled: {', '.join(doubled)}. Rename one.")
     if not rows:
         raise EventTableError(f"{path} must hold at least one event. It has no rows.")
+    width = len(header)
+    ragged = {row: len(cells) for row, cells in enumerate(rows) if len(cells) != width}
+    for row in ragged:
+        rows[row] = (rows[row] + [""] * width)[:width]
     columns = {name: list(cells) for name, cells in zip(header, zip(*rows, strict=True), strict=True)}
-    return RawTable(path, columns, lines)
+    return RawTable(path, columns, lines, decimal_comma=delimiter in (";", "\t"), ragged=ragged)
 
 
 def _read_csv(path: Path):
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
+            first = file.readline(MAX_HEADER)
             file.seek(0)
-            reader = csv.reader(file, delimiter=max(DELIMITERS, key=first.count), strict=True)
+            delimiter = max(DELIMITERS, key=first.count)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
             header = [name.strip() for name in next(reader, [])]
             rows, lines = [], []
             for cells in reader:
                 if not any(cell.strip() for cell in cells):
                     continue
-                if len(cells) != len(header):
-                    raise EventTableError(
-                        f"{path}, line {reader.line_num}: a row must have {len(header)} cells like the header. "
-                        f"Got {len(cells)}. Quote cells that contain the separator."
-                    )
                 rows.append([cell.strip() for cell in cells])
                 lines.append(reader.line_num)
     except (UnicodeDecodeError, csv.Error) as error:
         raise EventTableError(f"{path} must be a CSV file in UTF-8. {error}. Save it again as such.") from error
     if not any(header):
-        raise EventTableError(f"{path} must begin with a line of column names. The file is empty.")
-    return header, rows, lines
+        raise EventTableError(
+            f"{path} must begin with a line of column names. {'Its first line' if first else 'The file'} is empty."
+        )
+    return header, rows, lines, delimiter
 
 
 def _read_parquet(path: Path):
     import pandas as pd
+    import pyarrow as pa
+    from pyarrow import parquet
 
     try:
+        size = parquet.read_metadata(path)  # a few bytes may stand for billions of cells
+        if size.num_rows * max(size.num_columns, 1) > MAX_CELLS:
+            raise EventTableError(
+                f"{path} must have at most {MAX_CELLS} cells. It has {size.num_rows} rows of {size.num_columns}. "
+                "Split the table."
+            )
         frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors are both
-        raise EventTableError(f"{path} must be a readable Parquet file. {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError, TypeError, KeyError, NotImplementedError, pa.ArrowException) as error:
+        if isinstance(error, EventTableError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise EventTableError(f"{path} must be a readable Parquet file. {reason}. Export the table again.") from error
     header = [str(name) for name in frame.columns]
-    cells = [["" if pd.isna(value) else str(value) for value in frame[name]] for name in frame.columns]
+    cells = [[_text(value) for value in frame.iloc[:, place]] for place in range(len(header))]
     rows = [list(row) for row in zip(*cells, strict=True)]
-    return header, rows, list(range(1, len(rows) + 1))
+    return header, rows, list(range(1, len(rows) + 1)), None
+
+
+def _text(value) -> str:
+    """Return a cell of a Parquet file as text; what is missing is empty."""
+    is_missing = value is None or (isinstance(value, float) and value != value) or str(value) in ("NaT", "<NA>")
+    return "" if is_missing else str(value)

@@ -9,6 +9,7 @@ from guitarclf.config import Config
 from guitarclf.data.audio import require_audio_files
 from guitarclf.data.events import is_in_our_terms, read_events
 from guitarclf.errors import RunError
+from guitarclf.experiment.bad_audio import require_inside, without_bad_audio
 from guitarclf.persistence import RunFolder
 
 
@@ -23,11 +24,10 @@ def with_absolute_paths(config: Config) -> Config:
 
 
 def config_events(config: Config) -> pd.DataFrame:
-    """Return the events of ``data.metadata_path``, every audio file of which exists."""
+    """Return the events of ``data.metadata_path`` whose audio can be used; see `without_bad_audio`."""
     data = config.data
     events = read_events(data.metadata_path, audio_root=data.audio_root, columns=data.columns, labels=data.labels)
-    require_audio_files(events["audio_path"], beside=Path(data.metadata_path).parent)
-    return events
+    return without_bad_audio(config, events, beside=Path(data.metadata_path).parent)
 
 
 def other_events(config: Config, metadata_path, audio_root=None, *, require_labels: bool) -> pd.DataFrame:
@@ -38,13 +38,16 @@ def other_events(config: Config, metadata_path, audio_root=None, *, require_labe
     """
     data = config.data
     mapping = {} if is_in_our_terms(metadata_path, require_labels=require_labels) else data.columns
-    return read_events(
+    root = table_folder(metadata_path, audio_root)
+    events = read_events(
         metadata_path,
-        audio_root=table_folder(metadata_path, audio_root),
+        audio_root=root,
         columns=mapping,
         labels=data.labels if mapping else {},
         require_labels=require_labels,
     )
+    require_inside(events["audio_path"], root, allow=data.allow_outside_root)
+    return events
 
 
 def run_events(run: RunFolder, config: Config) -> pd.DataFrame:
@@ -55,6 +58,7 @@ def run_events(run: RunFolder, config: Config) -> pd.DataFrame:
             "Give --metadata-path to score a table, or check --run-dir."
         )
     events = read_events(run.splits, audio_root=config.data.audio_root)
+    require_inside(events["audio_path"], config.data.audio_root, allow=config.data.allow_outside_root)
     require_audio_files(events["audio_path"])
     return events
 

@@ -18,6 +18,7 @@ from guitarclf.data.digest import file_digest, joint_digest
 from guitarclf.data.events import SPLITS, write_events
 from guitarclf.data.splits import assign_splits
 from guitarclf.errors import ConfigError, SplitError
+from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.company import draw_company, fit_in_company
 from guitarclf.experiment.evaluate import evaluate_rows
 from guitarclf.experiment.figures import save_learning_curves
@@ -130,6 +131,7 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
 def _train_into(run: RunFolder, config: Config, events: pd.DataFrame, digest: dict[str, str]) -> TrainedRun:
     """Fit, and write everything; the bundle last, since a run with a bundle is finished."""
     _describe(run, config, events, digest)
+    report_bad_audio(events, run.bad_audio)
     fitted = events[events["split"] != "test"]
     pipeline = fit(config, fitted, run)
     save_joblib(pipeline, run.joblib)

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from guitarclf.config import Config
-from guitarclf.data.audio import open_recording
+from guitarclf.data.audio import open_recording, outside_root
 from guitarclf.data.events import check_events, each_note_is_its_own_track
+from guitarclf.data.header import shown
 from guitarclf.data.splits import given_splits, has_split
 from guitarclf.errors import AudioReadError, SplitError
 from guitarclf.features.window import EventWindow, as_requests
@@ -36,6 +37,9 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     events, problems = check_events(metadata_path, audio_root=audio_root, columns=columns, labels=labels)
     found = Findings(problems=[str(problem) for problem in problems])
     rates, durations = _check_headers(events, found)
+    outside = outside_root(audio_root, events["audio_path"])
+    for path in events["audio_path"][outside & (not config.data.allow_outside_root)].unique():
+        found.problems.append(f"{shown(path)} is outside the audio root {audio_root}.")
     readable = events[events["audio_path"].isin(durations.keys()) & np.isfinite(events["onset_sec"])]
     _check_windows(readable, found, build_window(config))
     _check_ends(readable, durations, found)
@@ -64,12 +68,9 @@ def _check_windows(events: pd.DataFrame, found: Findings, window: EventWindow) -
         chunk = events.iloc[first : first + CHUNK]
         windows, errors = window.read(as_requests(chunk))
         for row, note_id in enumerate(chunk["note_id"]):
-            silent = not windows[row].any()
             if row in errors:
                 found.problems.append(f"event {note_id!r}: {errors[row]}")
-            elif silent:
-                found.warnings.append(f"event {note_id!r}: the window is silent from end to end.")
-            digests.append(None if silent else window_digest(windows[row]))
+            digests.append(None if row in errors else window_digest(windows[row]))
     for _, same in events.groupby(np.array(digests, dtype=object), sort=False):
         for column, name in (("track", "tracks"), ("label_category", "labels")):
             values = sorted(set(same[column]))

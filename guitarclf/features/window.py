@@ -41,6 +41,8 @@ class EventWindow(TransformerMixin, BaseEstimator):
         Rate of the windows in Hz.
     target_duration : float
         Length of the windows in seconds.
+    max_duration : float
+        Longest window that is made, in seconds, so that a slip does not take the machine's memory.
     snippet_crop : {"center", "start"}
         Part kept of a snippet that is too long.
     normalize : {"peak", "rms", "none"}
@@ -55,12 +57,14 @@ class EventWindow(TransformerMixin, BaseEstimator):
         *,
         sample_rate=22050,
         target_duration=1.0,
+        max_duration=60.0,
         snippet_crop="center",
         normalize="peak",
         num_workers=1,
     ):
         self.sample_rate = sample_rate
         self.target_duration = target_duration
+        self.max_duration = max_duration
         self.snippet_crop = snippet_crop
         self.normalize = normalize
         self.num_workers = num_workers
@@ -163,6 +167,11 @@ class EventWindow(TransformerMixin, BaseEstimator):
             raise ParameterError(
                 "`sample_rate` and `target_duration` must be above 0. "
                 f"Got {self.sample_rate!r} Hz and {self.target_duration!r} s."
+            )
+        if self.target_duration > self.max_duration:
+            raise ParameterError(
+                "`target_duration` must be at most `max_duration`. "
+                f"Got {self.target_duration!r} s and {self.max_duration!r} s."
             )
         if self.snippet_crop not in CROPS or self.normalize not in LEVELS:
             raise ParameterError(
