@@ -109,6 +109,7 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
     fitted = events[events["split"] != "test"]
     if not (fitted["split"] == "train").any():
         raise SplitError("The split must leave rows to train on. All are in val and test. Correct the `split` column.")
+    _require_classes(config, fitted[fitted["split"] == "train"])
     digest = {
         "table": file_digest(config.data.metadata_path),
         "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
@@ -181,6 +182,16 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
     finally:
         without_recorders(pipeline[-1], recorders)
     return pipeline
+
+
+def _require_classes(config: Config, rows: pd.DataFrame) -> None:
+    """Refuse training rows of one class: whatever the net heard, it would say that."""
+    present = rows["label_category"].unique()
+    if len(present) < 2 and not config.training.add_modelled:
+        raise SplitError(
+            f"The rows to train on must have at least two of {', '.join(LABELS)}. All {len(rows)} are {present[0]}. "
+            "Add notes of other classes, or correct the `split` column."
+        )
 
 
 def with_model_sections(config: Config) -> Config:
