@@ -13,8 +13,9 @@ from guitarclf.cli.options import require_writable
 @click.option("--note-id", help="The event of the table to draw.")
 @click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
 @click.option("--model", type=click.Path(), help="A run folder or bundle: use its window and print its prediction.")
+@click.option("--allow-pickle", is_flag=True, help="Let --model be a pipeline.joblib, and run the code in it.")
 @click.option("--output", type=click.Path(dir_okay=False), help="The PNG.  [default: <note>.png here]")
-def command(path, metadata_path, note_id, audio_root, model, output):
+def command(path, metadata_path, note_id, audio_root, model, allow_pickle, output):
     """Draw one event: the waveform, the exact window the model sees, its log-mel, and the prediction.
 
     \b
@@ -31,7 +32,7 @@ def command(path, metadata_path, note_id, audio_root, model, output):
     event = events_of_paths([path]) if path else find_event(metadata_path, note_id, audio_root=audio_root, model=model)
     output = output or f"{Path(event['note_id'].iloc[0]).name}.png"
     require_writable(output, suffix=".png")
-    scores = inspect_event(event, output, model=model)
+    scores = inspect_event(event, output, model=model, allow_pickle=allow_pickle)
     for label, value in (scores or {}).items():
         click.echo(f"{label:14}{value:.4f}")
     click.echo(f"Drawn: {output}")

@@ -14,13 +14,14 @@ ENOUGH_FOR_AUTO = 100  # events
 @click.command("predict")
 @click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
 @click.option("--model", type=click.Path(), default="pretrained", show_default=True, help="A run folder or bundle.")
+@click.option("--allow-pickle", is_flag=True, help="Let --model be a pipeline.joblib, and run the code in it.")
 @click.option("--metadata-path", type=click.Path(), help="Classify the events of this table.")
 @click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False), help="File to write; default the terminal.")
 @click.option("--priors", help="Shares expected: harmonic=0.03,dead_note=0.05 (the rest: general_note), or auto.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Below it the label is `unknown`.")
-def command(paths, model, metadata_path, audio_root, form, output, priors, min_confidence):
+def command(paths, model, allow_pickle, metadata_path, audio_root, form, output, priors, min_confidence):
     """Classify files, folders (the WAV and FLAC files below them), or the events of a table.
 
     One row each, in the order given. A file that cannot be read keeps its row, with the reason in
@@ -43,7 +44,7 @@ def command(paths, model, metadata_path, audio_root, form, output, priors, min_c
     from guitarclf.experiment.tables import table_folder
     from guitarclf.persistence import load_pipeline
 
-    pipeline = load_pipeline(model)
+    pipeline = load_pipeline(model, allow_pickle=allow_pickle)
     if priors:
         pipeline[-1].set_params(priors=None if priors == "auto" else read_priors(priors))
     events = _events(paths, metadata_path, audio_root, model, pipeline)

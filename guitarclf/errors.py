@@ -8,6 +8,7 @@
     |- LabelError          (ValueError)  y that is not label names
     |- EventTableError     (ValueError)  a table of note events
     |- SplitError          (ValueError)  a train/val/test assignment
+    |- TrainingError       (ArithmeticError)  a training that goes wrong
     |- AudioReadError      (OSError)     a recording that cannot be read
     `- RunError            (OSError)     a run folder or model bundle
 
@@ -38,6 +39,10 @@ class EventTableError(GuitarclfError, ValueError):
 
 class SplitError(GuitarclfError, ValueError):
     """A split that cannot be made, or that would put a track on two sides."""
+
+
+class TrainingError(GuitarclfError, ArithmeticError):
+    """A training whose loss is no number any more, or explodes."""
 
 
 class AudioReadError(GuitarclfError, OSError):

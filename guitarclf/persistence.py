@@ -1,8 +1,9 @@
 """The run folder, the safe model bundle inside it, and loading a Pipeline back.
 
 A bundle is three files: ``config.yaml``, ``model.json`` (format, labels, input shape,
-versions) and ``weights.safetensors``. Nothing in it is unpickled, so loading one runs
-no code. ``pipeline.joblib`` is a pickle, written for Python users beside it.
+versions, checksums) and ``weights.safetensors``. Nothing in it is unpickled, so loading
+one runs no code, and ``bundle`` checks it before memory is taken. ``pipeline.joblib`` is
+a pickle, written for Python users beside it.
 """
 
 import io
@@ -17,11 +18,13 @@ from pathlib import Path
 
 import joblib
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from sklearn.pipeline import Pipeline
 
 import guitarclf
 from guitarclf.atomic import UNFINISHED, whole_folder, write_bytes, write_text
+from guitarclf.bundle import read_description, read_file, require_tensors, seal, tensor_table
 from guitarclf.config import Config
 from guitarclf.config_io import load_config, write_config
 from guitarclf.errors import RunError
@@ -32,7 +35,8 @@ from guitarclf.training.device import is_available
 
 logger = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
+PICKLES = (".joblib", ".pkl", ".pickle")
+SAFETENSORS_NAMES = {torch.float32: "F32", torch.int64: "I64", torch.bool: "BOOL", torch.float64: "F64"}
 BUNDLE_FILES = ("config.yaml", "model.json", "weights.safetensors")
 PRETRAINED = Path(guitarclf.__file__).parent / "pretrained"  # the model that ships; its name is "pretrained"
 PACKAGES = ("guitarclf", "torch", "skorch", "scikit-learn", "librosa", "numpy", "pandas", "soundfile", "soxr")
@@ -142,47 +146,98 @@ def save_bundle(pipeline: Pipeline, config: Config, folder) -> None:
     """Write a fitted pipeline as a safe bundle; a bundle that is there is replaced."""
     net = pipeline.named_steps["net"]
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in net.module_.state_dict().items()}
-    description = {
-        "format_version": FORMAT_VERSION,
-        "labels": list(LABELS),
-        "input_shape": list(net.input_shape_),
-        "versions": versions(),
-    }
+    description = {"labels": list(LABELS), "input_shape": list(net.input_shape_), "versions": versions()}
     with whole_folder(folder) as unfinished:
         write_bytes(unfinished / "weights.safetensors", safetensors.torch.save(weights))
         write_config(config, unfinished / "config.yaml")
-        write_json(description, unfinished / "model.json")
+        seal(unfinished, description)
 
 
-def load_pipeline(path) -> Pipeline:
+def load_pipeline(path, *, allow_pickle=False) -> Pipeline:
     """Return the fitted Pipeline of a run folder or a bundle, on whatever device this machine has.
+
+    Parameters
+    ----------
+    path : str or Path
+    allow_pickle : bool
+        Whether ``path`` may be a ``pipeline.joblib``, which runs whatever code is in it.
 
     Raises
     ------
     RunError
-        If the folder holds no bundle, or one that is incomplete or of a foreign format.
+        If the folder holds no bundle, or one that is incomplete, damaged or of a foreign format.
     """
+    if Path(path).suffix.lower() in PICKLES:
+        return _load_pickle(Path(path), allow_pickle)
     folder = bundle_folder(path)
-    description = _read_description(folder / "model.json")
-    pipeline = build_pipeline(_for_this_machine(load_config(folder / "config.yaml")))
-    net = pipeline.named_steps["net"].initialize_for(description["input_shape"])
-    try:
-        net.module_.load_state_dict(load_weights(folder))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+    shape = tuple(read_description(folder)["input_shape"])
+    config = load_bundle_config(folder)
+    window, logmel = config.window, config.logmel
+    n_frames = 1 + round(window.target_duration * window.sample_rate) // logmel.hop_length
+    if shape != (1 + len(logmel.extra_channels), logmel.n_mels, n_frames):
         raise RunError(
-            f"{folder / 'weights.safetensors'} must hold the weights that config.yaml describes. {reason}"
-        ) from error
+            f"{folder / 'model.json'}: `input_shape` must be what config.yaml gives, "
+            f"{[1 + len(logmel.extra_channels), logmel.n_mels, n_frames]}. Got {list(shape)}. Copy the bundle again."
+        )
+    pipeline = build_pipeline(_for_this_machine(config))
+    net = pipeline.named_steps["net"]
+    weights = load_weights(folder, expected=_expected_tensors(net, shape))
+    net.initialize_for(shape).module_.load_state_dict(weights)
     return pipeline
 
 
-def load_weights(path) -> dict:
-    """Return the weights of a run's or bundle's model as name -> Tensor, on the CPU."""
-    weights_path = bundle_folder(path) / "weights.safetensors"
+def _load_pickle(path: Path, allowed: bool) -> Pipeline:
+    if not allowed:
+        raise RunError(
+            f"A model must be a run folder or a bundle. {path} is a pickle, which runs code when it is loaded. "
+            "Name its run folder, or, if you made the file yourself, add --allow-pickle."
+        )
     try:
-        return safetensors.torch.load_file(weights_path)
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{weights_path} must hold weights. {str(error).splitlines()[0]}") from error
+        pipeline = joblib.load(path)
+    except Exception as error:  # whatever the code in it raises
+        raise RunError(f"{path} must be a pipeline.joblib. {type(error).__name__}: {error}.") from error
+    if not isinstance(pipeline, Pipeline):
+        raise RunError(f"{path} must hold a Pipeline. It holds {type(pipeline).__name__}.")
+    return pipeline
+
+
+def _expected_tensors(net, input_shape) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return name -> (dtype, shape) of the module that a net would build, without taking memory for it."""
+    net.input_shape_ = input_shape
+    try:
+        with torch.device("meta"):
+            module = net.module(**net.get_params_for("module"))
+    finally:
+        del net.input_shape_
+    return {
+        name: (SAFETENSORS_NAMES.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape))
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def load_weights(path, *, expected=None) -> dict:
+    """Return the weights of a run's or bundle's model as name -> Tensor, on the CPU.
+
+    ``expected``, name -> (dtype, shape), is compared with the file's header before memory is taken.
+    """
+    folder = bundle_folder(path)
+    weights_path = folder / "weights.safetensors"
+    content = read_file(folder, weights_path.name, read_description(folder))
+    table = tensor_table(content, weights_path)
+    if expected is not None:
+        require_tensors(table, expected, weights_path)
+    try:
+        weights = safetensors.torch.load(content)
+    except (SafetensorError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{weights_path} must hold weights. {reason}. Copy the bundle again.") from error
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise RunError(
+                f"{weights_path} must hold finite weights. {name} has NaN or infinity. "
+                "Copy the bundle again, or train the model again."
+            )
+    return weights
 
 
 def _for_this_machine(config: Config) -> Config:
@@ -195,37 +250,22 @@ def _for_this_machine(config: Config) -> Config:
 
 def load_bundle_config(path) -> Config:
     """Return the Config stored with a run's or bundle's model."""
-    return load_config(bundle_folder(path) / "config.yaml")
+    folder = bundle_folder(path)
+    read_file(folder, "config.yaml", read_description(folder))
+    return load_config(folder / "config.yaml")
 
 
 def bundle_folder(path) -> Path:
     """Return the bundle of a run folder, the bundle itself, or the one that ships for "pretrained"."""
     shipped = (PRETRAINED,) if str(path) == PRETRAINED.name else ()
-    for folder in (Path(path) / "model", Path(path), *shipped):
+    beside = (Path(path).parent / "model",) if Path(path).is_file() else ()  # of a pipeline.joblib
+    for folder in (Path(path) / "model", Path(path), *beside, *shipped):
         if (folder / "model.json").is_file():
             return folder
     raise RunError(
         f"{path} must be a run folder or a model bundle. It holds no model.json. "
         "Train one with `guitarclf train`, or check --model or --run-dir."
     )
-
-
-def _read_description(path: Path) -> dict:
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        version, labels, shape = (description[key] for key in ("format_version", "labels", "input_shape"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} must describe a model. {type(error).__name__}: {error}.") from error
-    if version != FORMAT_VERSION:
-        raise RunError(
-            f"{path}: the bundle's format must be version {FORMAT_VERSION}. Got {version!r}. "
-            "Install the guitarclf version named in the file."
-        )
-    if tuple(labels) != LABELS:
-        raise RunError(f"{path}: the labels must be {', '.join(LABELS)}. Got {labels!r}.")
-    if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)):
-        raise RunError(f"{path}: `input_shape` must be three whole numbers. Got {shape!r}.")
-    return description
 
 
 def discard(run: RunFolder, *, beside=()) -> None:
@@ -246,8 +286,6 @@ def save_joblib(pipeline: Pipeline, path) -> None:
 
 def describe_environment(seed: int, digest: dict[str, str]) -> dict:
     """Return versions, machine, seed and the digest of the data, for environment.json."""
-    import torch
-
     return {
         "versions": versions(),
         "machine": {

@@ -13,6 +13,7 @@ ROOT = Path(guitarclf.__file__).parent.parent
 LAYERS = [
     ("labels", "errors"),
     ("config_rules", "atomic", "lock"),
+    ("bundle", "onnx_check"),
     ("config",),
     ("config_io", "config_docs"),
     ("data", "models"),

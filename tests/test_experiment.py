@@ -11,6 +11,7 @@ import soundfile
 import torch
 from small import small_config
 
+from guitarclf.bundle import read_description, seal
 from guitarclf.config_io import load_config, with_values
 from guitarclf.data.events import read_events
 from guitarclf.errors import AudioReadError, ConfigError, EventTableError, ParameterError, RunError, SplitError
@@ -436,6 +437,7 @@ def test_a_model_whose_weights_do_not_fit_is_refused_in_one_line(run, small_tabl
     shutil.copytree(run.folder.bundle, copied)
     text = (copied / "config.yaml").read_text()
     (copied / "config.yaml").write_text(text.replace("rnn_hidden_size: 16", "rnn_hidden_size: 24"))
+    seal(copied, read_description(copied))
     config = config_for(small_table, tmp_path / "t", training__init_from=str(copied))
     with pytest.raises(RunError, match=r"must hold the weights that config\.yaml describes"):
         train(config)

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
 from small import small_config
 
 from guitarclf.config_io import with_values
@@ -49,7 +48,7 @@ def test_folder_without_a_bundle_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("format_version", 99, "format must be version 1. Got 99"),
+        ("format_version", 99, "format must be version 1 or 2. Got 99"),
         ("labels", ["a", "b", "c"], "the labels must be harmonic, dead_note, general_note"),
         ("input_shape", [1, 0, 87], "`input_shape` must be three whole numbers"),
     ],
@@ -58,21 +57,6 @@ def test_foreign_description_is_refused(bundle, key, value, message):
     path = bundle / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     with pytest.raises(RunError, match=message):
-        load_pipeline(bundle)
-
-
-def test_missing_tensor_is_refused(bundle):
-    weights = load_file(bundle / "weights.safetensors")
-    weights.pop("standardize.mean")
-    save_file(weights, bundle / "weights.safetensors")
-    with pytest.raises(RunError, match=r"must hold the weights that config\.yaml describes"):
-        load_pipeline(bundle)
-
-
-def test_truncated_weights_are_refused(bundle):
-    path = bundle / "weights.safetensors"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(RunError, match="must hold weights"):
         load_pipeline(bundle)
 
 

@@ -28,7 +28,7 @@ def find_event(metadata_path, note_id: str, *, audio_root=None, model=None) -> p
     return row
 
 
-def inspect_event(event: pd.DataFrame, output, *, model=None) -> dict[str, float] | None:
+def inspect_event(event: pd.DataFrame, output, *, model=None, allow_pickle=False) -> dict[str, float] | None:
     """Draw one event into a PNG and return label -> probability if a model is given.
 
     Parameters
@@ -39,8 +39,10 @@ def inspect_event(event: pd.DataFrame, output, *, model=None) -> dict[str, float
         The PNG.
     model : str or Path, optional
         A run folder or bundle, whose window and features are then drawn.
+    allow_pickle : bool
+        Whether ``model`` may be the ``pipeline.joblib`` of a run, which runs what code is in it.
     """
-    pipeline = build_pipeline(Config()) if model is None else load_pipeline(model)
+    pipeline = build_pipeline(Config()) if model is None else load_pipeline(model, allow_pickle=allow_pickle)
     config = Config() if model is None else load_bundle_config(model)
     request = as_requests(event)[0]
     windows = pipeline[0].transform(event)

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from guitarclf.bundle import read_description, seal
 from guitarclf.config import Config
 from guitarclf.config_io import write_config
 from guitarclf.persistence import BUNDLE_FILES, PRETRAINED, bundle_folder, load_bundle_config
@@ -18,6 +19,7 @@ def ship(run_dir, target=PRETRAINED) -> Path:
     """Copy a run's bundle to ``target`` without the paths of the machine it was made on."""
     source, target = bundle_folder(run_dir), Path(target)
     target.mkdir(parents=True, exist_ok=True)
+    description = read_description(source)
     for name in BUNDLE_FILES:
         shutil.copyfile(source / name, target / name)
     config, default = load_bundle_config(run_dir), Config()
@@ -25,6 +27,7 @@ def ship(run_dir, target=PRETRAINED) -> Path:
     write_config(
         replace(config, data=default.data, output_dir=default.output_dir, training=training), target / "config.yaml"
     )
+    seal(target, description)
     return target
 
 

@@ -17,7 +17,7 @@ from guitarclf.config_io import write_config
 from guitarclf.data.digest import file_digest, joint_digest
 from guitarclf.data.events import SPLITS, write_events
 from guitarclf.data.splits import assign_splits
-from guitarclf.errors import ConfigError, SplitError
+from guitarclf.errors import ConfigError, SplitError, TrainingError
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.company import draw_company, fit_in_company
 from guitarclf.experiment.evaluate import evaluate_rows
@@ -263,6 +263,9 @@ def discarding_unstarted(run: RunFolder):
     except BaseException as error:
         if not run.best_model.exists():
             run.remove_artefacts()
+        elif isinstance(error, TrainingError):
+            last = max(run.checkpoints.iterdir(), key=lambda path: int(path.stem.removeprefix("epoch_")))
+            raise TrainingError(f"{error} The last good checkpoint is {last}.") from error
         elif isinstance(error, KeyboardInterrupt):
             logger.warning("Interrupted. Go on with: guitarclf train --resume --output-dir %s", run.root)
         raise

@@ -10,6 +10,7 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
+from guitarclf.errors import TrainingError
 from guitarclf.labels import LABELS
 from guitarclf.models.loss import NO_NOTE
 from guitarclf.training.priors import UNSEEN
@@ -43,6 +44,27 @@ class EpochMetrics(Callback):
         if dataset_valid is not None:
             net.history.record("valid_acc", accuracy(self.confusion_[False]))
             net.history.record(MONITOR, macro_f1(self.confusion_[False]))
+
+
+class FiniteLoss(Callback):
+    """Stop a training whose loss is NaN, infinite or beyond ``max_loss``: nothing is learnt from there on."""
+
+    def __init__(self, max_loss=1e4):
+        self.max_loss = max_loss
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        row = net.history[-1]
+        side = "train" if training else "valid"
+        loss = row["batches"][-1][f"{side}_loss"]
+        if abs(loss) <= self.max_loss:  # false for NaN
+            return
+        done = row["epoch"] - 1
+        raise TrainingError(
+            f"The {'training' if training else 'validation'} loss must stay a number of at most {self.max_loss:g}. "
+            f"It is {loss:g} in epoch {row['epoch']}, batch {len(row['batches'])}. "
+            f"{f'Epoch {done} was the last good one' if done else 'No epoch was finished'}. "
+            "Lower net.lr, or look for features or weights that are out of proportion."
+        )
 
 
 def accuracy(confusion: np.ndarray) -> float:

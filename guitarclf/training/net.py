@@ -12,7 +12,7 @@ from guitarclf.errors import ParameterError
 from guitarclf.models.crnn import CRNN
 from guitarclf.models.loss import NO_NOTE, NoteLoss
 from guitarclf.training.batches import BatchIterator, FeatureDataset
-from guitarclf.training.callbacks import EpochMetrics, StopTraining
+from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining
 from guitarclf.training.device import computes_in_bf16, resolve_device
 from guitarclf.training.priors import complete_priors, with_priors
 from guitarclf.training.rows import repeated, set_buffers, validation_mask
@@ -111,6 +111,7 @@ class NoteEventClassifier(NeuralNetClassifier):
             ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
             ("valid_loss", PassthroughScoring(name="valid_loss")),
             ("epoch_metrics", EpochMetrics()),
+            ("finite_loss", FiniteLoss()),
         ]
 
     # -- fitting ---------------------------------------------------------------------------
