@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 
 import click
 
@@ -19,9 +18,10 @@ ENOUGH_FOR_AUTO = 100  # events
 @click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False), help="File to write; default the terminal.")
+@click.option("--resume", is_flag=True, help="With --output: go on where a command like this one was killed.")
 @click.option("--priors", help="Shares expected: harmonic=0.03,dead_note=0.05 (the rest: general_note), or auto.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Below it the label is `unknown`.")
-def command(paths, model, allow_pickle, metadata_path, audio_root, form, output, priors, min_confidence):
+def command(paths, model, allow_pickle, metadata_path, audio_root, form, output, resume, priors, min_confidence):
     """Classify files, folders (the WAV and FLAC files below them), or the events of a table.
 
     One row each, in the order given. A file that cannot be read keeps its row, with the reason in
@@ -30,6 +30,8 @@ def command(paths, model, allow_pickle, metadata_path, audio_root, form, output,
     A model trained on balanced classes answers as if all were equally common. --priors tells it the
     shares to expect; with `auto` they are estimated from the files given (a hundred or more).
 
+    Rows are kept beside --output as they come: if the command is killed, --resume goes on with the rest.
+
     --min-confidence adds a column `confidence`: the highest probability there would be if all classes
     were equally common, whatever the shares expected.
     """
@@ -37,9 +39,13 @@ def command(paths, model, allow_pickle, metadata_path, audio_root, form, output,
         raise click.UsageError("Give either PATHs or --metadata-path.")
     if output:
         require_writable(output)
+    elif resume:
+        raise click.UsageError("--resume goes with --output.")
     import pandas as pd
 
+    from guitarclf.atomic import write_text
     from guitarclf.data.events import paths_below
+    from guitarclf.experiment.keep_rows import keep_rows, prediction_key, unfinished_path
     from guitarclf.experiment.predict import PREDICTION_COLUMNS, adapt_to_batch, mark_unknown, predict_events, rounded
     from guitarclf.experiment.tables import table_folder
     from guitarclf.persistence import load_pipeline
@@ -48,7 +54,12 @@ def command(paths, model, allow_pickle, metadata_path, audio_root, form, output,
     if priors:
         pipeline[-1].set_params(priors=None if priors == "auto" else read_priors(priors))
     events = _events(paths, metadata_path, audio_root, model, pipeline)
-    chunks = list(_with_progress(predict_events(pipeline, events), len(events)))
+    chunks = predict_events(pipeline, events)
+    if output:
+        key = prediction_key(model, events, priors)
+        kept = unfinished_path(output)
+        chunks = keep_rows(lambda rest: predict_events(pipeline, rest), events, kept, key, resume=resume)
+    chunks = list(_with_progress(chunks, len(events)))
     table = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=list(PREDICTION_COLUMNS))
     n_readable = int((table["error"] == "").sum())
     if priors == "auto" and n_readable:
@@ -66,7 +77,8 @@ def command(paths, model, allow_pickle, metadata_path, audio_root, form, output,
     if output is None:
         click.echo(text, nl=False)
     else:
-        Path(output).write_text(text, encoding="utf-8")
+        write_text(output, text)
+        kept.unlink(missing_ok=True)
     n_failed = int((table["error"] != "").sum())
     if n_failed:
         raise click.ClickException(f"{n_failed} of {len(table)} events could not be read; see the column `error`.")

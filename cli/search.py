@@ -14,18 +14,22 @@ from guitarclf.cli.options import config_options, read_config
     show_default=True,
     help="Fits at once; -1: one a core.",
 )
-def command(config, metadata_path, audio_root, output_dir, overrides, n_jobs):
+@click.option("--resume", is_flag=True, help="Go on with the search in --output-dir; scored candidates are kept.")
+@click.option("--overwrite", is_flag=True, help="Replace the search in --output-dir.")
+def command(config, metadata_path, audio_root, output_dir, overrides, n_jobs, resume, overwrite):
     """Search the pipeline's parameters (search.params) with folds by track, then train the best.
 
     \b
     guitarclf search --config configs/search.yaml --metadata-path notes.csv --audio-root audio
     """
+    if resume and overwrite:
+        raise click.UsageError("Give --resume or --overwrite, not both.")
     settings = read_config(config, metadata_path, audio_root, output_dir, overrides)
     if n_jobs == 0:
         raise click.UsageError("--n-jobs must be 1 or more, or -1 for one a core.")
     from guitarclf.experiment.search import search
 
-    result = search(settings, n_jobs=n_jobs)
+    result = search(settings, n_jobs=n_jobs, resume=resume, overwrite=overwrite)
     click.echo(result.table.to_string(index=False))
     click.echo(f"\nBest run: {result.run.folder.root}   config: {result.folder / 'best_config.yaml'}")
     click.echo(f"Next: guitarclf eval --run-dir {result.run.folder.root} --split test")

@@ -79,6 +79,11 @@ class RunFolder:
         """Whether the folder holds a run, finished or not."""
         return self.config.is_file()
 
+    @property
+    def is_underway(self) -> bool:
+        """Whether an epoch is finished."""
+        return self.best_model.is_file()
+
     def require_free(self, *, beside=(), resume=False, overwrite=False) -> "RunFolder":
         """Refuse a folder that holds anything but the names in ``beside``.
 

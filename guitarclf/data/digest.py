@@ -16,6 +16,12 @@ def file_digest(path) -> str:
         raise AudioReadError(f"{path} must be a readable file. {error.strerror}. Check its permissions.") from error
 
 
+def text_digest(*texts: str) -> str:
+    """Return one digest of some texts in their order."""
+    parts = [f"{len(text)}:{text}" for text in texts]
+    return hashlib.blake2b("".join(parts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
 def file_digests(paths, *, num_workers: int = 1) -> dict[str, str]:
     """Return path -> digest for each different path, in the order first seen."""
     unique = list(dict.fromkeys(map(str, paths)))

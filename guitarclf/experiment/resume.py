@@ -3,13 +3,24 @@
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import load_config
+from guitarclf.data.digest import file_digest, joint_digest
 from guitarclf.errors import RunError
 from guitarclf.persistence import RunFolder
 
 # Keys that change where a run is and how fast, not what comes out of it.
 FREE_KEYS = ("output_dir", "data.num_workers")
+
+
+def data_digest(config: Config, events: pd.DataFrame) -> dict[str, str]:
+    """Return digests of a config's table and of the audio of its events."""
+    return {
+        "table": file_digest(config.data.metadata_path),
+        "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
+    }
 
 
 def require_same_config(path: Path, config: Config) -> None:

@@ -1,27 +1,35 @@
 """search: GridSearchCV over the pipeline's parameters with folds by track."""
 
+import json
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from joblib import effective_n_jobs
 from sklearn.model_selection import GridSearchCV, GroupKFold, ParameterGrid, ParameterSampler
 
-from guitarclf.atomic import write_text
+from guitarclf.atomic import sweep, write_text
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import with_values, write_config
 from guitarclf.data.splits import assign_splits
-from guitarclf.errors import ConfigError, SplitError
+from guitarclf.errors import ConfigError, RunError, SplitError
+from guitarclf.experiment.bad_audio import report_bad_audio
+from guitarclf.experiment.resume import data_digest, require_same_config, require_same_data
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.experiment.train import (
     TrainedRun,
     check_buildable,
+    discarding_unstarted,
     log_to,
     require_fresh_weights,
     seed_everything,
     train,
 )
-from guitarclf.persistence import RunFolder, discard, make_folder
+from guitarclf.lock import locked, require_unlocked
+from guitarclf.persistence import RunFolder, describe_environment, write_json
 from guitarclf.pipeline import SECTIONS, build_pipeline, parameter_name
 from guitarclf.scorers import scorer
 
@@ -38,16 +46,23 @@ class SearchResult:
     run: TrainedRun
 
 
-def search(config: Config, *, n_jobs: int = 1) -> SearchResult:
+def search(config: Config, *, n_jobs: int = 1, resume=False, overwrite=False) -> SearchResult:
     """Search ``search.params`` with GroupKFold by track, then train the best candidate as a run.
 
     Only train and val rows take part; the test rows stay unseen. Writes ``search_results.csv``,
     ``best_config.yaml`` and the run ``best/`` into ``output_dir``.
+
+    With ``resume`` a search that was killed goes on: candidates that are scored are kept, and so are the epochs
+    of the best. With ``overwrite`` the search that is there is replaced.
     """
     config = with_absolute_paths(config)
     require_fresh_weights(config, "search")
     candidates = list_candidates(config)
-    folder = RunFolder(config.output_dir).require_free().root
+    folder = SearchFolder(config.output_dir)
+    require_unlocked(folder.root)
+    folder.require_free(resume=resume, overwrite=overwrite)
+    if resume and folder.is_begun:
+        require_same_config(folder.config, config)
     events = config_events(config)
     events["split"] = assign_splits(
         events, valid_size=config.training.valid_size, test_size=config.training.test_size, seed=config.seed
@@ -59,19 +74,64 @@ def search(config: Config, *, n_jobs: int = 1) -> SearchResult:
             f"`search.n_splits` must be below the number of tracks outside the test side, {n_tracks}. "
             f"Got {config.search.n_splits}. Use fewer folds or add tracks."
         )
-    make_folder(folder)
-    with log_to(folder / "search.log"):
-        try:
-            table = run_search(config, candidates, rows, n_jobs=n_jobs)
-        except BaseException:
-            discard(RunFolder(folder))
-            raise
-        write_text(folder / "search_results.csv", table.to_csv(index=False))
-        best = candidates[int(table["candidate"].iloc[0]) - 1]
-        best_config = replace(apply_candidate(config, best), output_dir=str(folder / "best"))
-        write_config(best_config, folder / "best_config.yaml")
-        logger.info("best of %d candidates: %s", len(candidates), describe(best))
-    return SearchResult(folder, table, best, train(best_config))
+    digest = data_digest(config, events)
+    with locked(folder.root):
+        folder.require_free(resume=resume, overwrite=overwrite)
+        sweep(folder.root)
+        if overwrite:
+            folder.remove_artefacts()
+        if folder.is_begun:
+            require_same_data(folder, digest)
+        write_config(config, folder.config)
+        write_json(describe_environment(config.seed, digest), folder.environment)
+        with log_to(folder.log), discarding_unstarted(folder):
+            report_bad_audio(events, folder.bad_audio)
+            table = run_search(config, candidates, rows, n_jobs=n_jobs, kept=folder.kept)
+            write_text(folder.results, table.to_csv(index=False))
+            best = candidates[int(table["candidate"].iloc[0]) - 1]
+            best_config = replace(apply_candidate(config, best), output_dir=str(folder.best))
+            write_config(best_config, folder.best_config)
+            logger.info("best of %d candidates: %s", len(candidates), describe(best))
+        return SearchResult(folder.root, table, best, train(best_config, resume=resume))
+
+
+@dataclass(frozen=True)
+class SearchFolder(RunFolder):
+    """Where each artefact of a search lies."""
+
+    config = property(lambda self: self.root / "search_config.yaml")
+    log = property(lambda self: self.root / "search.log")
+    kept = property(lambda self: self.root / "scored.json")
+    results = property(lambda self: self.root / "search_results.csv")
+    best_config = property(lambda self: self.root / "best_config.yaml")
+    best = property(lambda self: self.root / "best")
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the best candidate is trained."""
+        return RunFolder(self.best).is_finished
+
+    @property
+    def is_underway(self) -> bool:
+        """Whether a candidate is scored."""
+        return self.kept.is_file()
+
+    def remove_artefacts(self) -> None:
+        """Remove what a search writes; what else lies in the folder stays."""
+        if self.best.is_dir():
+            RunFolder(self.best).remove_artefacts()
+            with suppress(OSError):  # somebody's own files are in it
+                self.best.rmdir()
+        for item in (
+            self.results,
+            self.best_config,
+            self.kept,
+            self.environment,
+            self.bad_audio,
+            self.log,
+            self.config,
+        ):
+            item.unlink(missing_ok=True)
 
 
 def list_candidates(config: Config) -> list[dict]:
@@ -107,9 +167,11 @@ def describe(candidate: dict) -> str:
     return ", ".join(f"{path}={value}" for path, value in candidate.items())
 
 
-def run_search(config: Config, candidates: list[dict], rows: pd.DataFrame, *, n_jobs: int) -> pd.DataFrame:
-    """Return one row per candidate, best first: its values, mean, spread and scores by fold."""
-    seed_everything(config.seed)
+def run_search(config: Config, candidates: list[dict], rows: pd.DataFrame, *, n_jobs: int, kept: Path) -> pd.DataFrame:
+    """Return one row per candidate, best first: its values, mean, spread and scores by fold.
+
+    Scores are written to ``kept`` as they come, and those that are there are not computed again.
+    """
     logger.info(
         "%d candidates x %d folds on %d events of %d tracks",
         len(candidates),
@@ -117,9 +179,33 @@ def run_search(config: Config, candidates: list[dict], rows: pd.DataFrame, *, n_
         len(rows),
         rows["track"].nunique(),
     )
+    scored = _read_scored(kept, len(candidates), config.search.n_splits)
+    if scored:
+        logger.info("%d candidates were scored before", len(scored))
+    todo = [number for number in range(len(candidates)) if number not in scored]
+    n_at_once = max(1, -(-effective_n_jobs(n_jobs) // config.search.n_splits))  # enough to keep every job busy
+    for first in range(0, len(todo), n_at_once):
+        numbers = todo[first : first + n_at_once]
+        scored |= _score(config, {number: candidates[number] for number in numbers}, rows, n_jobs)
+        write_json({str(number): score for number, score in sorted(scored.items())}, kept)
+    means = [np.mean(scored[number]["folds"]) for number in range(len(candidates))]
+    table = pd.DataFrame(candidates, dtype=object)
+    table.insert(0, "candidate", range(1, len(candidates) + 1))
+    table.insert(1, "rank", pd.Series(means).rank(ascending=False, method="min").astype(int))
+    table[f"mean_{config.search.scoring}"] = means
+    table[f"std_{config.search.scoring}"] = [np.std(scored[number]["folds"]) for number in range(len(candidates))]
+    for fold in range(config.search.n_splits):
+        table[f"fold_{fold + 1}"] = [scored[number]["folds"][fold] for number in range(len(candidates))]
+    table["mean_fit_sec"] = [scored[number]["fit_sec"] for number in range(len(candidates))]
+    return table.sort_values(["rank", "candidate"], ignore_index=True)
+
+
+def _score(config: Config, candidates: dict[int, dict], rows: pd.DataFrame, n_jobs: int) -> dict[int, dict]:
+    """Return number -> scores by fold and mean seconds of a fit."""
+    seed_everything(config.seed)
     grid = GridSearchCV(
         build_pipeline(config),
-        [_as_parameters(config, candidate) for candidate in candidates],
+        [_as_parameters(config, candidate) for candidate in candidates.values()],
         scoring=scorer(config.search.scoring),
         cv=GroupKFold(config.search.n_splits),
         n_jobs=n_jobs,
@@ -128,16 +214,26 @@ def run_search(config: Config, candidates: list[dict], rows: pd.DataFrame, *, n_
     )
     track = rows["track"].to_numpy()
     grid.fit(rows, rows["label_category"].to_numpy(), groups=track, net__groups=track)
-    results = grid.cv_results_
-    table = pd.DataFrame(candidates, dtype=object)
-    table.insert(0, "candidate", range(1, len(candidates) + 1))
-    table.insert(1, "rank", results["rank_test_score"])
-    table[f"mean_{config.search.scoring}"] = results["mean_test_score"]
-    table[f"std_{config.search.scoring}"] = results["std_test_score"]
-    for fold in range(config.search.n_splits):
-        table[f"fold_{fold + 1}"] = results[f"split{fold}_test_score"]
-    table["mean_fit_sec"] = results["mean_fit_time"]
-    return table.sort_values(["rank", "candidate"], ignore_index=True)
+    by_fold = np.stack([grid.cv_results_[f"split{fold}_test_score"] for fold in range(config.search.n_splits)], axis=1)
+    seconds = grid.cv_results_["mean_fit_time"]
+    return {
+        number: {"folds": by_fold[place].tolist(), "fit_sec": float(seconds[place])}
+        for place, number in enumerate(candidates)
+    }
+
+
+def _read_scored(path: Path, n_candidates: int, n_splits: int) -> dict[int, dict]:
+    """Return the scores that were kept, none if there are none."""
+    if not path.is_file():
+        return {}
+    try:
+        scored = {int(number): score for number, score in json.loads(path.read_text(encoding="utf-8")).items()}
+        sound = all(number < n_candidates and len(score["folds"]) == n_splits for number, score in scored.items())
+        if not sound:
+            raise ValueError("its scores are of other candidates")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path} must hold the scores of candidates. {error}. Begin again with --overwrite.") from error
+    return scored
 
 
 def _as_parameters(config: Config, candidate: dict) -> dict[str, list]:

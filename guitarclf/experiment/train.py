@@ -14,7 +14,6 @@ from sklearn.pipeline import Pipeline
 from guitarclf.atomic import sweep
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import write_config
-from guitarclf.data.digest import file_digest, joint_digest
 from guitarclf.data.events import SPLITS, write_events
 from guitarclf.data.splits import assign_splits
 from guitarclf.errors import ConfigError, SplitError, TrainingError
@@ -22,7 +21,7 @@ from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.company import draw_company, fit_in_company
 from guitarclf.experiment.evaluate import evaluate_rows
 from guitarclf.experiment.figures import save_learning_curves
-from guitarclf.experiment.resume import require_same_config, require_same_data
+from guitarclf.experiment.resume import data_digest, require_same_config, require_same_data
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.labels import LABELS
 from guitarclf.lock import locked, require_unlocked
@@ -110,10 +109,7 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
     if not (fitted["split"] == "train").any():
         raise SplitError("The split must leave rows to train on. All are in val and test. Correct the `split` column.")
     _require_classes(config, fitted[fitted["split"] == "train"])
-    digest = {
-        "table": file_digest(config.data.metadata_path),
-        "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
-    }
+    digest = data_digest(config, events)
     with locked(run.root):
         run.require_free(beside=beside, resume=resume, overwrite=overwrite)  # nobody came in between
         sweep(run.root)
@@ -261,13 +257,13 @@ def discarding_unstarted(run: RunFolder):
     try:
         yield
     except BaseException as error:
-        if not run.best_model.exists():
+        if not run.is_underway:
             run.remove_artefacts()
-        elif isinstance(error, TrainingError):
-            last = max(run.checkpoints.iterdir(), key=lambda path: int(path.stem.removeprefix("epoch_")))
+        elif isinstance(error, TrainingError) and run.checkpoints.is_dir():
+            last = max(run.checkpoints.glob("epoch_*.pt"), key=lambda path: int(path.stem.removeprefix("epoch_")))
             raise TrainingError(f"{error} The last good checkpoint is {last}.") from error
         elif isinstance(error, KeyboardInterrupt):
-            logger.warning("Interrupted. Go on with: guitarclf train --resume --output-dir %s", run.root)
+            logger.warning("Interrupted. The same command with --resume goes on; the run is in %s", run.root)
         raise
 
 

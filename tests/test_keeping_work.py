@@ -1,0 +1,158 @@
+"""Long lists go on where they were stopped: predictions keep their rows, searches their candidates."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from small import small_config
+
+from guitarclf.cli import main
+from guitarclf.config_io import with_values
+from guitarclf.errors import RunError
+from guitarclf.experiment import keep_rows as keeping
+from guitarclf.experiment import predict as predicting
+from guitarclf.experiment import search as searching
+
+EVENTS = pd.DataFrame({"note_id": list("abcdef"), "audio_path": list("uvwxyz"), "onset_sec": np.arange(6.0)})
+
+
+def answer(events, size=2):
+    """Predict in chunks: numbers that need every digit, and texts that need care."""
+    for first in range(0, len(events), size):
+        chunk = events.iloc[first : first + size]
+        yield pd.DataFrame(
+            {
+                "note_id": chunk["note_id"].tolist(),
+                "p": (chunk["onset_sec"] / 3).tolist(),
+                "error": ["é\n,"] * len(chunk),
+            }
+        )
+
+
+def predict(path, *, resume, stop_after=None, key="key"):
+    """Return the rows, and the ids that had to be predicted."""
+    asked, chunks = [], []
+
+    def count(events):
+        for chunk in answer(events):
+            asked.extend(chunk["note_id"])
+            yield chunk
+
+    for chunk in keeping.keep_rows(count, EVENTS, path, key, resume=resume):
+        chunks.append(chunk)
+        if len(chunks) == stop_after:
+            break
+    return pd.concat(chunks, ignore_index=True), asked
+
+
+def test_rows_that_are_done_are_kept(tmp_path):
+    whole, _ = predict(tmp_path / "whole", resume=False)
+    predict(tmp_path / "rows", resume=False, stop_after=2)
+    again, asked = predict(tmp_path / "rows", resume=True)
+    assert asked == ["e", "f"]
+    pd.testing.assert_frame_equal(again, whole, check_exact=True)
+    again, asked = predict(tmp_path / "rows", resume=True)
+    assert asked == []
+    pd.testing.assert_frame_equal(again, whole, check_exact=True)
+
+
+@pytest.mark.parametrize("missing", [1, 10, 10_000])
+def test_a_line_cut_short_is_done_again(tmp_path, missing):
+    predict(tmp_path / "rows", resume=False, stop_after=2)
+    content = (tmp_path / "rows").read_bytes()
+    (tmp_path / "rows").write_bytes(content[:-missing])
+    again, _ = predict(tmp_path / "rows", resume=True)
+    assert again["note_id"].tolist() == list("abcdef")
+    assert again["p"].tolist() == (EVENTS["onset_sec"] / 3).tolist()
+
+
+def test_rows_of_other_events_or_another_model_are_refused(tmp_path):
+    predict(tmp_path / "rows", resume=False, stop_after=1)
+    with pytest.raises(RunError, match=r"must hold rows of the same model, events and settings to go on with"):
+        predict(tmp_path / "rows", resume=True, key="other")
+    assert predict(tmp_path / "rows", resume=False, key="other")[1] == list("abcdef")
+
+
+def test_the_key_is_of_the_model_the_events_and_the_settings(tmp_path):
+    keys = {
+        keeping.prediction_key("pretrained", EVENTS, None),
+        keeping.prediction_key("pretrained", EVENTS, "harmonic=0.1"),
+        keeping.prediction_key("pretrained", EVENTS.iloc[::-1], None),
+    }
+    assert len(keys) == 3
+    assert keeping.prediction_key("pretrained", EVENTS, None) in keys
+
+
+def test_a_predict_that_was_interrupted_goes_on(small_table, tmp_path, monkeypatch):
+    output = tmp_path / "p.csv"
+    args = ["predict", str(small_table.audio_root), "--output", str(output)]
+    monkeypatch.setattr(predicting, "CHUNK", 10)
+    whole = CliRunner().invoke(main, [*args[:-1], str(tmp_path / "whole.csv")])
+    assert whole.exit_code == 0, whole.output
+    original, n_calls = predicting._table, []
+
+    def interrupted(*parts):
+        n_calls.append(1)
+        if len(n_calls) == 3:
+            raise KeyboardInterrupt
+        return original(*parts)
+
+    monkeypatch.setattr(predicting, "_table", interrupted)
+    assert CliRunner().invoke(main, args).exit_code == 130
+    assert not output.exists()
+    done = CliRunner().invoke(main, [*args, "--resume"])
+    assert done.exit_code == 0, done.output
+    assert "20 of 30 events were done before" in done.stderr
+    assert len(n_calls) == 4
+    assert output.read_text() == (tmp_path / "whole.csv").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.csv", "whole.csv"]
+    assert CliRunner().invoke(main, ["predict", "x.wav", "--resume"]).exit_code == 2
+
+
+def config_for(table, output_dir, **changes):
+    config = small_config(
+        data__metadata_path=str(table.path), data__audio_root=str(table.audio_root), output_dir=str(output_dir)
+    )
+    values = {"search.params": {"net.lr": [1e-2, 1e-3, 1e-5]}, "search.n_splits": 2, "net.max_epochs": 1}
+    return with_values(config, values | changes, source="test")
+
+
+def test_a_search_that_was_interrupted_keeps_its_candidates(small_table, tmp_path, monkeypatch):
+    whole = searching.search(config_for(small_table, tmp_path / "whole"))
+    original, asked = searching._score, []
+
+    def interrupted(config, candidates, rows, n_jobs):
+        asked.extend(candidates)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return original(config, candidates, rows, n_jobs)
+
+    monkeypatch.setattr(searching, "_score", interrupted)
+    config = config_for(small_table, tmp_path / "search")
+    with pytest.raises(KeyboardInterrupt):
+        searching.search(config)
+    with pytest.raises(RunError, match="already holds a run, unfinished"):
+        searching.search(config)
+    with pytest.raises(RunError, match=r"`search\.n_splits` must be as in the run to go on with --resume"):
+        searching.search(config_for(small_table, tmp_path / "search", **{"search.n_splits": 3}), resume=True)
+    result = searching.search(config, resume=True)
+    assert asked == [0, 1, 1, 2]
+    columns = [name for name in whole.table if name != "mean_fit_sec"]
+    pd.testing.assert_frame_equal(result.table[columns], whole.table[columns], check_exact=True)
+    weights = [folder / "best" / "model" / "weights.safetensors" for folder in (whole.folder, result.folder)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    again = searching.search(config, resume=True)
+    assert len(asked) == 4
+    assert again.best == whole.best
+    (tmp_path / "search" / "mine.txt").write_text("kept")
+    searching.search(
+        config_for(small_table, tmp_path / "search", **{"search.params": {"net.lr": [1e-3]}}), overwrite=True
+    )
+    assert (tmp_path / "search" / "mine.txt").exists()
+    assert len(pd.read_csv(tmp_path / "search" / "search_results.csv")) == 1
+
+
+def test_damaged_scores_are_refused(small_table, tmp_path):
+    (tmp_path / "scored.json").write_text('{"0": {"folds": [1]}}')
+    with pytest.raises(RunError, match=r"scored\.json must hold the scores of candidates\. its scores are of other"):
+        searching._read_scored(tmp_path / "scored.json", 1, 2)
