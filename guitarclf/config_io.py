@@ -164,7 +164,8 @@ def _from_yaml(text: str):
 
 
 def shortened(text: str) -> str:
-    """Return a text for a message, its middle left out where it is long."""
+    """Return a text for a message: on one line, its middle left out where it is long."""
+    text = text if text.isprintable() else repr(text)[1:-1]
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]} ... {text[-MAX_SHOWN // 2 :]}"
 
 
@@ -249,12 +250,12 @@ def _parse_overrides(overrides) -> list[tuple[str, Any]]:
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise ConfigError(f"An override must look like net.lr=3e-4. Got {text!r}.")
+            raise ConfigError(f"An override must look like net.lr=3e-4. Got {shortened(text)!r}.")
         try:
             pairs.append((key.strip(), _from_yaml(value)))
         except ValueError as error:
             raise ConfigError(
-                f"The value of {key.strip()!r} must be valid YAML. Got {shortened(value)!r}. {error}."
+                f"The value of {shortened(key.strip())!r} must be valid YAML. Got {shortened(value)!r}. {error}."
             ) from error
     return pairs
 
@@ -272,5 +273,5 @@ def _put(raw: dict, path: str, value, source: str) -> None:
             raw[name] = {}
         raw = raw[name]
         if not isinstance(raw, dict):
-            raise ConfigError(f"{source}: unknown key `{path}`: `{name}` has no keys below it.")
+            raise ConfigError(f"{source}: unknown key `{shortened(path)}`: `{shortened(name)}` has no keys below it.")
     raw[last] = value

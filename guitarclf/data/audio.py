@@ -13,6 +13,7 @@ from guitarclf.errors import AudioReadError
 
 # Neighbouring audio the resampler's filter needs on both sides of a stretch, in seconds.
 CONTEXT_SEC = 0.05
+MAX_MAGNITUDE = 1e10  # of a sample; some programs write floats at 16- or 32-bit scale
 MAX_STRETCH_BYTES = 256 * 2**20  # decoded at once; a window of a second takes half a megabyte
 AUDIO_SUFFIXES = (".wav", ".flac")
 
@@ -138,10 +139,14 @@ def _read_mono(recording, start: int, stop: int) -> np.ndarray:
             f"{name} must hold the {recording.frames} frames its header promises. "
             f"It ends at frame {start + len(audio)}. The file is truncated; replace it."
         )
-    mono = audio[:, 0] if audio.shape[1] == 1 else audio.mean(axis=1)
-    if not np.isfinite(mono).all():
+    if not np.isfinite(audio).all():
         raise AudioReadError(f"{name} must hold finite samples. It has NaN or infinity. Replace it.")
-    return mono
+    if np.abs(audio).max() > MAX_MAGNITUDE:
+        raise AudioReadError(
+            f"{name} must hold samples of at most {MAX_MAGNITUDE:g}, full scale being 1. "
+            f"It has {np.abs(audio).max():.3g}. Replace it."
+        )
+    return audio[:, 0] if audio.shape[1] == 1 else audio.mean(axis=1)
 
 
 def find_audio_files(folder) -> list[Path]:
