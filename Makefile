@@ -1,5 +1,7 @@
 # make demo   set up .venv and run `guitarclf demo`
 # make test   set up .venv and run lint and the tests
+# make fuzz [N=20000 SEED=0 COMMANDS=300]   mutated files to everything that reads one
+# make kills [N=50]   kill and resume a training run at random moments; make soak [N=5000]   predict and watch memory
 # make pretrained [REAL=folder]   train the model that ships and put it into the package
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,13 +9,22 @@ BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test lint docs pretrained clean
+.PHONY: demo test lint docs fuzz kills soak pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
 
 test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python tests/fuzz.py --cases $(or $(N),20000) --seed $(or $(SEED),0) --commands $(or $(COMMANDS),0)
+
+kills: $(VENV)/.installed-dev
+	$(BIN)/python tests/kills.py --kills $(or $(N),50)
+
+soak: $(VENV)/.installed-dev
+	$(BIN)/python tests/soak.py --predictions $(or $(N),5000)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -40,7 +40,15 @@ setup(
     ],
     extras_require={
         "tensorboard": ["tensorboard>=2.14"],
-        "dev": ["build>=1.0", "pytest>=8.0", "ruff>=0.6", "setuptools>=77", "wheel", "tensorboard>=2.14"],
+        "dev": [
+            "build>=1.0",
+            "hypothesis>=6.100",
+            "pytest>=8.0",
+            "ruff>=0.6",
+            "setuptools>=77",
+            "wheel",
+            "tensorboard>=2.14",
+        ],
     },
     entry_points={"console_scripts": ["guitarclf=guitarclf.cli:main"]},
     classifiers=[

@@ -48,17 +48,24 @@ def command(paths, model, allow_pickle, metadata_path, audio_root, form, output,
     from guitarclf.experiment.keep_rows import keep_rows, prediction_key, unfinished_path
     from guitarclf.experiment.predict import PREDICTION_COLUMNS, adapt_to_batch, mark_unknown, predict_events, rounded
     from guitarclf.experiment.tables import table_folder
-    from guitarclf.persistence import load_pipeline
+    from guitarclf.persistence import load_pipeline, model_files
 
     pipeline = load_pipeline(model, allow_pickle=allow_pickle)
     if priors:
         pipeline[-1].set_params(priors=None if priors == "auto" else read_priors(priors))
     events = _events(paths, metadata_path, audio_root, model, pipeline)
     chunks = predict_events(pipeline, events)
-    if output:
-        key = prediction_key(model, events, priors)
-        kept = unfinished_path(output)
-        chunks = keep_rows(lambda rest: predict_events(pipeline, rest), events, kept, key, resume=resume)
+    kept = unfinished_path(output) if output else None
+    if kept:
+        chunks = keep_rows(
+            lambda rest: predict_events(pipeline, rest),
+            events,
+            kept,
+            prediction_key(model_files(model), events.to_dict("records"), priors),
+            resume=resume,
+            to_plain=lambda chunk: chunk.to_dict("list"),
+            from_plain=lambda plain, rows: pd.DataFrame(plain),
+        )
     chunks = list(_with_progress(chunks, len(events)))
     table = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=list(PREDICTION_COLUMNS))
     n_readable = int((table["error"] == "").sum())
@@ -78,7 +85,8 @@ def command(paths, model, allow_pickle, metadata_path, audio_root, form, output,
         click.echo(text, nl=False)
     else:
         write_text(output, text)
-        kept.unlink(missing_ok=True)
+        if kept:
+            kept.unlink(missing_ok=True)
     n_failed = int((table["error"] != "").sum())
     if n_failed:
         raise click.ClickException(f"{n_failed} of {len(table)} events could not be read; see the column `error`.")

@@ -16,7 +16,7 @@ from guitarclf.atomic import write_text
 from guitarclf.config import Config, leaves, to_dict
 from guitarclf.errors import ConfigError
 
-MAX_BYTES = 2**20  # of a configuration file
+MAX_BYTES = 2**17  # of a configuration file; YAML is read at some 100 kB a second
 MAX_SHOWN = 300  # characters of a value or a reason in a message
 # What people type out of habit from other programs -> where it lives here.
 HABITS = {
@@ -141,7 +141,7 @@ def read_mapping(path) -> dict:
             raise
         raise ConfigError(f"{path} must be a readable YAML or JSON file. {error}") from error
     if len(text) > MAX_BYTES:
-        raise ConfigError(f"{path} must have at most {MAX_BYTES // 2**20} MB. It has more. Is it a configuration?")
+        raise ConfigError(f"{path} must have at most {MAX_BYTES // 2**10} KB. It has more. Is it a configuration?")
     try:
         raw = json.loads(text) if path.suffix.lower() == ".json" else _from_yaml(text)
     except (ValueError, RecursionError) as error:

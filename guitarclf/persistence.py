@@ -2,7 +2,7 @@
 
 A bundle is three files: ``config.yaml``, ``model.json`` (format, labels, input shape,
 versions, checksums) and ``weights.safetensors``. Nothing in it is unpickled, so loading
-one runs no code, and ``bundle`` checks it before memory is taken. ``pipeline.joblib`` is
+one runs no code, and ``bundle_check`` checks it before memory is taken. ``pipeline.joblib`` is
 a pickle, written for Python users beside it.
 """
 
@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline
 
 import guitarclf
 from guitarclf.atomic import UNFINISHED, whole_folder, write_bytes, write_text
-from guitarclf.bundle import read_description, read_file, require_tensors, seal, tensor_table
+from guitarclf.bundle_check import read_description, read_file, require_tensors, seal, tensor_table
 from guitarclf.config import Config
 from guitarclf.config_io import load_config, write_config
 from guitarclf.errors import RunError
@@ -271,6 +271,13 @@ def bundle_folder(path) -> Path:
         f"{path} must be a run folder or a model bundle. It holds no model.json. "
         "Train one with `guitarclf train`, or check --model or --run-dir."
     )
+
+
+def model_files(path) -> list[Path]:
+    """Return the files that a model is: those of its bundle, or the pickle."""
+    if Path(path).suffix.lower() in PICKLES:
+        return [Path(path)]
+    return sorted(item for item in bundle_folder(path).iterdir() if item.is_file())
 
 
 def discard(run: RunFolder, *, beside=()) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(guitarclf.__file__).parent.parent
 LAYERS = [
     ("labels", "errors"),
     ("config_rules", "atomic", "lock"),
-    ("bundle", "onnx_check"),
+    ("bundle_check", "onnx_check"),
     ("config",),
     ("config_io", "config_docs"),
     ("data", "models"),

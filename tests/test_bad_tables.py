@@ -148,7 +148,7 @@ BAD_CONFIGS = {
     "deep.yaml": ("[" * 20_000, "must be valid YAML or JSON. It is nested too deep"),
     "deep.json": ("[" * 200_000, "must be valid YAML or JSON"),
     "digits.yaml": (f"seed: {'1' * 5000}", "must be valid YAML or JSON. Exceeds the limit"),
-    "huge.yaml": ("#" * (2**20 + 1), "must have at most 1 MB"),
+    "huge.yaml": ("#" * (2**20 + 1), "must have at most 128 KB"),
     "list.yaml": ("- 1", "must hold sections such as `net:` at its top. Got list."),
     "twice.yaml": ("seed: 1\nseed: 2", "the key 'seed' stands twice in one section"),
     "bytes.yaml": (b"\xff\xfe\x00", "must be a readable YAML or JSON file."),

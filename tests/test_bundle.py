@@ -14,7 +14,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
-from guitarclf.bundle import FORMAT_VERSION, FORMAT_VERSIONS, read_description, seal
+from guitarclf.bundle_check import FORMAT_VERSION, FORMAT_VERSIONS, read_description, seal
 from guitarclf.cli import main
 from guitarclf.config_io import load_config
 from guitarclf.errors import ConfigError, RunError
@@ -155,7 +155,7 @@ def test_a_foreign_description_is_refused(bundle, change, message):
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"format_version": 2}', "[" * 100_000, "{" + " " * 2**20 + "}"])
 def test_a_description_that_is_none_is_refused(bundle, text):
     (bundle / "model.json").write_text(text)
-    with pytest.raises(RunError, match=r"model\.json must (describe a model|have at most 1 MB)"):
+    with pytest.raises(RunError, match=r"model\.json must (describe a model|have at most 1024 KB)"):
         load_pipeline(bundle)
 
 

@@ -11,7 +11,7 @@ import soundfile
 import torch
 from small import small_config
 
-from guitarclf.bundle import read_description, seal
+from guitarclf.bundle_check import read_description, seal
 from guitarclf.config_io import load_config, with_values
 from guitarclf.data.events import read_events
 from guitarclf.errors import AudioReadError, ConfigError, EventTableError, ParameterError, RunError, SplitError

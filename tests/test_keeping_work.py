@@ -12,8 +12,15 @@ from guitarclf.errors import RunError
 from guitarclf.experiment import keep_rows as keeping
 from guitarclf.experiment import predict as predicting
 from guitarclf.experiment import search as searching
+from guitarclf.persistence import model_files
 
 EVENTS = pd.DataFrame({"note_id": list("abcdef"), "audio_path": list("uvwxyz"), "onset_sec": np.arange(6.0)})
+
+
+CODEC = {
+    "to_plain": lambda chunk: chunk.to_dict("list"),
+    "from_plain": lambda plain, rows: pd.DataFrame(plain).assign(note_id=rows["note_id"].tolist()),
+}
 
 
 def answer(events, size=2):
@@ -38,7 +45,7 @@ def predict(path, *, resume, stop_after=None, key="key"):
             asked.extend(chunk["note_id"])
             yield chunk
 
-    for chunk in keeping.keep_rows(count, EVENTS, path, key, resume=resume):
+    for chunk in keeping.keep_rows(count, EVENTS, path, key, resume=resume, **CODEC):
         chunks.append(chunk)
         if len(chunks) == stop_after:
             break
@@ -54,6 +61,12 @@ def test_rows_that_are_done_are_kept(tmp_path):
     again, asked = predict(tmp_path / "rows", resume=True)
     assert asked == []
     pd.testing.assert_frame_equal(again, whole, check_exact=True)
+
+
+def test_a_device_keeps_no_rows(small_table):
+    assert keeping.unfinished_path("/dev/null") is None
+    path = small_table.events["audio_path"].iloc[0]
+    assert CliRunner().invoke(main, ["predict", path, "--output", "/dev/null"]).exit_code == 0
 
 
 @pytest.mark.parametrize("missing", [1, 10, 10_000])
@@ -74,13 +87,16 @@ def test_rows_of_other_events_or_another_model_are_refused(tmp_path):
 
 
 def test_the_key_is_of_the_model_the_events_and_the_settings(tmp_path):
+    files = model_files("pretrained")
+    assert [path.name for path in files][:2] == ["config.yaml", "model.json"]
     keys = {
-        keeping.prediction_key("pretrained", EVENTS, None),
-        keeping.prediction_key("pretrained", EVENTS, "harmonic=0.1"),
-        keeping.prediction_key("pretrained", EVENTS.iloc[::-1], None),
+        keeping.prediction_key(files, ["a", "b"], None),
+        keeping.prediction_key(files, ["a", "b"], "harmonic=0.1"),
+        keeping.prediction_key(files, ["b", "a"], None),
+        keeping.prediction_key(files[:1], ["a", "b"], None),
     }
-    assert len(keys) == 3
-    assert keeping.prediction_key("pretrained", EVENTS, None) in keys
+    assert len(keys) == 4
+    assert keeping.prediction_key(files[::-1], ["a", "b"], None) in keys
 
 
 def test_a_predict_that_was_interrupted_goes_on(small_table, tmp_path, monkeypatch):

@@ -1,52 +1,49 @@
-"""Predictions of a long list, kept on disk as they come, so that a killed command goes on with the rest."""
+"""Answers for a long list, kept on disk as they come, so that a killed command goes on with the rest."""
 
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from guitarclf.data.digest import file_digest, text_digest
 from guitarclf.errors import RunError
-from guitarclf.persistence import PICKLES, bundle_folder
 
 logger = logging.getLogger(__name__)
 
-Predict = Callable[[pd.DataFrame], Iterator[pd.DataFrame]]
 
-
-def unfinished_path(output) -> Path:
-    """Return where the rows of an output are kept until all are there."""
+def unfinished_path(output) -> Path | None:
+    """Return where the answers for an output are kept until all are there; None for a pipe or a device."""
     output = Path(output)
+    if output.exists() and not output.is_file():
+        return None
     return output.with_name(f".{output.name}.rows")
 
 
-def prediction_key(model, events: pd.DataFrame, *settings) -> str:
-    """Return a digest of what predictions depend on: the model's files, the events, other settings."""
-    if Path(model).suffix.lower() in PICKLES:
-        files = [Path(model)]
-    else:
-        files = sorted(path for path in bundle_folder(model).iterdir() if path.is_file())
-    places = events[["note_id", "audio_path", "onset_sec"]].to_csv(index=False)
-    return text_digest(*(file_digest(path) for path in files), places, *map(repr, settings))
+def prediction_key(model_files, places, *settings) -> str:
+    """Return a digest of what answers depend on: the model's files, the list, and other settings."""
+    return text_digest(*map(file_digest, sorted(model_files)), *map(repr, places), *map(repr, settings))
 
 
-def keep_rows(predict: Predict, events: pd.DataFrame, path, key: str, *, resume: bool) -> Iterator[pd.DataFrame]:
-    """Yield the predictions of an events table, keeping each chunk in a file until the caller removes it.
+def keep_rows(
+    predict: Callable[[Sequence], Iterator], items: Sequence, path, key: str, *, resume: bool, to_plain, from_plain
+) -> Iterator:
+    """Yield what is predicted of a list, a part at a time, keeping each part in a file that the caller removes.
 
     Parameters
     ----------
     predict : callable
-        Events -> an iterator of DataFrames, one row an event, in their order.
-    events : DataFrame
+        Items -> an iterator of parts, each with a length, in their order.
+    items : sequence
+        A slice of it is what ``predict`` gets.
     path : str or Path
-        One JSON line a chunk, the first holds ``key``; a line cut short by a kill is dropped.
+        One JSON line a part, the first holds ``key``; a line cut short by a kill is dropped.
     key : str
-        What the predictions depend on; rows kept under another are refused.
+        What the answers depend on; those kept under another are refused.
     resume : bool
-        Whether rows that are in the file are taken from there.
+        Whether parts that are in the file are taken from there.
+    to_plain, from_plain : callable
+        A part as what JSON can hold; and (that, the part's items) as the part again.
 
     Raises
     ------
@@ -56,18 +53,20 @@ def keep_rows(predict: Predict, events: pd.DataFrame, path, key: str, *, resume:
     path = Path(path)
     try:
         kept, n_bytes = _read(path, key) if resume else ([], 0)
-        yield from kept
-        n_done = sum(map(len, kept))
+        n_done = 0
+        for n_items, plain in kept:
+            yield from_plain(plain, items[n_done : n_done + n_items])
+            n_done += n_items
         if n_done:
-            logger.info("%d of %d events were done before", n_done, len(events))
+            logger.info("%d of %d events were done before", n_done, len(items))
         with path.open("r+b" if n_bytes else "wb") as file:
             file.truncate(n_bytes)
             file.seek(n_bytes)
             if not n_bytes:
                 _append(file, {"key": key})
-            for chunk in predict(events.iloc[n_done:]):
-                _append(file, {"rows": chunk.to_dict("list")})
-                yield chunk
+            for part in predict(items[n_done:]):
+                _append(file, {"n_items": len(part), "part": to_plain(part)})
+                yield part
     except OSError as error:
         if isinstance(error, RunError) or error.strerror is None:
             raise
@@ -82,26 +81,22 @@ def _append(file, content: dict) -> None:
     os.fsync(file.fileno())
 
 
-def _read(path: Path, key: str) -> tuple[list[pd.DataFrame], int]:
-    """Return the chunks that were kept, and how many bytes of the file they are."""
+def _read(path: Path, key: str) -> tuple[list[tuple[int, object]], int]:
+    """Return (length, plain part) of each part that was kept, and how many bytes of the file they are."""
     if not path.is_file():
         return [], 0
-    lines = path.read_bytes().splitlines(keepends=True)
-    chunks, n_bytes = [], 0
-    for number, line in enumerate(lines):
+    parts, n_bytes = [], 0
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True)):
         try:
-            content = json.loads(line) if line.endswith(b"\n") else None
-            chunk = None if content is None else content["key" if number == 0 else "rows"]
-            chunk = chunk if number == 0 or chunk is None else pd.DataFrame(chunk)
+            content = json.loads(line) if line.endswith(b"\n") else {}
+            found = content["key"] if number == 0 else (int(content["n_items"]), content["part"])
         except (ValueError, KeyError, TypeError):
-            chunk = None
-        if chunk is None:
             break  # cut short; what follows it cannot be trusted
-        if number == 0 and chunk != key:
+        if number == 0 and found != key:
             raise RunError(
                 f"{path} must hold rows of the same model, events and settings to go on with. It holds others. "
                 "Leave out --resume to begin again."
             )
-        chunks += [chunk] if number else []
+        parts += [found] if number else []
         n_bytes += len(line)
-    return chunks, n_bytes
+    return parts, n_bytes

@@ -12,7 +12,7 @@ from guitarclf.errors import RunError
 from guitarclf.persistence import RunFolder
 
 # Keys that change where a run is and how fast, not what comes out of it.
-FREE_KEYS = ("output_dir", "data.num_workers")
+FREE_KEYS = ("output_dir", "data.num_workers", "data.cache", "data.cache_gb")
 
 
 def data_digest(config: Config, events: pd.DataFrame) -> dict[str, str]:

@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from guitarclf.bundle import read_description, seal
+from guitarclf.bundle_check import read_description, seal
 from guitarclf.config import Config
 from guitarclf.config_io import write_config
 from guitarclf.persistence import BUNDLE_FILES, PRETRAINED, bundle_folder, load_bundle_config

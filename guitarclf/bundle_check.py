@@ -18,7 +18,7 @@ from guitarclf.labels import LABELS
 FORMAT_VERSION = 2
 FORMAT_VERSIONS = (1, 2)
 DESCRIPTION = "model.json"
-MAX_BYTES = {DESCRIPTION: 2**20, "config.yaml": 2**20}
+MAX_BYTES = {DESCRIPTION: 2**20, "config.yaml": 2**17}
 MAX_OTHER_BYTES = 2**30
 MAX_HEADER_BYTES = 2**20  # of the weights: names and shapes; ours has some 3,000
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -129,7 +129,7 @@ def _read(path: Path, limit: int) -> bytes:
         raise RunError(f"{path} must be readable. {error.strerror}. Check its permissions.") from error
     if size > limit or len(content) > limit:
         raise RunError(
-            f"{path} must have at most {limit // 2**20} MB. It has {size} bytes. It is no model of this kind."
+            f"{path} must have at most {limit // 2**10} KB. It has {size} bytes. It is no model of this kind."
         )
     return content
 

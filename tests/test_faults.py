@@ -1,0 +1,95 @@
+"""The short form of what the commands in docs/reliability.md do at length: fuzz, kills, two processes, a soak."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from fuzz import Fuzzer, mutated, targets
+from kills import Victim
+from small import SMALL_NET, small_config
+from soak import growth, soak
+
+from guitarclf.errors import GuitarclfError, RunError
+from guitarclf.experiment.train import train
+from guitarclf.lock import LOCK_NAME
+
+
+@pytest.fixture(scope="module")
+def fuzzer(tmp_path_factory):
+    return Fuzzer(tmp_path_factory.mktemp("fuzz"), seed=7)
+
+
+@pytest.mark.parametrize("name", [name for name in targets() if name not in ("override", "label track")])
+def test_what_is_mutated_is_sound_before(fuzzer, name):
+    target = fuzzer.targets[name]
+    for file_name, content in target.files.items():
+        path = fuzzer.folder / file_name
+        path.write_bytes(content)
+        if file_name in ("ima.wav", "d.xml"):  # refused as they are; mutations should not get past that
+            with pytest.raises(GuitarclfError, match=r"IMA ADPCM|DOCTYPE"):
+                target.read(path, random.Random(1))
+            continue
+        for draw in range(20):  # the onset, and whether checksums are made anew, are drawn
+            rng = random.Random(draw)
+            if rng.choice([0.0, 0.05, 0.1, 7.0, 1e6]) < 1 or name != "sound":
+                target.read(path, random.Random(draw))
+
+
+def test_mutations_are_drawn_from_the_seed_alone(fuzzer):
+    files = [fuzzer.draw(number)[2].read_bytes() for number in range(30)]
+    assert files == [fuzzer.draw(number)[2].read_bytes() for number in range(30)]
+    assert mutated(b"abc", [b"x"], random.Random(5)) == mutated(b"abc", [b"x"], random.Random(5))
+
+
+def test_mutated_files_are_read_or_refused(fuzzer):
+    for number in range(1500):
+        fuzzer.run(number)
+    assert not fuzzer.failures, "\n".join(fuzzer.failures[:5])
+    assert {name for name, what in fuzzer.counts if what == "read"} == set(fuzzer.targets)
+
+
+@pytest.mark.slow
+def test_mutated_files_end_real_commands_with_0_or_1(fuzzer):
+    for number in range(2):
+        fuzzer.run_command(number)
+    assert not fuzzer.failures, "\n".join(fuzzer.failures)
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path):
+    victim = Victim(tmp_path, max_epochs=15)
+    n_hit, differing = victim.kill_and_compare(random.Random(3), 3, tmp_path / "run")
+    assert n_hit
+    assert differing == []
+
+
+@pytest.mark.slow
+def test_of_two_processes_on_one_folder_the_second_is_refused(small_table, tmp_path):
+    run = tmp_path / "run"
+    data = {"data.metadata_path": small_table.path, "data.audio_root": small_table.audio_root, "output_dir": run}
+    settings = SMALL_NET | data | {"net.max_epochs": 10_000}
+    options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    with subprocess.Popen([sys.executable, "-m", "guitarclf", "-q", "train", *options]) as first:
+        while not (run / LOCK_NAME).exists() and first.poll() is None:
+            time.sleep(0.01)
+        for how in ({}, {"resume": True}, {"overwrite": True}):
+            config = small_config(**{key.replace(".", "__"): str(value) for key, value in data.items()})
+            with pytest.raises(RunError, match=r"must be written by one process at a time\. (Process \d+|Another run)"):
+                train(config, **how)
+        assert first.poll() is None
+        first.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_memory_stays_flat_over_many_predictions(tmp_path):
+    memory = soak(tmp_path, 300)
+    assert len(memory) == 20
+    assert growth(memory) < 0.05
+
+
+def test_growth_is_that_after_the_warm_up():
+    assert growth([1, 50, *[100] * 18]) == 0
+    assert growth([1, 50, *range(100, 118)]) > 0.1
