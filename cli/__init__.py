@@ -9,6 +9,7 @@ import click
 
 from guitarclf import __version__
 from guitarclf.errors import GuitarclfError
+from guitarclf.progress import be_quiet
 
 # How long an idle thread of torch's OpenMP spins before it sleeps. By default so long that with other
 # work on the machine training is tenfold slower; never spinning costs a quarter on an idle one. Read
@@ -25,6 +26,7 @@ COMMANDS = {
     "search": "Search the pipeline's parameters with folds by track.",
     "inspect": "Draw one event as the model sees it.",
     "validate": "Check all of a table and its audio.",
+    "cache": "Show or clear the features kept from one run to the next.",
     "import": "Make a table from IDMT-SMT-GUITAR, folders, or Audacity label tracks.",
 }
 MODULES = {"eval": "evaluate", "import": "importing"}  # a builtin and a keyword
@@ -59,6 +61,7 @@ class LazyGroup(click.Group):
 def main(quiet: bool) -> None:
     """Tell how a single guitar note was played: harmonic, dead_note or general_note."""
     log_to_terminal(logging.WARNING if quiet else logging.INFO)
+    be_quiet(quiet)
 
 
 def log_to_terminal(level: int) -> None:

@@ -14,13 +14,13 @@ from guitarclf.cli.options import config_options, read_config
     show_default=True,
     help="Fits at once; -1: one a core.",
 )
-def command(config, metadata_path, audio_root, output_dir, overrides, n_jobs):
+def command(config, metadata_path, audio_root, output_dir, overrides, no_cache, n_jobs):
     """Search the pipeline's parameters (search.params) with folds by track, then train the best.
 
     \b
     guitarclf search --config configs/search.yaml --metadata-path notes.csv --audio-root audio
     """
-    settings = read_config(config, metadata_path, audio_root, output_dir, overrides)
+    settings = read_config(config, metadata_path, audio_root, output_dir, overrides, no_cache)
     if n_jobs == 0:
         raise click.UsageError("--n-jobs must be 1 or more, or -1 for one a core.")
     from guitarclf.experiment.search import search

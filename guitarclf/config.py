@@ -28,6 +28,10 @@ class DataConfig:
     columns: dict[str, Any] = knob({}, "our column name -> theirs, or a list of theirs to join")
     labels: dict[str, str] = knob({}, 'their label -> ours; "*" stands for every other')
     num_workers: int = knob(4, "threads that read audio, at most the cores there are", low=1)
+    cache: str | None = knob(
+        "auto", "folder of the feature cache; auto: $GUITARCLF_CACHE, or the user's cache folder; null: none"
+    )
+    cache_gb: float = knob(10.0, "size the feature cache is kept below", unit="GB", above=0)
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,12 @@ def write_rows(path, rows) -> Path:
     return Path(path)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def feature_cache(tmp_path_factory):
+    """Keep the tests' features apart from the user's."""
+    os.environ["GUITARCLF_CACHE"] = str(tmp_path_factory.mktemp("feature_cache"))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)

@@ -11,7 +11,7 @@ import guitarclf
 
 ROOT = Path(guitarclf.__file__).parent.parent
 LAYERS = [
-    ("labels", "errors"),
+    ("labels", "errors", "progress"),
     ("config_rules",),
     ("config",),
     ("config_io", "config_docs"),

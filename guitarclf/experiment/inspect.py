@@ -13,7 +13,7 @@ from guitarclf.features.logmel import mel_centers
 from guitarclf.features.window import as_requests
 from guitarclf.labels import LABELS
 from guitarclf.persistence import load_bundle_config, load_pipeline
-from guitarclf.pipeline import build_pipeline
+from guitarclf.pipeline import build_pipeline, without_cache
 
 SHOWN_AROUND = 2.0  # seconds of the file drawn before and after the window
 
@@ -40,7 +40,7 @@ def inspect_event(event: pd.DataFrame, output, *, model=None) -> dict[str, float
     model : str or Path, optional
         A run folder or bundle, whose window and features are then drawn.
     """
-    pipeline = build_pipeline(Config()) if model is None else load_pipeline(model)
+    pipeline = without_cache(build_pipeline(Config())) if model is None else load_pipeline(model)
     config = Config() if model is None else load_bundle_config(model)
     request = as_requests(event)[0]
     windows = pipeline[0].transform(event)

@@ -125,6 +125,7 @@ def run_search(config: Config, candidates: list[dict], rows: pd.DataFrame, *, n_
         refit=False,
         error_score="raise",
     )
+    _fill_cache(config, candidates, rows)
     track = rows["track"].to_numpy()
     grid.fit(rows, rows["label_category"].to_numpy(), groups=track, net__groups=track)
     results = grid.cv_results_
@@ -137,6 +138,15 @@ def run_search(config: Config, candidates: list[dict], rows: pd.DataFrame, *, n_
         table[f"fold_{fold + 1}"] = results[f"split{fold}_test_score"]
     table["mean_fit_sec"] = results["mean_fit_time"]
     return table.sort_values(["rank", "candidate"], ignore_index=True)
+
+
+def _fill_cache(config: Config, candidates: list[dict], rows: pd.DataFrame) -> None:
+    """Compute the features of each candidate once, in this process, so that folds and jobs find them."""
+    if config.data.cache is None:
+        return
+    settings = [apply_candidate(config, candidate) for candidate in candidates]
+    for distinct in {repr((setting.window, setting.logmel)): setting for setting in settings}.values():
+        build_pipeline(distinct)[:-1].transform(rows)
 
 
 def _as_parameters(config: Config, candidate: dict) -> dict[str, list]:

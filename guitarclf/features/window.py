@@ -2,30 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from guitarclf.data.audio import open_recording, read_segment, resampled_length
-from guitarclf.errors import AudioReadError, ParameterError
+from guitarclf.errors import ParameterError
+from guitarclf.features.arrays import Windows
+from guitarclf.features.reader import SNIPPET_MAX_RATIO, Request, WindowReader, set_level
 
-# A file this much longer than the window, at most, is a snippet if its one event starts this early.
-SNIPPET_MAX_RATIO = 1.2
-SNIPPET_MAX_ONSET = 0.05
-CROPS = ("center", "start")
-LEVELS = ("peak", "rms", "none")
-
-
-class Request(NamedTuple):
-    """One event's place: file, onset in seconds, and whether the table has no other event of that file."""
-
-    path: str
-    onset: float
-    alone: bool
+__all__ = ["SNIPPET_MAX_RATIO", "EventWindow", "Request", "as_requests", "as_waveforms", "set_level"]
 
 
 class EventWindow(TransformerMixin, BaseEstimator):
@@ -67,7 +54,7 @@ class EventWindow(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         """Check the parameters; nothing is learnt."""
-        self._check()
+        self.reader.check()
         return self
 
     def transform(self, X):
@@ -81,107 +68,37 @@ class EventWindow(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        windows : ndarray of shape (n_events, n_samples), dtype=float32
+        windows : float32 array-like of shape (n_events, n_samples)
+            An ndarray of waveforms. Of recordings, Windows: each row is decoded when it is read, and
+            ``np.asarray`` reads them all. A recording that cannot be read is then an AudioReadError; there
+            are no windows of zeros in its place.
 
         Raises
         ------
-        AudioReadError
-            If a recording cannot be read; there are no windows of zeros in its place.
         TypeError
             If X is none of the three.
         """
-        self._check()
+        self.reader.check()
         waveforms = as_waveforms(X)
         if waveforms is not None:
-            return self._cut(waveforms)
-        windows, errors = self.read(as_requests(X))
-        if errors:
-            more = f" ({len(errors)} events cannot be read)" if len(errors) > 1 else ""
-            raise AudioReadError(f"{errors[min(errors)]}{more}")
-        return windows
+            return self.reader.cut(waveforms)
+        return Windows(self.reader, as_requests(X))
 
     def read(self, requests: Sequence[Request]):
         """Return (windows, errors): one row per request, and row -> AudioReadError where reading failed."""
-        self._check()
-        windows = np.zeros((len(requests), self._n_samples), dtype=np.float32)
-        rows_of_file: dict[str, list[int]] = {}
-        for row, request in enumerate(requests):
-            rows_of_file.setdefault(request.path, []).append(row)
-        errors: dict[int, AudioReadError] = {}
-
-        def read_file(path):
-            try:
-                with open_recording(path) as recording:
-                    for row in rows_of_file[path]:
-                        try:
-                            windows[row] = self._read_event(recording, requests[row])
-                        except AudioReadError as error:
-                            errors[row] = error
-            except AudioReadError as error:
-                errors.update(dict.fromkeys(rows_of_file[path], error))
-
-        with ThreadPoolExecutor(max_workers=min(self.num_workers, os.cpu_count() or 1)) as pool:
-            list(pool.map(read_file, rows_of_file))
-        return windows, errors
+        return self.reader.read(requests)
 
     def start_of(self, request: Request) -> int:
         """Return where the window of an event starts in its file, in samples at ``sample_rate``."""
-        with open_recording(request.path) as recording:
-            return self._start(recording, request)
-
-    def _read_event(self, recording, request: Request) -> np.ndarray:
-        start = self._start(recording, request)
-        window = read_segment(recording, start, self._n_samples, sample_rate=self.sample_rate)
-        return set_level(window, self.normalize)
-
-    def _start(self, recording, request: Request) -> int:
-        length = resampled_length(recording.frames, recording.samplerate, self.sample_rate)
-        is_snippet = request.alone and request.onset <= SNIPPET_MAX_ONSET and self._is_short(length)
-        return self._crop_start(length) if is_snippet else round(request.onset * self.sample_rate)
-
-    def _cut(self, waveforms: list[np.ndarray]) -> np.ndarray:
-        windows = np.zeros((len(waveforms), self._n_samples), dtype=np.float32)
-        for window, waveform in zip(windows, waveforms, strict=True):
-            start = self._crop_start(len(waveform)) if self._is_short(len(waveform)) else 0
-            part = waveform[start : start + self._n_samples]
-            window[: len(part)] = part
-            window[:] = set_level(window, self.normalize)
-        return windows
+        return self.reader.start_of(request)
 
     @property
-    def _n_samples(self) -> int:
-        return round(self.target_duration * self.sample_rate)
-
-    def _is_short(self, length: int) -> bool:
-        return length <= SNIPPET_MAX_RATIO * self._n_samples
-
-    def _crop_start(self, length: int) -> int:
-        return max(0, length - self._n_samples) // 2 if self.snippet_crop == "center" else 0
-
-    def _check(self):
-        if not (self.sample_rate > 0 and self.target_duration > 0 and self._n_samples > 0):
-            raise ParameterError(
-                "`sample_rate` and `target_duration` must be above 0. "
-                f"Got {self.sample_rate!r} Hz and {self.target_duration!r} s."
-            )
-        if self.snippet_crop not in CROPS or self.normalize not in LEVELS:
-            raise ParameterError(
-                f"`snippet_crop` must be one of {', '.join(CROPS)} and `normalize` one of {', '.join(LEVELS)}. "
-                f"Got {self.snippet_crop!r} and {self.normalize!r}."
-            )
-        if self.num_workers < 1:
-            raise ParameterError(f"`num_workers` must be at least 1. Got {self.num_workers!r}.")
+    def reader(self) -> WindowReader:
+        """What reads: the same parameters without scikit-learn."""
+        return WindowReader(**self.get_params())
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
-
-
-def set_level(window: np.ndarray, normalize: str) -> np.ndarray:
-    """Return a window scaled to peak 1 or RMS 1; silence is returned as it is."""
-    if normalize == "none":
-        return window
-    level = np.abs(window).max() if normalize == "peak" else np.sqrt(np.mean(np.square(window, dtype=np.float64)))
-    return (window / level).astype(np.float32) if level > 0 else window
 
 
 def as_waveforms(X) -> list[np.ndarray] | None:
