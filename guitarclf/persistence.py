@@ -24,7 +24,7 @@ from guitarclf.config import Config
 from guitarclf.config_io import load_config, write_config
 from guitarclf.errors import RunError
 from guitarclf.labels import LABELS
-from guitarclf.pipeline import build_pipeline
+from guitarclf.pipeline import build_pipeline, without_cache
 from guitarclf.training.device import is_available
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def load_pipeline(path) -> Pipeline:
     """
     folder = bundle_folder(path)
     description = _read_description(folder / "model.json")
-    pipeline = build_pipeline(_for_this_machine(load_config(folder / "config.yaml")))
+    pipeline = without_cache(build_pipeline(_for_this_machine(load_config(folder / "config.yaml"))))
     net = pipeline.named_steps["net"].initialize_for(description["input_shape"])
     try:
         net.module_.load_state_dict(load_weights(folder))
@@ -205,7 +205,7 @@ def discard(run: RunFolder, *, beside=()) -> None:
 
 def save_joblib(pipeline: Pipeline, path) -> None:
     """Write a fitted pipeline as a pickle for Python users; loading a pickle runs code."""
-    joblib.dump(pipeline, path)
+    joblib.dump(without_cache(pipeline), path)
 
 
 def describe_environment(seed: int, digest: dict[str, str]) -> dict:
