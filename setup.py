@@ -26,6 +26,7 @@ setup(
         "librosa>=0.11",
         "matplotlib>=3.8",
         "numpy>=1.26",
+        "onnxruntime>=1.19",
         "pandas>=2.2",
         "pyarrow>=15",
         "PyYAML>=6.0",
@@ -40,7 +41,7 @@ setup(
     ],
     extras_require={
         "tensorboard": ["tensorboard>=2.14"],
-        "dev": ["build>=1.0", "pytest>=8.0", "ruff>=0.6", "setuptools>=77", "wheel", "tensorboard>=2.14"],
+        "dev": ["build>=1.0", "onnx>=1.16", "pytest>=8.0", "ruff>=0.6", "setuptools>=77", "wheel", "tensorboard>=2.14"],
     },
     entry_points={"console_scripts": ["guitarclf=guitarclf.cli:main"]},
     classifiers=[

@@ -26,6 +26,7 @@ COMMANDS = {
     "search": "Search the pipeline's parameters with folds by track.",
     "inspect": "Draw one event as the model sees it.",
     "validate": "Check all of a table and its audio.",
+    "export": "Write a trained model as ONNX for other programs.",
     "cache": "Show or clear the features kept from one run to the next.",
     "import": "Make a table from IDMT-SMT-GUITAR, folders, or Audacity label tracks.",
 }

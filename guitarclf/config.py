@@ -152,6 +152,9 @@ class TrainingConfig:
     freeze_epochs: int = knob(
         0, "first epochs in which, started from a model, only the head is trained", unit="epochs", low=0
     )
+    export_onnx: bool = knob(
+        True, "also write model/model.onnx, with which `predict` needs no torch; a fraction of a second"
+    )
     tensorboard: bool = knob(False, "also write TensorBoard events (extra `tensorboard`)")
 
 

@@ -1,8 +1,8 @@
 """The run folder, the safe model bundle inside it, and loading a Pipeline back.
 
-A bundle is three files: ``config.yaml``, ``model.json`` (format, labels, input shape,
-versions) and ``weights.safetensors``. Nothing in it is unpickled, so loading one runs
-no code. ``pipeline.joblib`` is a pickle, written for Python users beside it.
+A bundle is ``config.yaml``, ``model.json`` (format, labels, input shape, versions),
+``weights.safetensors``, and ``model.onnx`` for predictions without torch. Nothing in it is
+unpickled, so loading one runs no code. ``pipeline.joblib`` is a pickle, written for Python users beside it.
 """
 
 import json
@@ -20,18 +20,17 @@ from safetensors import SafetensorError
 from sklearn.pipeline import Pipeline
 
 import guitarclf
+from guitarclf.bundle import FORMAT_VERSION, ONNX_FILE, bundle_folder, read_description
 from guitarclf.config import Config
 from guitarclf.config_io import load_config, write_config
 from guitarclf.errors import RunError
+from guitarclf.export.write import write_net
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_pipeline, without_cache
 from guitarclf.training.device import is_available
 
 logger = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
-BUNDLE_FILES = ("config.yaml", "model.json", "weights.safetensors")
-PRETRAINED = Path(guitarclf.__file__).parent / "pretrained"  # the model that ships; its name is "pretrained"
 PACKAGES = ("guitarclf", "torch", "skorch", "scikit-learn", "librosa", "numpy", "pandas", "soundfile", "soxr")
 
 
@@ -118,6 +117,11 @@ def save_bundle(pipeline: Pipeline, config: Config, folder) -> None:
         "versions": versions(),
     }
     write_json(description, folder / "model.json")
+    if config.training.export_onnx:
+        try:
+            write_net(pipeline, folder / ONNX_FILE)
+        except RunError as error:  # the model itself is fine
+            logger.warning("%s `predict` will use torch.", error)
 
 
 def load_pipeline(path) -> Pipeline:
@@ -129,7 +133,7 @@ def load_pipeline(path) -> Pipeline:
         If the folder holds no bundle, or one that is incomplete or of a foreign format.
     """
     folder = bundle_folder(path)
-    description = _read_description(folder / "model.json")
+    description = read_description(folder / "model.json")
     pipeline = without_cache(build_pipeline(_for_this_machine(load_config(folder / "config.yaml"))))
     net = pipeline.named_steps["net"].initialize_for(description["input_shape"])
     try:
@@ -162,36 +166,6 @@ def _for_this_machine(config: Config) -> Config:
 def load_bundle_config(path) -> Config:
     """Return the Config stored with a run's or bundle's model."""
     return load_config(bundle_folder(path) / "config.yaml")
-
-
-def bundle_folder(path) -> Path:
-    """Return the bundle of a run folder, the bundle itself, or the one that ships for "pretrained"."""
-    shipped = (PRETRAINED,) if str(path) == PRETRAINED.name else ()
-    for folder in (Path(path) / "model", Path(path), *shipped):
-        if (folder / "model.json").is_file():
-            return folder
-    raise RunError(
-        f"{path} must be a run folder or a model bundle. It holds no model.json. "
-        "Train one with `guitarclf train`, or check --model or --run-dir."
-    )
-
-
-def _read_description(path: Path) -> dict:
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        version, labels, shape = (description[key] for key in ("format_version", "labels", "input_shape"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} must describe a model. {type(error).__name__}: {error}.") from error
-    if version != FORMAT_VERSION:
-        raise RunError(
-            f"{path}: the bundle's format must be version {FORMAT_VERSION}. Got {version!r}. "
-            "Install the guitarclf version named in the file."
-        )
-    if tuple(labels) != LABELS:
-        raise RunError(f"{path}: the labels must be {', '.join(LABELS)}. Got {labels!r}.")
-    if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)):
-        raise RunError(f"{path}: `input_shape` must be three whole numbers. Got {shape!r}.")
-    return description
 
 
 def discard(run: RunFolder, *, beside=()) -> None:

@@ -1,6 +1,5 @@
 """Progress bars of long work: on stderr, with a rate and an end time, where somebody can watch."""
 
-import multiprocessing
 import os
 import sys
 
@@ -16,6 +15,8 @@ def be_quiet(quiet: bool) -> None:
 
 def are_shown() -> bool:
     """Return whether bars are drawn: stderr is a terminal, --quiet was not given, and this is the main process."""
+    import multiprocessing
+
     is_main = multiprocessing.current_process().name == "MainProcess"
     return is_main and QUIET not in os.environ and sys.stderr is not None and sys.stderr.isatty()
 

@@ -170,6 +170,30 @@ def small_table(tmp_path_factory) -> NoteTable:
 
 
 @pytest.fixture(scope="session")
+def small_pipeline(small_table):
+    """A pipeline trained for two epochs on the small table, its priors those of the loss: do not change it."""
+    from small import small_config
+
+    from guitarclf.pipeline import build_pipeline
+
+    pipeline = build_pipeline(small_config(net__max_epochs=2))
+    events = small_table.events
+    return pipeline.fit(events, events["label_category"], net__groups=events["track"])
+
+
+@pytest.fixture(scope="session")
+def small_bundle(small_pipeline, tmp_path_factory) -> Path:
+    """The bundle of the small pipeline, with its model.onnx."""
+    from small import small_config
+
+    from guitarclf.persistence import save_bundle
+
+    folder = tmp_path_factory.mktemp("small_bundle") / "model"
+    save_bundle(small_pipeline, small_config(net__max_epochs=2), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of the real recordings, where GUITARCLF_TEST_DATA names one."""
     if "GUITARCLF_TEST_DATA" not in os.environ:

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
 
+from guitarclf.bundle import PRETRAINED, bundle_folder
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import write_config
 from guitarclf.data.digest import file_digest, joint_digest
@@ -24,9 +25,7 @@ from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.labels import LABELS
 from guitarclf.metrics import Report
 from guitarclf.persistence import (
-    PRETRAINED,
     RunFolder,
-    bundle_folder,
     describe_environment,
     discard,
     load_bundle_config,

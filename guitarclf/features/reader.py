@@ -132,6 +132,20 @@ def rows_by_file(requests: Sequence[Request]) -> list[list[int]]:
     ]
 
 
+def checked_waveforms(rows) -> list[np.ndarray]:
+    """Return waveforms as 1-D float32 arrays; ParameterError for one that is empty, no floats, or not finite."""
+    waveforms = [np.asarray(row) for row in rows]
+    for row, waveform in enumerate(waveforms):
+        if waveform.ndim != 1 or not np.issubdtype(waveform.dtype, np.floating) or not len(waveform):
+            raise ParameterError(
+                f"Waveform {row} must be a 1-D array of floats that is not empty. "
+                f"Got shape {waveform.shape}, dtype {waveform.dtype}."
+            )
+        if not np.isfinite(waveform).all():
+            raise ParameterError(f"Waveform {row} must hold finite samples. It has NaN or infinity.")
+    return [waveform.astype(np.float32, copy=False) for waveform in waveforms]
+
+
 def set_level(window: np.ndarray, normalize: str) -> np.ndarray:
     """Return a window scaled to peak 1 or RMS 1; silence is returned as it is."""
     if normalize == "none":

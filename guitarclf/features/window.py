@@ -1,16 +1,12 @@
 """EventWindow: events, paths or waveforms -> windows of audio of one length."""
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
-import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from guitarclf.errors import ParameterError
 from guitarclf.features.arrays import Windows
 from guitarclf.features.reader import SNIPPET_MAX_RATIO, Request, WindowReader, set_level
+from guitarclf.features.requests import as_requests, as_waveforms
 
 __all__ = ["SNIPPET_MAX_RATIO", "EventWindow", "Request", "as_requests", "as_waveforms", "set_level"]
 
@@ -99,46 +95,3 @@ class EventWindow(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
-
-
-def as_waveforms(X) -> list[np.ndarray] | None:
-    """Return X as a list of 1-D float32 waveforms, or None if it holds no arrays."""
-    if isinstance(X, pd.DataFrame | pd.Series | str | Path):
-        return None
-    if isinstance(X, np.ndarray):
-        if not (X.ndim == 2 and np.issubdtype(X.dtype, np.floating)):
-            return None
-    elif not (isinstance(X, list | tuple) and X and all(isinstance(row, np.ndarray) for row in X)):
-        return None
-    waveforms = [np.asarray(row) for row in X]
-    for row, waveform in enumerate(waveforms):
-        if waveform.ndim != 1 or not np.issubdtype(waveform.dtype, np.floating) or not len(waveform):
-            raise ParameterError(
-                f"Waveform {row} must be a 1-D array of floats that is not empty. "
-                f"Got shape {waveform.shape}, dtype {waveform.dtype}."
-            )
-        if not np.isfinite(waveform).all():
-            raise ParameterError(f"Waveform {row} must hold finite samples. It has NaN or infinity.")
-    return [waveform.astype(np.float32, copy=False) for waveform in waveforms]
-
-
-def as_requests(X) -> list[Request]:
-    """Return X, an events table or a sequence of paths, as one Request a row."""
-    if isinstance(X, pd.DataFrame):
-        missing = [name for name in ("audio_path", "onset_sec") if name not in X]
-        if missing:
-            raise TypeError(f"An events table must have audio_path and onset_sec. Missing: {', '.join(missing)}.")
-        if not np.isfinite(X["onset_sec"].to_numpy(dtype=np.float64)).all():
-            raise ParameterError("`onset_sec` must be a number of seconds in every row. There is a NaN or infinity.")
-        alone = X["events_in_file"] == 1 if "events_in_file" in X else [True] * len(X)
-        return [
-            Request(str(path), float(onset), bool(only))
-            for path, onset, only in zip(X["audio_path"], X["onset_sec"], alone, strict=True)
-        ]
-    is_sequence = isinstance(X, list | tuple | pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1)
-    if is_sequence and all(isinstance(item, str | os.PathLike) for item in X):
-        return [Request(os.fspath(item), 0.0, True) for item in X]
-    raise TypeError(
-        "X must be an events table (DataFrame), a sequence of paths, or waveforms (2-D float array or list of "
-        f"1-D float arrays). Got {type(X).__name__}."
-    )
