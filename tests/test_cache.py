@@ -199,6 +199,7 @@ def test_a_pass_cut_short_is_taken_up_again(paths, folder, computed, monkeypatch
 def test_several_shards_are_one_array(paths, folder, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_BYTES", 1)
     monkeypatch.setattr(passing, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(passing, "IN_MEMORY_BYTES", 0)
     features(paths, folder)
     assert len(list(folder.glob("*/*.keys"))) == 3
     rows = LogMelSpectrogram(cache=folder, **FAST).transform(EventWindow(target_duration=0.1).transform(paths))
@@ -248,7 +249,8 @@ def test_the_least_recently_used_go_when_the_limit_is_reached(paths, folder, com
     assert computed == [6]
 
 
-def test_rows_in_use_survive_their_removal(paths, folder):
+def test_rows_in_use_survive_their_removal(paths, folder, monkeypatch):
+    monkeypatch.setattr(passing, "IN_MEMORY_BYTES", 0)
     rows = LogMelSpectrogram(cache=folder, cache_gb=1e-9, **FAST).transform(
         EventWindow(target_duration=0.1).transform(paths)
     )

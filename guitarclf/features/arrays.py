@@ -17,6 +17,7 @@ class RowArray:
         self.shape = shape
 
     ndim = property(lambda self: len(self.shape))
+    nbytes = property(lambda self: int(np.prod(self.shape)) * self.dtype.itemsize)
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Return some rows, by number, as an ndarray."""

@@ -83,8 +83,8 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
         Returns
         -------
         features : float32 array-like of shape (n_events, n_channels, n_mels, n_frames)
-            An ndarray for an ndarray. Of recordings, FeatureRows: decoded and transformed here, a few events
-            at a time in each thread, and read from disk a batch at a time; ``np.asarray`` gets them all.
+            An ndarray. Of many recordings, more than 256 MB, FeatureRows: decoded and transformed here, a few
+            events at a time in each thread, and read from disk a batch at a time; ``np.asarray`` gets them all.
 
         Raises
         ------

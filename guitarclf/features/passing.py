@@ -20,7 +20,7 @@ from guitarclf.progress import Progress
 logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 16  # events that a thread decodes and transforms before it takes others
-IN_MEMORY_BYTES = 256 * 2**20  # features that are not cached lie on disk above this size
+IN_MEMORY_BYTES = 256 * 2**20  # features of more than this stay on disk
 
 
 class Part(NamedTuple):
@@ -44,6 +44,8 @@ def features_of(windows: Windows, settings: dict, cache: FeatureCache | None = N
     Returns
     -------
     features : float32 array-like of shape (n_events, n_channels, n_mels, n_frames)
+        An ndarray up to IN_MEMORY_BYTES. Above it lies on disk: FeatureRows of the cache, or without one an
+        ndarray that is a memory-mapped file.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def features_of(windows: Windows, settings: dict, cache: FeatureCache | None = N
     return _uncached(windows.reader, windows.requests, settings, shape)
 
 
-def _cached(windows: Windows, settings: dict, shape: tuple[int, ...], cache: FeatureCache) -> FeatureRows:
+def _cached(windows: Windows, settings: dict, shape: tuple[int, ...], cache: FeatureCache):
     reader, requests = windows.reader, windows.requests
     shelf, states = cache.shelf(reader, settings, shape), FileStates()
     keys = [states.key(request) for request in requests]
@@ -81,7 +83,8 @@ def _cached(windows: Windows, settings: dict, shape: tuple[int, ...], cache: Fea
         rows = missing[young]
         source[rows], place[rows] = len(sources), np.arange(len(rows))
         sources.append(_uncached(reader, [requests[row] for row in rows], settings, shape))
-    return FeatureRows(sources, source, place, shape)
+    features = FeatureRows(sources, source, place, shape)
+    return np.asarray(features) if features.nbytes <= IN_MEMORY_BYTES else features
 
 
 def _write(writer: ShelfWriter, windows: Windows, settings: dict, rows: list[int], keys, states) -> list[int]:
@@ -101,7 +104,7 @@ def _write(writer: ShelfWriter, windows: Windows, settings: dict, rows: list[int
 
 
 def _uncached(reader: WindowReader, requests: list[Request], settings: dict, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the features as an ndarray; above IN_MEMORY_BYTES, one whose memory is a file without a name."""
+    """Return the features as an ndarray; of more than IN_MEMORY_BYTES, one whose memory is a file without a name."""
     whole = (len(requests), *shape)
     if np.prod(whole) * 4 <= IN_MEMORY_BYTES:
         features = np.empty(whole, dtype=np.float32)
