@@ -25,7 +25,7 @@ setup(
         "joblib>=1.4",
         "librosa>=0.11",
         "matplotlib>=3.8",
-        "numpy>=1.26",
+        "numpy>=2.0",
         "onnxruntime>=1.19",
         "pandas>=2.2",
         "pyarrow>=15",

@@ -14,11 +14,10 @@ from guitarclf.features.mel import (
     log_mel_channels,
     mel_centers,
     mel_filters,
-    stft_power,
 )
 from guitarclf.features.passing import features_of
 
-__all__ = ["LogMelSpectrogram", "frame_rms_db", "log_mel", "mel_centers", "mel_filters", "stft_power"]
+__all__ = ["LogMelSpectrogram", "frame_rms_db", "log_mel", "mel_centers", "mel_filters"]
 
 # Parameters that do not shape the features.
 ELSEWHERE = ("cache", "cache_gb")
