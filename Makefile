@@ -1,5 +1,6 @@
 # make demo   set up .venv and run `guitarclf demo`
 # make test   set up .venv and run lint and the tests
+# make bench  set up .venv and measure speed and memory against the yardsticks in benchmarks/
 # make pretrained [REAL=folder]   train the model that ships and put it into the package
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test lint docs pretrained clean
+.PHONY: demo test lint docs bench pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
@@ -27,6 +28,9 @@ pretrained: $(VENV)/.installed
 	    w('$(REAL)', 400, n_guitars=20, seed=7)"
 	$(BIN)/guitarclf train --config configs/pretrained.yaml --metadata-path $(REAL)/metadata.csv --audio-root $(REAL)
 	$(BIN)/python -m guitarclf.experiment.ship runs/pretrained
+
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/yardsticks.py
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m guitarclf.config_docs
