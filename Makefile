@@ -2,6 +2,7 @@
 # make test   set up .venv and run lint and the tests
 # make fuzz [N=20000 SEED=0 COMMANDS=300]   mutated files to everything that reads one
 # make kills [N=50]   kill and resume a training run at random moments; make soak [N=5000]   predict and watch memory
+# make bench  set up .venv and measure speed and memory against the yardsticks in benchmarks/
 # make pretrained [REAL=folder]   train the model that ships and put it into the package
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test lint docs fuzz kills soak pretrained clean
+.PHONY: demo test lint docs fuzz kills soak bench pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
@@ -38,6 +39,9 @@ pretrained: $(VENV)/.installed
 	    w('$(REAL)', 400, n_guitars=20, seed=7)"
 	$(BIN)/guitarclf train --config configs/pretrained.yaml --metadata-path $(REAL)/metadata.csv --audio-root $(REAL)
 	$(BIN)/python -m guitarclf.experiment.ship runs/pretrained
+
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/yardsticks.py
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m guitarclf.config_docs

@@ -25,7 +25,8 @@ setup(
         "joblib>=1.4",
         "librosa>=0.11",
         "matplotlib>=3.8",
-        "numpy>=1.26",
+        "numpy>=2.0",
+        "onnxruntime>=1.19",
         "pandas>=2.2",
         "pyarrow>=15",
         "PyYAML>=6.0",
@@ -43,6 +44,7 @@ setup(
         "dev": [
             "build>=1.0",
             "hypothesis>=6.100",
+            "onnx>=1.16",
             "pytest>=8.0",
             "ruff>=0.6",
             "setuptools>=77",

@@ -1,69 +1,42 @@
-"""Features of one-second events: a plain librosa loop against this package, on sound made on the spot.
+"""Features of one-second events without a cache: a plain librosa loop in one process against this package.
 
-    python benchmarks/features.py [--events 200] [--repeats 3]
-
-Prints the median ratio of interleaved runs; absolute times depend on the machine.
+python benchmarks/features.py [--repeats 3]
 """
 
 import argparse
-import statistics
-import tempfile
-import time
-import warnings
+from functools import partial
 from pathlib import Path
 
-import librosa
+import material
 import numpy as np
+from measure import Row, interleaved, row
+from plain import Notes
 
-from guitarclf import Config, build_pipeline, read_events
-from guitarclf.data.synth import write_snippets, write_tracks
-
-
-def plain(events):
-    """Load the whole file for each event, cut, mel, dB: what a notebook would do."""
-    features = []
-    for path, onset in zip(events["audio_path"], events["onset_sec"], strict=True):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            audio, rate = librosa.load(path, sr=22050)
-        start = round(onset * rate)
-        window = librosa.util.fix_length(audio[start : start + rate], size=rate)
-        window = window / (np.abs(window).max() or 1)
-        mel = librosa.feature.melspectrogram(y=window, sr=rate, n_fft=1024, hop_length=256, n_mels=64)
-        features.append(librosa.power_to_db(mel, top_db=None))
-    return np.stack(features)
+from guitarclf import build_pipeline, load_config, read_events
 
 
-def ours(events):
-    """The window and logmel steps of the default pipeline."""
-    return build_pipeline(Config())[:-1].transform(events)
+def ours(folder: Path) -> np.ndarray:
+    """Return the features of the default pipeline's window and logmel steps."""
+    events = read_events(folder / "metadata.csv", audio_root=folder)
+    return np.asarray(build_pipeline(load_config(overrides={"data.cache": None}))[:-1].transform(events))
 
 
-def seconds(function, events) -> float:
-    """Return how long one pass over the events takes."""
-    start = time.perf_counter()
-    function(events)
-    return time.perf_counter() - start
+def plain(folder: Path) -> np.ndarray:
+    """Return the features of the plain program's Dataset."""
+    notes = Notes(folder)
+    return np.stack([notes[index][0].numpy() for index in range(len(notes))])
 
 
-def main():
-    """Write both kinds of input, warm up, run in turn, print the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--events", type=int, default=200)
-    parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        for name, write in (("snippets", write_snippets), ("tracks", write_tracks)):
-            root = Path(folder) / name
-            write(root, arguments.events, n_guitars=4, seed=1)
-            events = read_events(root / "metadata.csv", audio_root=root)
-            seconds(plain, events[:5])
-            seconds(ours, events)
-            pairs = [(seconds(plain, events), seconds(ours, events)) for _ in range(arguments.repeats)]
-            ratio = statistics.median(a / b for a, b in pairs)
-            a, b = (statistics.median(times) for times in zip(*pairs, strict=True))
-            print(f"{name:9} {len(events)} events: plain {a:6.2f} s   ours {b:6.2f} s   plain / ours {ratio:.1f}")
+def measure(repeats: int = 3) -> list[Row]:
+    """Return the rows of both kinds of data."""
+    rows = []
+    for name, folder, reach in (("snippets", material.snippets(), ">= 6"), ("tracks", material.tracks(), ">= 45")):
+        times = interleaved({"plain": partial(plain, folder), "ours": partial(ours, folder)}, repeats)
+        rows.append(row(f"features, no cache, {name}: plain / ours", reach, *times.items()))
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    print(*measure(parser.parse_args().repeats), sep="\n")

@@ -11,6 +11,7 @@ import click
 
 from guitarclf import __version__
 from guitarclf.errors import GuitarclfError
+from guitarclf.progress import be_quiet
 
 # How long an idle thread of torch's OpenMP spins before it sleeps. By default so long that with other
 # work on the machine training is tenfold slower; never spinning costs a quarter on an idle one. Read
@@ -27,6 +28,8 @@ COMMANDS = {
     "search": "Search the pipeline's parameters with folds by track.",
     "inspect": "Draw one event as the model sees it.",
     "validate": "Check all of a table and its audio.",
+    "export": "Write a trained model as ONNX for other programs.",
+    "cache": "Show or clear the features kept from one run to the next.",
     "import": "Make a table from IDMT-SMT-GUITAR, folders, or Audacity label tracks.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -85,6 +88,7 @@ def ending_at_once_on_a_second_ctrl_c():
 def main(quiet: bool) -> None:
     """Tell how a single guitar note was played: harmonic, dead_note or general_note."""
     log_to_terminal(logging.WARNING if quiet else logging.INFO)
+    be_quiet(quiet)
 
 
 def log_to_terminal(level: int) -> None:

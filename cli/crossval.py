@@ -21,6 +21,7 @@ def command(
     audio_root,
     output_dir,
     overrides,
+    no_cache,
     leave_one_out,
     folds,
     repeats,
@@ -35,7 +36,7 @@ def command(
     """
     if leave_one_out and folds:
         raise click.UsageError("Give --leave-one-out or --folds, not both.")
-    settings = read_config(config, metadata_path, audio_root, output_dir, overrides)
+    settings = read_config(config, metadata_path, audio_root, output_dir, overrides, no_cache)
     if add_modelled is not None:
         settings = with_values(settings, {"training.add_modelled": add_modelled}, source="the command line")
     from guitarclf.experiment.crossval import crossval

@@ -8,7 +8,7 @@ from guitarclf.config_io import load_config, with_values
 
 
 def config_options(command):
-    """Add --config, --metadata-path, --audio-root, --output-dir and --set."""
+    """Add --config, --metadata-path, --audio-root, --output-dir, --no-cache and --set."""
     for option in reversed(
         [
             click.option(
@@ -19,6 +19,7 @@ def config_options(command):
             click.option("--metadata-path", type=click.Path(), help="Table of note events, CSV or Parquet."),
             click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to."),
             click.option("--output-dir", type=click.Path(), help="Folder of the run; must be new or empty."),
+            click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache."),
             click.option(
                 "--set",
                 "overrides",
@@ -32,11 +33,12 @@ def config_options(command):
     return command
 
 
-def read_config(config, metadata_path, audio_root, output_dir, overrides):
+def read_config(config, metadata_path, audio_root, output_dir, overrides, no_cache=False):
     """Return the Config of a file with the command line's overrides on top."""
     flags = {"data.metadata_path": metadata_path, "data.audio_root": audio_root, "output_dir": output_dir}
     merged = load_config(config, overrides)
     given = {path: value for path, value in flags.items() if value is not None}
+    given |= {"data.cache": None} if no_cache else {}
     return with_values(merged, given, source="the command line")
 
 

@@ -1,7 +1,9 @@
 """guitarclf predict."""
 
+import csv
+import io
 import json
-import sys
+import math
 
 import click
 
@@ -21,7 +23,10 @@ ENOUGH_FOR_AUTO = 100  # events
 @click.option("--resume", is_flag=True, help="With --output: go on where a command like this one was killed.")
 @click.option("--priors", help="Shares expected: harmonic=0.03,dead_note=0.05 (the rest: general_note), or auto.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Below it the label is `unknown`.")
-def command(paths, model, allow_pickle, metadata_path, audio_root, form, output, resume, priors, min_confidence):
+@click.option("--engine", type=click.Choice(["onnx", "torch"]), help="Default: onnx where the model has it.")
+def command(
+    paths, model, allow_pickle, metadata_path, audio_root, form, output, resume, priors, min_confidence, engine
+):
     """Classify files, folders (the WAV and FLAC files below them), or the events of a table.
 
     One row each, in the order given. A file that cannot be read keeps its row, with the reason in
@@ -41,67 +46,91 @@ def command(paths, model, allow_pickle, metadata_path, audio_root, form, output,
         require_writable(output)
     elif resume:
         raise click.UsageError("--resume goes with --output.")
-    import pandas as pd
-
     from guitarclf.atomic import write_text
-    from guitarclf.data.events import paths_below
-    from guitarclf.experiment.keep_rows import keep_rows, prediction_key, unfinished_path
-    from guitarclf.experiment.predict import PREDICTION_COLUMNS, adapt_to_batch, mark_unknown, predict_events, rounded
-    from guitarclf.experiment.tables import table_folder
-    from guitarclf.persistence import load_pipeline, model_files
+    from guitarclf.experiment.keep_rows import unfinished_path
+    from guitarclf.experiment.predict import joined, predict_notes
+    from guitarclf.inference import load_model
 
-    pipeline = load_pipeline(model, allow_pickle=allow_pickle)
+    loaded = load_model(model, engine, allow_pickle=allow_pickle)
     if priors:
-        pipeline[-1].set_params(priors=None if priors == "auto" else read_priors(priors))
-    events = _events(paths, metadata_path, audio_root, model, pipeline)
-    chunks = predict_events(pipeline, events)
+        loaded.priors = None if priors == "auto" else read_priors(priors)
+    notes = _notes(paths, metadata_path, audio_root, model, loaded)
     kept = unfinished_path(output) if output else None
     if kept:
-        chunks = keep_rows(
-            lambda rest: predict_events(pipeline, rest),
-            events,
-            kept,
-            prediction_key(model_files(model), events.to_dict("records"), priors),
-            resume=resume,
-            to_plain=lambda chunk: chunk.to_dict("list"),
-            from_plain=lambda plain, rows: pd.DataFrame(plain),
-        )
-    chunks = list(_with_progress(chunks, len(events)))
-    table = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=list(PREDICTION_COLUMNS))
-    n_readable = int((table["error"] == "").sum())
+        parts = _keeping_rows(loaded, notes, kept, (model, type(loaded).__name__, priors), resume)
+    else:
+        parts = predict_notes(loaded, notes)
+    predictions = joined(list(_with_progress(parts, len(notes))))
+    n_readable = len(predictions) - predictions.n_errors
     if priors == "auto" and n_readable:
         if n_readable < ENOUGH_FOR_AUTO:
             click.echo(f"Warning: {n_readable} events are few to estimate shares from; name them.", err=True)
-        _say_shares(adapt_to_batch(table, pipeline[-1].priors_))
-    if min_confidence is not None:
-        mark_unknown(table, min_confidence)
-    else:
-        table = table.drop(columns="confidence")
-    table = rounded(table)
-    if metadata_path:
-        table["audio_path"] = paths_below(table_folder(metadata_path, audio_root), table["audio_path"])
-    text = table.to_csv(index=False) if form == "csv" else _as_json(table)
+        _say_shares(predictions.adapt_to_batch(loaded.priors_))
+    predictions.min_confidence = min_confidence or 0.0
+    shown = _shown_paths(notes, metadata_path, audio_root)
+    text = as_text(predictions, form, audio_paths=shown, with_confidence=min_confidence is not None)
     if output is None:
         click.echo(text, nl=False)
     else:
         write_text(output, text)
         if kept:
             kept.unlink(missing_ok=True)
-    n_failed = int((table["error"] != "").sum())
-    if n_failed:
-        raise click.ClickException(f"{n_failed} of {len(table)} events could not be read; see the column `error`.")
+    if predictions.n_errors:
+        raise click.ClickException(
+            f"{predictions.n_errors} of {len(predictions)} events could not be read; see the column `error`."
+        )
 
 
-def _events(paths, metadata_path, audio_root, model, pipeline):
-    from guitarclf.experiment.predict import events_of_paths, warn_of_long_files
-    from guitarclf.experiment.tables import other_events
-    from guitarclf.persistence import load_bundle_config
+def _keeping_rows(loaded, notes, kept, settings, resume):
+    """Return the predictions of notes, a part at a time, each kept on disk until all are there."""
+    import numpy as np
+
+    from guitarclf.bundle import model_files
+    from guitarclf.experiment.keep_rows import keep_rows, prediction_key
+    from guitarclf.experiment.predict import Predictions, predict_notes
+
+    def to_plain(part):
+        return {"proba": part.proba.tolist(), "confidence": part.confidence.tolist(), "errors": part.errors}
+
+    def from_plain(plain, rows):
+        return Predictions(list(rows), np.array(plain["proba"]), np.array(plain["confidence"]), plain["errors"])
+
+    key = prediction_key(model_files(settings[0]), notes, *settings[1:])
+    return keep_rows(
+        lambda rest: predict_notes(loaded, rest),
+        notes,
+        kept,
+        key,
+        resume=resume,
+        to_plain=to_plain,
+        from_plain=from_plain,
+    )
+
+
+def _notes(paths, metadata_path, audio_root, model, loaded) -> list:
+    from guitarclf.experiment.predict import notes_of_events, notes_of_paths, warn_of_long_files
 
     if paths:
-        events = events_of_paths(paths)
-        warn_of_long_files(events, pipeline[0].target_duration)
-        return events
-    return other_events(load_bundle_config(model), metadata_path, audio_root, require_labels=False)
+        notes = notes_of_paths(paths)
+        warn_of_long_files(notes, loaded.reader.target_duration)
+        return notes
+    from guitarclf.bundle import bundle_folder
+    from guitarclf.config_io import load_config
+    from guitarclf.experiment.tables import other_events
+
+    config = load_config(bundle_folder(model) / "config.yaml")
+    return notes_of_events(other_events(config, metadata_path, audio_root, require_labels=False))
+
+
+def _shown_paths(notes, metadata_path, audio_root) -> list[str]:
+    """Return the path of each note as it was given."""
+    paths = [note.request.path for note in notes]
+    if not metadata_path:
+        return paths
+    from guitarclf.data.events import paths_below
+    from guitarclf.experiment.tables import table_folder
+
+    return paths_below(table_folder(metadata_path, audio_root), paths)
 
 
 def read_priors(text: str) -> dict[str, float]:
@@ -125,16 +154,27 @@ def _say_shares(shares) -> None:
     click.echo(f"Estimated priors: {told}", err=True)
 
 
-def _with_progress(chunks, n_events: int):
-    from tqdm import tqdm
+def _with_progress(parts, n_events: int):
+    from guitarclf.progress import Progress
 
-    with tqdm(total=n_events, unit="event", leave=False, disable=None, file=sys.stderr) as bar:
-        for chunk in chunks:
-            bar.update(len(chunk))
-            yield chunk
+    with Progress(n_events, unit="event") as bar:
+        for part in parts:
+            bar.update(len(part))
+            yield part
 
 
-def _as_json(table) -> str:
-    """Return the rows as a JSON list; probabilities of unread events are null."""
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+def as_text(predictions, form: str, *, audio_paths, with_confidence: bool) -> str:
+    """Return predictions as CSV or JSON, numbers to six decimals; those of an event that was not read are empty."""
+    from guitarclf.experiment.predict import DECIMALS, PREDICTION_COLUMNS
+
+    columns = [name for name in PREDICTION_COLUMNS if with_confidence or name != "confidence"]
+    rows = []
+    for row in predictions.rows(audio_paths):
+        values = [row[name] for name in columns]
+        values = [round(value, DECIMALS) if isinstance(value, float) else value for value in values]
+        rows.append([None if isinstance(value, float) and math.isnan(value) else value for value in values])
+    if form == "json":
+        return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=2, ensure_ascii=False) + "\n"
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    return text.getvalue()

@@ -16,7 +16,7 @@ from guitarclf.cli.options import config_options, read_config
 )
 @click.option("--resume", is_flag=True, help="Go on with the search in --output-dir; scored candidates are kept.")
 @click.option("--overwrite", is_flag=True, help="Replace the search in --output-dir.")
-def command(config, metadata_path, audio_root, output_dir, overrides, n_jobs, resume, overwrite):
+def command(config, metadata_path, audio_root, output_dir, overrides, no_cache, n_jobs, resume, overwrite):
     """Search the pipeline's parameters (search.params) with folds by track, then train the best.
 
     \b
@@ -24,7 +24,7 @@ def command(config, metadata_path, audio_root, output_dir, overrides, n_jobs, re
     """
     if resume and overwrite:
         raise click.UsageError("Give --resume or --overwrite, not both.")
-    settings = read_config(config, metadata_path, audio_root, output_dir, overrides)
+    settings = read_config(config, metadata_path, audio_root, output_dir, overrides, no_cache)
     if n_jobs == 0:
         raise click.UsageError("--n-jobs must be 1 or more, or -1 for one a core.")
     from guitarclf.experiment.search import search

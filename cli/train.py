@@ -14,7 +14,7 @@ from guitarclf.config_io import with_values
 @click.option("--init-from", type=click.Path(), help="A run or bundle to start from instead of fresh weights.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --output-dir, from its last finished epoch.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --output-dir.")
-def command(config, metadata_path, audio_root, output_dir, overrides, init_from, resume, overwrite):
+def command(config, metadata_path, audio_root, output_dir, overrides, no_cache, init_from, resume, overwrite):
     """Train a classifier on a table of note events and write a run folder.
 
     \b
@@ -29,7 +29,7 @@ def command(config, metadata_path, audio_root, output_dir, overrides, init_from,
         raise click.UsageError("Give --resume or --overwrite, not both.")
     if resume and config is None:
         config = own_config(output_dir)
-    settings = read_config(config, metadata_path, audio_root, output_dir, overrides)
+    settings = read_config(config, metadata_path, audio_root, output_dir, overrides, no_cache)
     if init_from:
         settings = with_values(settings, {"training.init_from": init_from}, source="the command line")
     from guitarclf.experiment.train import train

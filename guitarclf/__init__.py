@@ -22,6 +22,7 @@ _HOMES = {
     "NoteEventDataset": "guitarclf.dataset",
     "build_pipeline": "guitarclf.pipeline",
     "load_pipeline": "guitarclf.persistence",
+    "OnnxModel": "guitarclf.inference",
     "evaluate": "guitarclf.metrics",
     "predict_by_label": "guitarclf.pipeline",
     "scorer": "guitarclf.scorers",

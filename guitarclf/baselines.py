@@ -13,6 +13,7 @@ from guitarclf.features.logmel import log_mel
 from guitarclf.features.window import EventWindow
 
 N_MFCC = 20
+CHUNK = 256  # windows in memory at once
 TOP_DB = 80.0  # as in librosa.feature.mfcc
 
 
@@ -40,6 +41,9 @@ def mfcc_statistics(windows: np.ndarray, *, sample_rate: int = 22050) -> np.ndar
 
     The coefficients equal ``librosa.feature.mfcc`` on 64 mel bands.
     """
+    if len(windows) > CHUNK:
+        parts = (windows[first : first + CHUNK] for first in range(0, len(windows), CHUNK))
+        return np.concatenate([mfcc_statistics(part, sample_rate=sample_rate) for part in parts])
     decibels = log_mel(windows, sample_rate=sample_rate, top_db=TOP_DB)
     coefficients = scipy.fft.dct(decibels, axis=1, type=2, norm="ortho")[:, :N_MFCC]
     slopes = np.diff(coefficients, axis=2)

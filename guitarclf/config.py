@@ -37,6 +37,10 @@ class DataConfig:
         0.05, "share of the events that on_bad_audio: skip may leave out; above it, stop", low=0, high=0.9
     )
     allow_outside_root: bool = knob(False, "read files outside audio_root, by absolute paths or ..")
+    cache: str | None = knob(
+        "auto", "folder of the feature cache; auto: $GUITARCLF_CACHE, or the user's cache folder; null: none"
+    )
+    cache_gb: float = knob(10.0, "size the feature cache is kept below", unit="GB", above=0, high=1e6)
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,9 @@ class TrainingConfig:
     init_from: str | None = knob(None, "run or bundle whose weights training starts from; null: fresh weights")
     freeze_epochs: int = knob(
         0, "first epochs in which, started from a model, only the head is trained", unit="epochs", low=0
+    )
+    export_onnx: bool = knob(
+        True, "also write model/model.onnx, with which `predict` needs no torch; a fraction of a second"
     )
     tensorboard: bool = knob(False, "also write TensorBoard events (extra `tensorboard`)")
 

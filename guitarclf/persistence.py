@@ -1,9 +1,9 @@
 """The run folder, the safe model bundle inside it, and loading a Pipeline back.
 
-A bundle is three files: ``config.yaml``, ``model.json`` (format, labels, input shape,
-versions, checksums) and ``weights.safetensors``. Nothing in it is unpickled, so loading
-one runs no code, and ``bundle_check`` checks it before memory is taken. ``pipeline.joblib`` is
-a pickle, written for Python users beside it.
+A bundle is ``config.yaml``, ``model.json`` (format, labels, input shape, versions, checksums),
+``weights.safetensors``, and ``model.onnx`` for predictions without torch. Nothing in it is unpickled, so
+loading one runs no code, and ``bundle_check`` checks it before memory is taken. ``pipeline.joblib`` is a
+pickle, written for Python users beside it.
 """
 
 import io
@@ -24,21 +24,20 @@ from sklearn.pipeline import Pipeline
 
 import guitarclf
 from guitarclf.atomic import UNFINISHED, whole_folder, write_bytes, write_text
+from guitarclf.bundle import ONNX_FILE, PICKLES, bundle_folder
 from guitarclf.bundle_check import read_description, read_file, require_tensors, seal, tensor_table
 from guitarclf.config import Config
 from guitarclf.config_io import load_config, write_config
 from guitarclf.errors import RunError
+from guitarclf.export.write import write_net
 from guitarclf.labels import LABELS
 from guitarclf.lock import LOCK_NAME
-from guitarclf.pipeline import build_pipeline
+from guitarclf.pipeline import build_pipeline, without_cache
 from guitarclf.training.device import is_available
 
 logger = logging.getLogger(__name__)
 
-PICKLES = (".joblib", ".pkl", ".pickle")
 SAFETENSORS_NAMES = {torch.float32: "F32", torch.int64: "I64", torch.bool: "BOOL", torch.float64: "F64"}
-BUNDLE_FILES = ("config.yaml", "model.json", "weights.safetensors")
-PRETRAINED = Path(guitarclf.__file__).parent / "pretrained"  # the model that ships; its name is "pretrained"
 PACKAGES = ("guitarclf", "torch", "skorch", "scikit-learn", "librosa", "numpy", "pandas", "soundfile", "soxr")
 
 
@@ -155,6 +154,11 @@ def save_bundle(pipeline: Pipeline, config: Config, folder) -> None:
     with whole_folder(folder) as unfinished:
         write_bytes(unfinished / "weights.safetensors", safetensors.torch.save(weights))
         write_config(config, unfinished / "config.yaml")
+        if config.training.export_onnx:
+            try:
+                write_net(pipeline, unfinished / ONNX_FILE)
+            except RunError as error:  # the model itself is fine
+                logger.warning("%s `predict` will use torch.", error)
         seal(unfinished, description)
 
 
@@ -184,7 +188,7 @@ def load_pipeline(path, *, allow_pickle=False) -> Pipeline:
             f"{folder / 'model.json'}: `input_shape` must be what config.yaml gives, "
             f"{[1 + len(logmel.extra_channels), logmel.n_mels, n_frames]}. Got {list(shape)}. Copy the bundle again."
         )
-    pipeline = build_pipeline(_for_this_machine(config))
+    pipeline = without_cache(build_pipeline(_for_this_machine(config)))
     net = pipeline.named_steps["net"]
     weights = load_weights(folder, expected=_expected_tensors(net, shape))
     net.initialize_for(shape).module_.load_state_dict(weights)
@@ -260,26 +264,6 @@ def load_bundle_config(path) -> Config:
     return load_config(folder / "config.yaml")
 
 
-def bundle_folder(path) -> Path:
-    """Return the bundle of a run folder, the bundle itself, or the one that ships for "pretrained"."""
-    shipped = (PRETRAINED,) if str(path) == PRETRAINED.name else ()
-    beside = (Path(path).parent / "model",) if Path(path).is_file() else ()  # of a pipeline.joblib
-    for folder in (Path(path) / "model", Path(path), *beside, *shipped):
-        if (folder / "model.json").is_file():
-            return folder
-    raise RunError(
-        f"{path} must be a run folder or a model bundle. It holds no model.json. "
-        "Train one with `guitarclf train`, or check --model or --run-dir."
-    )
-
-
-def model_files(path) -> list[Path]:
-    """Return the files that a model is: those of its bundle, or the pickle."""
-    if Path(path).suffix.lower() in PICKLES:
-        return [Path(path)]
-    return sorted(item for item in bundle_folder(path).iterdir() if item.is_file())
-
-
 def discard(run: RunFolder, *, beside=()) -> None:
     """Remove what a run that failed has written, so that the corrected command finds its folder free."""
     for item in run.root.iterdir():
@@ -292,7 +276,7 @@ def discard(run: RunFolder, *, beside=()) -> None:
 def save_joblib(pipeline: Pipeline, path) -> None:
     """Write a fitted pipeline as a pickle for Python users; loading a pickle runs code."""
     pickled = io.BytesIO()
-    joblib.dump(pipeline, pickled)
+    joblib.dump(without_cache(pipeline), pickled)
     write_bytes(path, pickled.getvalue())
 
 

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from guitarclf.config import Config, to_dict
@@ -20,13 +21,13 @@ def build_pipeline(config: Config | None = None) -> Pipeline:
 
     Steps ``window`` (EventWindow), ``logmel`` (LogMelSpectrogram), ``net`` (NoteEventClassifier).
     Every leaf of these sections is a parameter: ``net.module.dropout`` is ``net__module__dropout``.
-    Fitting it writes no file.
+    Fitting it writes no file but for the feature cache, ``data.cache``.
     """
     config = Config() if config is None else config
     return Pipeline(
         [
             ("window", build_window(config)),
-            ("logmel", LogMelSpectrogram(sample_rate=config.window.sample_rate, **to_dict(config.logmel))),
+            ("logmel", build_logmel(config)),
             ("net", build_net(config)),
         ]
     )
@@ -36,6 +37,25 @@ def build_window(config: Config) -> EventWindow:
     """Return the EventWindow of a Config."""
     num_workers = min(config.data.num_workers, os.cpu_count() or 1)
     return EventWindow(**to_dict(config.window), num_workers=num_workers)
+
+
+def build_logmel(config: Config) -> LogMelSpectrogram:
+    """Return the LogMelSpectrogram of a Config, with its feature cache."""
+    return LogMelSpectrogram(
+        sample_rate=config.window.sample_rate,
+        **to_dict(config.logmel),
+        cache=config.data.cache,
+        cache_gb=config.data.cache_gb,
+    )
+
+
+def without_cache(pipeline: Pipeline) -> Pipeline:
+    """Return a pipeline of the same steps that keeps no features: a model for others to use leaves no files behind."""
+    steps = [
+        (name, clone(step).set_params(cache=None) if isinstance(step, LogMelSpectrogram) else step)
+        for name, step in pipeline.steps
+    ]
+    return Pipeline(steps)
 
 
 def build_net(config: Config) -> NoteEventClassifier:

@@ -97,6 +97,12 @@ def write_rows(path, rows) -> Path:
     return Path(path)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def feature_cache(tmp_path_factory):
+    """Keep the tests' features apart from the user's."""
+    os.environ["GUITARCLF_CACHE"] = str(tmp_path_factory.mktemp("feature_cache"))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
@@ -161,6 +167,30 @@ def note_table(tmp_path) -> Callable[..., NoteTable]:
 def small_table(tmp_path_factory) -> NoteTable:
     """30 notes on 6 tracks, made once a session: read it, do not change it."""
     return write_note_table(tmp_path_factory.mktemp("small_table") / "notes")
+
+
+@pytest.fixture(scope="session")
+def small_pipeline(small_table):
+    """A pipeline trained for two epochs on the small table, its priors those of the loss: do not change it."""
+    from small import small_config
+
+    from guitarclf.pipeline import build_pipeline
+
+    pipeline = build_pipeline(small_config(net__max_epochs=2))
+    events = small_table.events
+    return pipeline.fit(events, events["label_category"], net__groups=events["track"])
+
+
+@pytest.fixture(scope="session")
+def small_bundle(small_pipeline, tmp_path_factory) -> Path:
+    """The bundle of the small pipeline, with its model.onnx."""
+    from small import small_config
+
+    from guitarclf.persistence import save_bundle
+
+    folder = tmp_path_factory.mktemp("small_bundle") / "model"
+    save_bundle(small_pipeline, small_config(net__max_epochs=2), folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -11,22 +11,24 @@ import guitarclf
 
 ROOT = Path(guitarclf.__file__).parent.parent
 LAYERS = [
-    ("labels", "errors"),
-    ("config_rules", "atomic", "lock"),
+    ("labels", "errors", "progress"),
+    ("config_rules", "atomic", "lock", "session"),
     ("bundle_check", "onnx_check"),
+    ("bundle",),
     ("config",),
     ("config_io", "config_docs"),
     ("data", "models"),
     ("features", "training", "metrics", "scorers"),
-    ("pipeline", "dataset", "baselines"),
+    ("pipeline", "dataset", "baselines", "export"),
     ("persistence",),
+    ("inference",),
     ("experiment",),
     ("cli",),
     ("__main__",),
 ]
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
 CONFIG = {"config_rules", "config", "config_io", "config_docs"}
-KNOWS_CONFIG = {*CONFIG, "pipeline", "dataset", "persistence", "experiment", "cli"}
+KNOWS_CONFIG = {*CONFIG, "pipeline", "dataset", "persistence", "inference", "experiment", "cli"}
 HEAVY = {"torch", "skorch", "librosa", "sklearn", "pandas", "matplotlib", "scipy", "numpy", "soundfile"}
 
 
@@ -94,6 +96,35 @@ def test_light_imports_load_nothing_heavy(code):
     script = f"{code}\nimport sys\nprint(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not HEAVY & set(done.stdout.split())
+
+
+# What a command may load beside the standard library and this package. Whatever else it needs comes later, or never.
+ALWAYS = {"click", "typing_extensions"}
+SOUND = {"numpy", "soundfile", "soxr", "yaml"}
+TABLES = {"pandas", "pyarrow", "dateutil", "six", "pytz", "tzdata", "numexpr", "bottleneck", "cloudpickle"}
+MAY_LOAD = {
+    "--help": ALWAYS,
+    "predict": ALWAYS | SOUND | {"onnxruntime"},
+    "validate": ALWAYS | SOUND | TABLES,
+}
+
+
+@pytest.mark.parametrize("command", list(MAY_LOAD))
+def test_commands_load_only_what_they_need(command, small_bundle, small_table):
+    arguments = {
+        "--help": [],
+        "predict": ["--model", str(small_bundle), *small_table.events["audio_path"][:2]],
+        "validate": ["--metadata-path", str(small_table.path), "--audio-root", str(small_table.audio_root)],
+    }
+    script = (
+        "import sys\nbefore = set(sys.modules)\nfrom guitarclf.cli import main\n"
+        f"main({[command, *arguments[command]]!r}, standalone_mode=False)\n"
+        "loaded = {name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)\n"
+        "print(*sorted(loaded), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name for name in done.stderr.splitlines()[-1].split() if not name.startswith(("_", "cython"))}
+    assert loaded - MAY_LOAD[command] == {"guitarclf"}
 
 
 def test_every_public_name_resolves():

@@ -6,13 +6,13 @@ import pytest
 from click.testing import CliRunner
 from small import small_config
 
+from guitarclf.bundle import model_files
 from guitarclf.cli import main
 from guitarclf.config_io import with_values
 from guitarclf.errors import RunError
 from guitarclf.experiment import keep_rows as keeping
-from guitarclf.experiment import predict as predicting
 from guitarclf.experiment import search as searching
-from guitarclf.persistence import model_files
+from guitarclf.inference import Model
 
 EVENTS = pd.DataFrame({"note_id": list("abcdef"), "audio_path": list("uvwxyz"), "onset_sec": np.arange(6.0)})
 
@@ -101,11 +101,11 @@ def test_the_key_is_of_the_model_the_events_and_the_settings(tmp_path):
 
 def test_a_predict_that_was_interrupted_goes_on(small_table, tmp_path, monkeypatch):
     output = tmp_path / "p.csv"
-    args = ["predict", str(small_table.audio_root), "--output", str(output)]
-    monkeypatch.setattr(predicting, "CHUNK", 10)
+    args = ["predict", str(small_table.audio_root), "--engine", "torch", "--output", str(output)]
+    monkeypatch.setattr(Model, "rows_at_once", 10)
     whole = CliRunner().invoke(main, [*args[:-1], str(tmp_path / "whole.csv")])
     assert whole.exit_code == 0, whole.output
-    original, n_calls = predicting._table, []
+    original, n_calls = Model.run, []
 
     def interrupted(*parts):
         n_calls.append(1)
@@ -113,7 +113,7 @@ def test_a_predict_that_was_interrupted_goes_on(small_table, tmp_path, monkeypat
             raise KeyboardInterrupt
         return original(*parts)
 
-    monkeypatch.setattr(predicting, "_table", interrupted)
+    monkeypatch.setattr(Model, "run", interrupted)
     assert CliRunner().invoke(main, args).exit_code == 130
     assert not output.exists()
     done = CliRunner().invoke(main, [*args, "--resume"])

@@ -34,7 +34,12 @@ def test_bundle_round_trip_gives_the_same_probabilities(bundle, fitted, small_ta
 
 
 def test_bundle_holds_no_pickle(bundle):
-    assert sorted(path.name for path in bundle.iterdir()) == ["config.yaml", "model.json", "weights.safetensors"]
+    assert sorted(path.name for path in bundle.iterdir()) == [
+        "config.yaml",
+        "model.json",
+        "model.onnx",
+        "weights.safetensors",
+    ]
     description = json.loads((bundle / "model.json").read_text())
     assert description["labels"] == ["harmonic", "dead_note", "general_note"]
     assert description["versions"]["torch"]

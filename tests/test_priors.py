@@ -7,7 +7,7 @@ import torch
 from small import small_config, still_config
 
 from guitarclf.errors import ConfigError, ParameterError
-from guitarclf.experiment.predict import UNKNOWN, adapt_to_batch, mark_unknown, predict_events
+from guitarclf.experiment.predict import UNKNOWN, Predictions, predict_events
 from guitarclf.labels import LABELS
 from guitarclf.models.calibrate import Calibrate
 from guitarclf.pipeline import build_net, build_pipeline
@@ -66,18 +66,19 @@ def test_shares_are_estimated_from_unlabelled_events(rng, shares):
 
 def test_a_batch_is_put_under_its_own_shares(rng):
     true, proba = sample(rng, (0.03, 0.05, 0.92), 2000)
-    table = pd.DataFrame(proba, columns=[f"p_{label}" for label in LABELS]).assign(error="", label="")
-    table.loc[0, "error"] = "unreadable"
+    predictions = Predictions([None] * 2000, proba.copy(), proba.max(axis=1), ["unreadable", *[""] * 1999])
     before = (proba.argmax(axis=1) == true).mean()
-    adapt_to_batch(table, EQUAL)
-    assert (table["label"] == np.array(LABELS)[true]).mean() > before
-    assert table["label"].iloc[0] == ""
+    predictions.adapt_to_batch(EQUAL)
+    labels = np.array(predictions.labels)
+    assert (labels == np.array(LABELS)[true]).mean() > before
+    assert labels[0] == ""
 
 
 def test_below_the_confidence_asked_for_a_label_is_unknown():
-    table = pd.DataFrame({"label": ["harmonic", "harmonic", ""], "confidence": [0.5, 0.9, np.nan]})
-    mark_unknown(table, 0.6)
-    assert table["label"].tolist() == [UNKNOWN, "harmonic", ""]
+    proba = np.array([[0.9, 0.05, 0.05], [0.9, 0.05, 0.05], [np.nan] * 3])
+    predictions = Predictions([None] * 3, proba, np.array([0.5, 0.9, np.nan]), ["", "", "unreadable"])
+    predictions.min_confidence = 0.6
+    assert predictions.labels == [UNKNOWN, "harmonic", ""]
 
 
 @pytest.mark.parametrize("share", [0.05, 1e-9])

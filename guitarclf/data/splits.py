@@ -4,7 +4,6 @@ import logging
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupShuffleSplit
 
 from guitarclf.data.events import SPLITS, each_note_is_its_own_track
 from guitarclf.errors import SplitError
@@ -96,6 +95,8 @@ def _candidate_sides(n_tracks: int, sizes, seed: int):
     ]
     plans = sorted({(a, b) for a in widths[0] for b in (widths[1] if len(sizes) > 1 else [0])})
     plans = [plan for plan in plans if sum(plan) < n_tracks] or [_squeeze(plans[0], n_tracks)]
+    from sklearn.model_selection import GroupShuffleSplit  # slow to load, and `validate` reads given splits only
+
     n_draws = max(1, MAX_DRAWS // len(plans))
     tracks = np.arange(n_tracks)
     for number, plan in enumerate(plans):

@@ -5,12 +5,12 @@ import logging
 import pandas as pd
 
 from guitarclf.atomic import write_text
-from guitarclf.config import Config
+from guitarclf.config import Config, to_dict
 from guitarclf.data.audio import outside_root, require_audio_files
 from guitarclf.data.header import shown
 from guitarclf.errors import AudioReadError
-from guitarclf.features.window import as_requests
-from guitarclf.pipeline import build_window
+from guitarclf.features.reader import WindowReader
+from guitarclf.features.requests import as_requests
 
 logger = logging.getLogger(__name__)
 
@@ -64,14 +64,14 @@ def without_bad_audio(config: Config, events: pd.DataFrame, *, beside=None) -> p
 
 def _reasons(config: Config, events: pd.DataFrame) -> dict[int, str]:
     """Return row -> why its audio cannot be used, in the order of the rows."""
-    window = build_window(config)
+    reader = WindowReader(**to_dict(config.window), num_workers=config.data.num_workers)
     reasons = {}
     if not config.data.allow_outside_root:
         for row in outside_root(config.data.audio_root, events["audio_path"]).nonzero()[0]:
             reasons[int(row)] = f"{shown(events['audio_path'].iloc[row])} is outside {config.data.audio_root}."
     for first in range(0, len(events), CHUNK):
         rows = [row for row in range(first, min(first + CHUNK, len(events))) if row not in reasons]
-        _, errors = window.read(as_requests(events.iloc[rows]))
+        _, errors = reader.read(as_requests(events.iloc[rows]))
         reasons |= {rows[row]: str(error) for row, error in errors.items()}
     return dict(sorted(reasons.items()))
 

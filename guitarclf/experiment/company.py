@@ -9,7 +9,6 @@ import pandas as pd
 
 from guitarclf.config import Config
 from guitarclf.data.splits import draw_sides
-from guitarclf.data.synth import render_clutter, render_notes
 from guitarclf.labels import LABEL_TO_INDEX
 from guitarclf.pipeline import build_window
 
@@ -47,6 +46,8 @@ def draw_company(config: Config, logmel) -> Company:
         codes = events["label_category"].map(LABEL_TO_INDEX).to_numpy()
         valid = draw_sides(events["track"].to_numpy(), codes, (VALID_SHARE,), seed=config.seed) == 1
     if n_clutter:
+        from guitarclf.data.synth import render_clutter
+
         logger.info("making %d clips that are no note", n_clutter)
         clips, _ = render_clutter(
             n_clutter,
@@ -68,6 +69,8 @@ def draw_company(config: Config, logmel) -> Company:
 
 def modelled_notes(config: Config) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the events and windows of ``training.add_modelled`` notes, each guitar a track of its own."""
+    from guitarclf.data.synth import render_notes  # slow to load, and few trainings need it
+
     n_events = config.training.add_modelled
     n_guitars = max(1, n_events // NOTES_PER_GUITAR)
     logger.info("modelling %d notes for the training rows, guitars: %d", n_events, n_guitars)

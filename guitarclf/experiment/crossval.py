@@ -136,7 +136,9 @@ def prepare(config: Config, events: pd.DataFrame) -> Material:
     """Compute windows and features of the table and of the modelled notes, once for all folds."""
     window, logmel = (build_pipeline(config)[name] for name in ("window", "logmel"))
     windows = window.transform(events)
-    return Material(events, windows, logmel.transform(windows), draw_company(config, logmel))
+    features = logmel.transform(windows)
+    # The baselines of every fold need the windows themselves.
+    return Material(events, np.asarray(windows), features, draw_company(config, logmel))
 
 
 def predict_folds(config: Config, material: Material, fold: np.ndarray, repeats: int) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from guitarclf.data.events import read_events
 from guitarclf.data.synth import write_snippets
 from guitarclf.errors import ParameterError, RunError
 from guitarclf.experiment.evaluate import Evaluation, evaluate_run
-from guitarclf.experiment.predict import predict_events, rounded
+from guitarclf.experiment.predict import DECIMALS, predict_events
 from guitarclf.experiment.train import TrainedRun, check_buildable, train
 from guitarclf.lock import LOCK_NAME, locked
 from guitarclf.persistence import RunFolder, discard, load_pipeline, write_json
@@ -130,6 +130,6 @@ def _predict_a_few(folder: Path) -> pd.DataFrame:
     events = read_events(folder / "splits.csv", audio_root=folder / "data")
     tests = events[events["split"] == "test"]
     few = tests.groupby("label_category", sort=True).head(SHOWN_PREDICTIONS // 3).sort_values("label_category")
-    predictions = rounded(pd.concat(predict_events(load_pipeline(folder), few), ignore_index=True))
+    predictions = pd.concat(predict_events(load_pipeline(folder), few), ignore_index=True).round(DECIMALS)
     predictions.insert(3, "truth", few["label_category"].tolist())
     return predictions

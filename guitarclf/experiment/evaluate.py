@@ -44,6 +44,7 @@ def evaluate_run(run_dir, *, split=None, metadata_path=None, audio_root=None) ->
     run = RunFolder(run_dir)
     pipeline = load_pipeline(run_dir)
     config = load_bundle_config(run_dir)
+    pipeline.set_params(logmel__cache=config.data.cache, logmel__cache_gb=config.data.cache_gb)
     if metadata_path is None:
         data = replace(config.data, audio_root=str(audio_root or config.data.audio_root))
         events = run_events(run, replace(config, data=data))

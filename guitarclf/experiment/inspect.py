@@ -13,7 +13,7 @@ from guitarclf.features.logmel import mel_centers
 from guitarclf.features.window import as_requests
 from guitarclf.labels import LABELS
 from guitarclf.persistence import load_bundle_config, load_pipeline
-from guitarclf.pipeline import build_pipeline
+from guitarclf.pipeline import build_pipeline, without_cache
 
 SHOWN_AROUND = 2.0  # seconds of the file drawn before and after the window
 
@@ -42,7 +42,10 @@ def inspect_event(event: pd.DataFrame, output, *, model=None, allow_pickle=False
     allow_pickle : bool
         Whether ``model`` may be the ``pipeline.joblib`` of a run, which runs what code is in it.
     """
-    pipeline = build_pipeline(Config()) if model is None else load_pipeline(model, allow_pickle=allow_pickle)
+    if model is None:
+        pipeline = without_cache(build_pipeline(Config()))
+    else:
+        pipeline = load_pipeline(model, allow_pickle=allow_pickle)
     config = Config() if model is None else load_bundle_config(model)
     request = as_requests(event)[0]
     windows = pipeline[0].transform(event)

@@ -1,25 +1,29 @@
-"""predict_events: files or a table -> a table of labels and probabilities."""
+"""predict_notes: files or the events of a table -> labels and probabilities; no pandas but for tables."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from guitarclf.data.audio import find_audio_files, open_recording
 from guitarclf.errors import AudioReadError
-from guitarclf.features.window import SNIPPET_MAX_RATIO, as_requests
+from guitarclf.features.passing import in_threads
+from guitarclf.features.reader import SNIPPET_MAX_RATIO, Request
+from guitarclf.inference import Model, TorchModel
 from guitarclf.labels import LABELS
 from guitarclf.training.priors import estimate_priors, with_priors
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
 UNKNOWN = "unknown"
-CHUNK = 256  # events classified at once
-DECIMALS = 6  # of a probability that is shown
+DECIMALS = 6  # of a number that is shown
 PREDICTION_COLUMNS = (
     "note_id",
     "audio_path",
@@ -31,7 +35,76 @@ PREDICTION_COLUMNS = (
 )
 
 
-def events_of_paths(paths) -> pd.DataFrame:
+class Note(NamedTuple):
+    """What is to be classified: its name and its place."""
+
+    note_id: str
+    request: Request
+
+
+@dataclass
+class Predictions:
+    """What a model says of some notes, in their order.
+
+    An event whose audio cannot be read has no label, NaN for probabilities, and the reason in ``errors``. Numbers
+    are not rounded.
+
+    ``confidence`` is the highest probability there would be if all classes were equally common: what the
+    sound itself says. Under uneven shares even a net that cannot tell at all is fairly sure of the
+    commonest class.
+    """
+
+    notes: list[Note]
+    proba: np.ndarray  # [n_events, 3] in the order of LABELS
+    confidence: np.ndarray  # [n_events]
+    errors: list[str]
+    min_confidence: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.notes)
+
+    @property
+    def labels(self) -> list[str]:
+        """The label of each event, UNKNOWN where ``confidence`` is below ``min_confidence``."""
+        surest = self.proba.argmax(axis=1)
+        return [
+            "" if self.errors[row] else UNKNOWN if self.confidence[row] < self.min_confidence else LABELS[surest[row]]
+            for row in range(len(self))
+        ]
+
+    @property
+    def n_errors(self) -> int:
+        """How many events could not be read."""
+        return sum(error != "" for error in self.errors)
+
+    def adapt_to_batch(self, train_priors: np.ndarray) -> np.ndarray:
+        """Put the probabilities under the shares estimated from the events themselves; return the shares.
+
+        They must be under ``train_priors``, the shares in the order of LABELS that the net learnt under.
+        """
+        readable = np.array([error == "" for error in self.errors], dtype=bool)
+        if not readable.any():
+            return train_priors
+        shares = estimate_priors(self.proba[readable], train_priors)
+        self.proba[readable] = with_priors(self.proba[readable], train_priors, shares)
+        return shares
+
+    def rows(self, audio_paths: Sequence[str] | None = None) -> Iterator[dict]:
+        """Yield each event as a dict with the keys PREDICTION_COLUMNS, other paths in the place of its own if given."""
+        for row, (note, label) in enumerate(zip(self.notes, self.labels, strict=True)):
+            path = note.request.path if audio_paths is None else audio_paths[row]
+            values = (note.note_id, path, note.request.onset, label, *self.proba[row].tolist())
+            values = (*values, float(self.confidence[row]), self.errors[row])
+            yield dict(zip(PREDICTION_COLUMNS, values, strict=True))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the events as a DataFrame with PREDICTION_COLUMNS."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows()), columns=list(PREDICTION_COLUMNS))
+
+
+def notes_of_paths(paths) -> list[Note]:
     """Return one event at onset 0 for each file; a folder stands for the WAV and FLAC files below it.
 
     An event is named by its file's stem, or by the whole path where two files share one. The order
@@ -42,88 +115,72 @@ def events_of_paths(paths) -> pd.DataFrame:
     for path in map(Path, paths):
         files += (find_audio_files(path) or [path]) if path.is_dir() else [path]
     stems = Counter(path.stem for path in files)
+    names = [path.stem if stems[path.stem] == 1 else str(path.with_suffix("")) for path in files]
+    return [Note(name, Request(str(path), 0.0, True)) for name, path in zip(names, files, strict=True)]
+
+
+def notes_of_events(events: "pd.DataFrame") -> list[Note]:
+    """Return the notes of an events table."""
+    from guitarclf.features.requests import as_requests
+
+    return [Note(name, request) for name, request in zip(events["note_id"], as_requests(events), strict=True)]
+
+
+def events_of_paths(paths) -> "pd.DataFrame":
+    """Return the notes of :func:`notes_of_paths` as an events table."""
+    import pandas as pd
+
+    notes = notes_of_paths(paths)
     return pd.DataFrame(
         {
-            "note_id": [path.stem if stems[path.stem] == 1 else str(path.with_suffix("")) for path in files],
-            "audio_path": [str(path) for path in files],
-            "onset_sec": np.zeros(len(files)),
+            "note_id": [note.note_id for note in notes],
+            "audio_path": [note.request.path for note in notes],
+            "onset_sec": np.zeros(len(notes)),
         }
     )
 
 
-def warn_of_long_files(events: pd.DataFrame, target_duration: float) -> None:
+def warn_of_long_files(notes: Sequence[Note], target_duration: float) -> None:
     """Log a line for each file that is too long to be a snippet: only its first window is heard."""
-    for path in events["audio_path"]:
+    for note in notes:
         try:
-            with open_recording(path) as recording:
+            with open_recording(note.request.path) as recording:
                 duration = recording.frames / recording.samplerate
         except AudioReadError:
             continue  # its row will say so
         if duration > SNIPPET_MAX_RATIO * target_duration:
             logger.warning(
                 "%s is %.2f s long: its first %.2f s are classified. For more, give a table of its events.",
-                path,
+                note.request.path,
                 duration,
                 target_duration,
             )
 
 
-def adapt_to_batch(table: pd.DataFrame, train_priors: np.ndarray) -> np.ndarray:
-    """Put the probabilities of a table under the shares estimated from the table itself; return the shares.
+def predict_notes(model: Model, notes: Sequence[Note]) -> Iterator[Predictions]:
+    """Yield the predictions of notes, some at a time, in their order."""
+    n_rows = model.rows_at_once
+    parts = [notes[first : first + n_rows] for first in range(0, len(notes), n_rows)]
 
-    The table's probabilities must be under ``train_priors``, the shares in the order of LABELS that
-    the net learnt under.
-    """
-    columns = [f"p_{label}" for label in LABELS]
-    readable = (table["error"] == "").to_numpy()
-    shares = train_priors
-    if readable.any():
-        proba = table.loc[readable, columns].to_numpy()
-        shares = estimate_priors(proba, train_priors)
-        table.loc[readable, columns] = with_priors(proba, train_priors, shares)
-        table.loc[readable, "label"] = np.array(LABELS)[table.loc[readable, columns].to_numpy().argmax(axis=1)]
-    return shares
+    def run(part):
+        as_learnt, errors = model.run([note.request for note in part])
+        messages = [str(errors.get(row, "")) for row in range(len(part))]
+        return Predictions(list(part), model.under_priors(as_learnt), model.confidence(as_learnt), messages)
+
+    yield from in_threads(run, parts, model.n_threads)
 
 
-def mark_unknown(table: pd.DataFrame, min_confidence: float) -> None:
-    """Put UNKNOWN in the place of each label whose ``confidence`` is below ``min_confidence``."""
-    table.loc[table["confidence"] < min_confidence, "label"] = UNKNOWN
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Return the predictions of several parts as one."""
+    return Predictions(
+        [note for part in parts for note in part.notes],
+        np.concatenate([np.zeros((0, len(LABELS))), *(part.proba for part in parts)]),
+        np.concatenate([np.zeros(0), *(part.confidence for part in parts)]),
+        [error for part in parts for error in part.errors],
+    )
 
 
-def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table as it is shown, numbers to six decimals."""
-    return table.round(DECIMALS)
-
-
-def predict_events(pipeline: Pipeline, events: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Yield the predictions of an events table, a chunk of rows at a time, in its order.
-
-    Each is a DataFrame with PREDICTION_COLUMNS. An event whose audio cannot be read keeps its
-    row, without label and probabilities and with the reason in ``error``. Numbers are not rounded
-    (see :func:`rounded`).
-
-    ``confidence`` is the highest probability there would be if all classes were equally common: what the
-    sound itself says. Under uneven shares even a net that cannot tell at all is fairly sure of the
-    commonest class.
-    """
-    window, features, net = pipeline[0], pipeline[1:-1], pipeline[-1]
-    equal = np.full(len(LABELS), 1 / len(LABELS))
-    for first in range(0, len(events), CHUNK):
-        chunk = events.iloc[first : first + CHUNK]
-        windows, errors = window.read(as_requests(chunk))
-        readable = np.array([row not in errors for row in range(len(chunk))])
-        proba, confidence = np.full((len(chunk), len(LABELS)), np.nan), np.full(len(chunk), np.nan)
-        if readable.any():
-            as_learnt = net.predict_proba_as_learnt(features.transform(windows[readable]))
-            proba[readable] = net.under_priors(as_learnt)
-            confidence[readable] = with_priors(as_learnt, net.train_priors_, equal).max(axis=1)
-        yield _table(chunk, proba, confidence, errors)
-
-
-def _table(chunk: pd.DataFrame, proba: np.ndarray, confidence: np.ndarray, errors: dict[int, AudioReadError]):
-    labels = ["" if row in errors else LABELS[proba[row].argmax()] for row in range(len(chunk))]
-    columns = {name: chunk[name].tolist() for name in ("note_id", "audio_path", "onset_sec")}
-    columns |= {"label": labels}
-    columns |= {f"p_{label}": proba[:, index] for index, label in enumerate(LABELS)}
-    columns |= {"confidence": confidence, "error": [str(errors.get(row, "")) for row in range(len(chunk))]}
-    return pd.DataFrame(columns, columns=list(PREDICTION_COLUMNS))
+def predict_events(pipeline, events: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
+    """Yield the predictions of an events table by a fitted pipeline, some rows at a time, as DataFrames."""
+    for part in predict_notes(TorchModel(pipeline), notes_of_events(events)):
+        yield part.to_frame()

@@ -212,6 +212,7 @@ def _score(config: Config, candidates: dict[int, dict], rows: pd.DataFrame, n_jo
         refit=False,
         error_score="raise",
     )
+    _fill_cache(config, list(candidates.values()), rows)
     track = rows["track"].to_numpy()
     grid.fit(rows, rows["label_category"].to_numpy(), groups=track, net__groups=track)
     by_fold = np.stack([grid.cv_results_[f"split{fold}_test_score"] for fold in range(config.search.n_splits)], axis=1)
@@ -234,6 +235,15 @@ def _read_scored(path: Path, n_candidates: int, n_splits: int) -> dict[int, dict
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} must hold the scores of candidates. {error}. Begin again with --overwrite.") from error
     return scored
+
+
+def _fill_cache(config: Config, candidates: list[dict], rows: pd.DataFrame) -> None:
+    """Compute the features of each candidate once, in this process, so that folds and jobs find them."""
+    if config.data.cache is None:
+        return
+    settings = [apply_candidate(config, candidate) for candidate in candidates]
+    for distinct in {repr((setting.window, setting.logmel)): setting for setting in settings}.values():
+        build_pipeline(distinct)[:-1].transform(rows)
 
 
 def _as_parameters(config: Config, candidate: dict) -> dict[str, list]:

@@ -9,14 +9,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from guitarclf.bundle import BUNDLE_FILES, ONNX_FILE, PRETRAINED, bundle_folder
 from guitarclf.bundle_check import read_description, seal
 from guitarclf.config import Config
 from guitarclf.config_io import write_config
-from guitarclf.persistence import BUNDLE_FILES, PRETRAINED, bundle_folder, load_bundle_config
+from guitarclf.export.write import write_net
+from guitarclf.persistence import load_bundle_config, load_pipeline
 
 
 def ship(run_dir, target=PRETRAINED) -> Path:
-    """Copy a run's bundle to ``target`` without the paths of the machine it was made on."""
+    """Copy a run's bundle to ``target`` without the paths of the machine it was made on, with its model.onnx."""
     source, target = bundle_folder(run_dir), Path(target)
     target.mkdir(parents=True, exist_ok=True)
     description = read_description(source)
@@ -27,6 +29,8 @@ def ship(run_dir, target=PRETRAINED) -> Path:
     write_config(
         replace(config, data=default.data, output_dir=default.output_dir, training=training), target / "config.yaml"
     )
+    seal(target, description)
+    write_net(load_pipeline(target), target / ONNX_FILE)
     seal(target, description)
     return target
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -10,7 +11,9 @@ from guitarclf.data.audio import require_audio_files
 from guitarclf.data.events import is_in_our_terms, read_events
 from guitarclf.errors import RunError
 from guitarclf.experiment.bad_audio import require_inside, without_bad_audio
-from guitarclf.persistence import RunFolder
+
+if TYPE_CHECKING:  # it loads torch, and predict reads tables without
+    from guitarclf.persistence import RunFolder
 
 
 def with_absolute_paths(config: Config) -> Config:
@@ -50,7 +53,7 @@ def other_events(config: Config, metadata_path, audio_root=None, *, require_labe
     return events
 
 
-def run_events(run: RunFolder, config: Config) -> pd.DataFrame:
+def run_events(run: "RunFolder", config: Config) -> pd.DataFrame:
     """Return the events of a run with the split they had, from its ``splits.csv``."""
     if not run.splits.is_file():
         raise RunError(

@@ -12,6 +12,7 @@ import torch
 from sklearn.pipeline import Pipeline
 
 from guitarclf.atomic import sweep
+from guitarclf.bundle import PRETRAINED, bundle_folder
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import write_config
 from guitarclf.data.events import SPLITS, write_events
@@ -27,9 +28,7 @@ from guitarclf.labels import LABELS
 from guitarclf.lock import locked, require_unlocked
 from guitarclf.metrics import Report
 from guitarclf.persistence import (
-    PRETRAINED,
     RunFolder,
-    bundle_folder,
     describe_environment,
     load_bundle_config,
     load_pipeline,

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from guitarclf.config import Config
+from guitarclf.config import Config, to_dict
 from guitarclf.data.audio import open_recording, outside_root
 from guitarclf.data.events import check_events, each_note_is_its_own_track
 from guitarclf.data.header import shown
 from guitarclf.data.splits import given_splits, has_split
 from guitarclf.errors import AudioReadError, SplitError
-from guitarclf.features.window import EventWindow, as_requests
+from guitarclf.features.reader import WindowReader
+from guitarclf.features.requests import as_requests
 from guitarclf.labels import LABELS
-from guitarclf.pipeline import build_window
+from guitarclf.progress import Progress
 
 CHUNK = 512  # events whose audio is read at once
 PAST_THE_END = 0.01  # seconds by which an offset may miss the end of its file
@@ -41,7 +42,7 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     for path in events["audio_path"][outside & (not config.data.allow_outside_root)].unique():
         found.problems.append(f"{shown(path)} is outside the audio root {audio_root}.")
     readable = events[events["audio_path"].isin(durations.keys()) & np.isfinite(events["onset_sec"])]
-    _check_windows(readable, found, build_window(config))
+    _check_windows(readable, found, WindowReader(**to_dict(config.window), num_workers=config.data.num_workers))
     _check_ends(readable, durations, found)
     _check_tracks(events, found)
     found.summary = _summarise(events, rates, durations)
@@ -61,16 +62,18 @@ def _check_headers(events: pd.DataFrame, found: Findings) -> tuple[Counter, dict
     return rates, durations
 
 
-def _check_windows(events: pd.DataFrame, found: Findings, window: EventWindow) -> None:
+def _check_windows(events: pd.DataFrame, found: Findings, reader: WindowReader) -> None:
     """Read the window of every event. The same sound under two tracks leaks, under two labels one is wrong."""
     digests = []
-    for first in range(0, len(events), CHUNK):
-        chunk = events.iloc[first : first + CHUNK]
-        windows, errors = window.read(as_requests(chunk))
-        for row, note_id in enumerate(chunk["note_id"]):
-            if row in errors:
-                found.problems.append(f"event {note_id!r}: {errors[row]}")
-            digests.append(None if row in errors else window_digest(windows[row]))
+    with Progress(len(events), desc="reading audio", unit="event") as bar:
+        for first in range(0, len(events), CHUNK):
+            chunk = events.iloc[first : first + CHUNK]
+            windows, errors = reader.read(as_requests(chunk))
+            for row, note_id in enumerate(chunk["note_id"]):
+                if row in errors:
+                    found.problems.append(f"event {note_id!r}: {errors[row]}")
+                digests.append(None if row in errors else window_digest(windows[row]))
+            bar.update(len(chunk))
     for _, same in events.groupby(np.array(digests, dtype=object), sort=False):
         for column, name in (("track", "tracks"), ("label_category", "labels")):
             values = sorted(set(same[column]))

@@ -14,6 +14,7 @@ from guitarclf.models.loss import NO_NOTE, NoteLoss
 from guitarclf.training.batches import BatchIterator, FeatureDataset
 from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining
 from guitarclf.training.device import computes_in_bf16, resolve_device
+from guitarclf.training.optimizing import AdamW, fused_settings
 from guitarclf.training.priors import complete_priors, with_priors
 from guitarclf.training.rows import repeated, set_buffers, validation_mask
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
@@ -66,7 +67,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         module=CRNN,
         *,
         criterion=NoteLoss,
-        optimizer=torch.optim.AdamW,
+        optimizer=AdamW,
         iterator_train=BatchIterator,
         iterator_train__shuffle=True,
         iterator_valid=BatchIterator,
@@ -210,6 +211,11 @@ class NoteEventClassifier(NeuralNetClassifier):
             names = ("n_channels", "n_mels", "n_frames")
             params = dict(zip(names, self.input_shape_, strict=True)) | params
         return params
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """As skorch's; fused where the optimizer can be, unless ``optimizer__fused`` says otherwise."""
+        args, params = super().get_params_for_optimizer(prefix, named_parameters)
+        return args, fused_settings(self.optimizer, resolve_device(self.device)) | params
 
     def infer(self, x, **fit_params):
         """`[B, C, F, T]` -> logits; skorch hands fit's params on to forward, and they are for the split."""

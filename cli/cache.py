@@ -1,0 +1,59 @@
+"""guitarclf cache."""
+
+import time
+from pathlib import Path
+
+import click
+
+folder_option = click.option(
+    "--folder",
+    type=click.Path(file_okay=False),
+    default="auto",
+    show_default="$GUITARCLF_CACHE, or the user's cache folder",
+    help="As data.cache of the configuration.",
+)
+
+
+@click.group("cache")
+def command():
+    """Show or clear the features kept from one run to the next.
+
+    \b
+    guitarclf cache show
+    guitarclf cache clear
+    """
+
+
+@command.command("show")
+@folder_option
+def show(folder):
+    """Show what is kept, the last used first, and where."""
+    from guitarclf.features.cache import FeatureCache
+
+    cache = FeatureCache(folder)
+    sizes = cache.sizes()
+    for size in sizes:
+        window, logmel = (size.settings[part] for part in ("window", "logmel"))
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(size.last_used))
+        channels = " + ".join(["log-mel", *logmel["extra_channels"]])
+        click.echo(
+            f"{size.folder.name}  {as_megabytes(size.n_bytes)}  used {used}  {window['target_duration']:g} s at "
+            f"{window['sample_rate']} Hz, {logmel['n_mels']} bands, {channels}"
+        )
+    total = sum(size.n_bytes for size in sizes)
+    click.echo(f"{cache.folder}: {as_megabytes(total).strip()} in all. `guitarclf cache clear` removes it.")
+
+
+@command.command("clear")
+@folder_option
+def clear(folder):
+    """Remove all that is kept; it is computed anew when it is needed."""
+    from guitarclf.features.cache import FeatureCache
+
+    cache = FeatureCache(folder)
+    click.echo(f"{Path(cache.folder)}: {as_megabytes(cache.clear()).strip()} removed.")
+
+
+def as_megabytes(n_bytes: int) -> str:
+    """Return a size in megabytes, in a column."""
+    return f"{n_bytes / 1e6:8.1f} MB"

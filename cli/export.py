@@ -1,0 +1,53 @@
+"""guitarclf export."""
+
+from pathlib import Path
+
+import click
+
+from guitarclf.cli.options import require_writable
+
+
+@click.command("export")
+@click.argument("run", type=click.Path())
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["onnx", "bundle"]),
+    default="onnx",
+    show_default=True,
+    help="onnx: one file from waveform to probabilities. bundle: the model.onnx that predict uses, into the bundle.",
+)
+@click.option("--output", type=click.Path(dir_okay=False), help="The file.  [default: <name of the run>.onnx here]")
+def command(run, form, output):
+    """Write a trained model as ONNX for other programs. RUN is a run folder, a bundle, or pretrained.
+
+    \b
+    guitarclf export runs/mine --format onnx --output mine.onnx
+
+    The file takes a mono waveform, [batch, n_samples] at the rate and of the length in its metadata, and gives
+    probabilities, [batch, 3], in the order harmonic, dead_note, general_note. Its answers are compared with
+    torch's before it is written.
+    """
+    if form == "bundle" and output:
+        raise click.UsageError("--output goes with --format onnx; --format bundle writes into the bundle.")
+    output = output or f"{Path(run).resolve().name}.onnx"
+    if form == "onnx":
+        require_writable(output, suffix=".onnx")
+    from guitarclf.bundle import ONNX_FILE, bundle_folder
+    from guitarclf.bundle_check import read_description, seal
+    from guitarclf.export.write import write_net, write_sound_to_probabilities
+    from guitarclf.persistence import load_pipeline
+
+    pipeline = load_pipeline(run)
+    if form == "bundle":
+        output = bundle_folder(run) / ONNX_FILE
+        description = read_description(bundle_folder(run))
+        write_net(pipeline, output)
+        seal(bundle_folder(run), description)
+        click.echo(f"Written: {output}. `guitarclf predict --model {run}` uses it.")
+        return
+    write_sound_to_probabilities(pipeline, output)
+    reader = pipeline["window"].reader
+    click.echo(
+        f"Written: {output}. Input `waveform`: float32 [batch, {reader.n_samples}], mono, {reader.sample_rate} Hz."
+    )

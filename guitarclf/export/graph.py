@@ -1,0 +1,125 @@
+"""Graph: a small ONNX model, node by node, written without any package.
+
+An ONNX file is one protocol buffer message (https://protobuf.dev/programming-guides/encoding/); the numbers of
+fields and types below are those of onnx.proto. torch's exporter needs two more packages and five seconds a model.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+IR_VERSION, OPSET = 8, 17
+TENSOR_TYPES = {np.dtype(np.float32): 1, np.dtype(np.int64): 7}
+FLOAT_ATTRIBUTE, INT_ATTRIBUTE, STRING_ATTRIBUTE, INTS_ATTRIBUTE = 1, 2, 3, 7
+
+
+class Graph:
+    """An ONNX graph of float32 tensors whose first axis, where it is None, is the batch.
+
+    Parameters
+    ----------
+    name : str
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+        self.nodes: list[bytes] = []
+        self.initializers: list[bytes] = []
+        self.inputs: list[bytes] = []
+        self.outputs: list[bytes] = []
+        self._n_names = 0
+
+    def input(self, name: str, shape: tuple) -> str:
+        """Declare an input and return its name."""
+        self.inputs.append(_value_info(name, shape))
+        return name
+
+    def output(self, value: str, name: str, shape: tuple) -> None:
+        """Give a value out under a name."""
+        self.nodes.append(_node("Identity", [value], [name], {}))
+        self.outputs.append(_value_info(name, shape))
+
+    def constant(self, array) -> str:
+        """Return the name of a constant: integers as int64, anything else as float32."""
+        array = np.asarray(array)
+        array = np.ascontiguousarray(array, np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32)
+        name = self._new_name("constant")
+        fields = [_number(1, size) for size in array.shape]
+        fields += [_number(2, TENSOR_TYPES[array.dtype]), _bytes(8, name.encode()), _bytes(9, array.tobytes())]
+        self.initializers.append(b"".join(fields))
+        return name
+
+    def node(self, operator: str, *inputs, n_outputs: int = 1, **attributes):
+        """Add a node; arrays and numbers among the inputs become constants. Return the name of its output, or names."""
+        names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
+        outputs = [self._new_name(operator) for _ in range(n_outputs)]
+        self.nodes.append(_node(operator, names, outputs, attributes))
+        return outputs[0] if n_outputs == 1 else outputs
+
+    def write(self, path, metadata: dict[str, str]) -> None:
+        """Write the model with its metadata."""
+        Path(path).write_bytes(self.to_bytes(metadata))
+
+    def to_bytes(self, metadata: dict[str, str]) -> bytes:
+        """Return the model as the bytes of an ONNX file."""
+        graph = [_bytes(1, node) for node in self.nodes]
+        graph += [_bytes(2, self.name.encode())]
+        graph += [_bytes(5, tensor) for tensor in self.initializers]
+        graph += [_bytes(11, value) for value in self.inputs] + [_bytes(12, value) for value in self.outputs]
+        model = [
+            _number(1, IR_VERSION),
+            _bytes(2, b"guitarclf"),
+            _bytes(7, b"".join(graph)),
+            _bytes(8, _bytes(1, b"") + _number(2, OPSET)),
+        ]
+        for key, value in metadata.items():
+            model.append(_bytes(14, _bytes(1, key.encode()) + _bytes(2, value.encode())))
+        return b"".join(model)
+
+    def _new_name(self, kind: str) -> str:
+        self._n_names += 1
+        return f"{kind.lower()}_{self._n_names}"
+
+
+def _node(operator: str, inputs: list[str], outputs: list[str], attributes: dict) -> bytes:
+    fields = [_bytes(1, name.encode()) for name in inputs] + [_bytes(2, name.encode()) for name in outputs]
+    fields += [_bytes(3, outputs[0].encode()), _bytes(4, operator.encode())]
+    fields += [_bytes(5, _attribute(name, value)) for name, value in attributes.items()]
+    return b"".join(fields)
+
+
+def _attribute(name: str, value) -> bytes:
+    named = _bytes(1, name.encode())
+    if isinstance(value, float):
+        return named + _varint(2 << 3 | 5) + struct.pack("<f", value) + _number(20, FLOAT_ATTRIBUTE)
+    if isinstance(value, int):
+        return named + _number(3, value) + _number(20, INT_ATTRIBUTE)
+    if isinstance(value, str):
+        return named + _bytes(4, value.encode()) + _number(20, STRING_ATTRIBUTE)
+    return named + b"".join(_number(8, item) for item in value) + _number(20, INTS_ATTRIBUTE)
+
+
+def _value_info(name: str, shape: tuple) -> bytes:
+    sizes = [_bytes(2, b"batch") if size is None else _number(1, size) for size in shape]
+    tensor = _number(1, TENSOR_TYPES[np.dtype(np.float32)]) + _bytes(2, b"".join(_bytes(1, size) for size in sizes))
+    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, tensor))
+
+
+def _number(field: int, value: int) -> bytes:
+    """Return a field that holds a whole number; a negative one takes ten bytes, as two's complement."""
+    return _varint(field << 3) + _varint(value % 2**64)
+
+
+def _bytes(field: int, content: bytes) -> bytes:
+    """Return a field that holds bytes, text or another message."""
+    return _varint(field << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    """Return a number in groups of seven bits, the lowest first."""
+    groups = bytearray()
+    while value > 127:
+        groups.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*groups, value])

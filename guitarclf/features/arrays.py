@@ -1,0 +1,85 @@
+"""Array-likes of which only the rows asked for are in memory: windows not yet decoded, features on disk."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from guitarclf.errors import AudioReadError
+from guitarclf.features.reader import Request, WindowReader
+
+
+class RowArray:
+    """A float32 array-like: rows are made when they are indexed, and ``np.asarray`` makes them all."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape = shape
+
+    ndim = property(lambda self: len(self.shape))
+    nbytes = property(lambda self: int(np.prod(self.shape)) * self.dtype.itemsize)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return some rows, by number, as an ndarray."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        first, *rest = index if isinstance(index, tuple) else (index,)
+        rows = np.arange(len(self))[first]
+        if np.ndim(rows) == 0:
+            return self.take(rows[None])[(0, *rest)]
+        return self.take(rows)[(slice(None), *rest)]
+
+    def __array__(self, dtype=None, copy=None):
+        return self.take(np.arange(len(self))).astype(self.dtype if dtype is None else dtype, copy=False)
+
+
+class Windows(RowArray):
+    """The windows of requests, `[n_events, n_samples]`, decoded as they are read.
+
+    Raises AudioReadError when a row is read whose recording cannot be.
+    """
+
+    def __init__(self, reader: WindowReader, requests: Sequence[Request]):
+        super().__init__((len(requests), reader.n_samples))
+        self.reader = reader
+        self.requests = requests
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        windows, errors = self.reader.read([self.requests[row] for row in rows])
+        raise_first(errors)
+        return windows
+
+
+class FeatureRows(RowArray):
+    """Features, `[n_events, C, F, T]`, whose rows lie in several arrays, most of them memory-mapped files.
+
+    Parameters
+    ----------
+    sources : list of ndarray of shape (any, C, F, T)
+    source, place : ndarray of int, shape (n_events,)
+        Which source a row is in, and which row of it.
+    """
+
+    def __init__(self, sources: list[np.ndarray], source: np.ndarray, place: np.ndarray, shape: tuple[int, ...]):
+        super().__init__((len(source), *shape))
+        self.sources = sources
+        self.source = source
+        self.place = place
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        taken = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
+        places = zip(self.source[rows].tolist(), self.place[rows].tolist(), strict=True)
+        for row, (source, place) in enumerate(places):
+            taken[row] = self.sources[source][place]
+        return taken
+
+
+def raise_first(errors: dict[int, AudioReadError]) -> None:
+    """Raise the error of the first row that has one, saying how many there are."""
+    if errors:
+        more = f" ({len(errors)} events cannot be read)" if len(errors) > 1 else ""
+        raise AudioReadError(f"{errors[min(errors)]}{more}")

@@ -1,0 +1,48 @@
+"""Progress bars of long work: on stderr, with a rate and an end time, where somebody can watch."""
+
+import os
+import sys
+
+QUIET = "GUITARCLF_QUIET"  # set by --quiet, for this process and those it starts
+
+
+def be_quiet(quiet: bool) -> None:
+    """Turn bars off, or on again."""
+    os.environ.pop(QUIET, None)
+    if quiet:
+        os.environ[QUIET] = "1"
+
+
+def are_shown() -> bool:
+    """Return whether bars are drawn: stderr is a terminal, --quiet was not given, and this is the main process."""
+    import multiprocessing
+
+    is_main = multiprocessing.current_process().name == "MainProcess"
+    return is_main and QUIET not in os.environ and sys.stderr is not None and sys.stderr.isatty()
+
+
+class Progress:
+    """A bar over ``total`` units of work, to be used in a ``with`` block; draws nothing where none is shown."""
+
+    def __init__(self, total: int, *, desc: str | None = None, unit: str = "it"):
+        self.bar = None
+        if are_shown():
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, desc=desc, unit=unit, leave=False, file=sys.stderr)
+
+    def update(self, n: int = 1) -> None:
+        """Count ``n`` more units as done."""
+        if self.bar is not None:
+            self.bar.update(n)
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self.bar is not None:
+            self.bar.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()

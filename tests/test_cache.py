@@ -1,0 +1,288 @@
+"""The feature cache: nothing is computed twice, and nothing stale is served."""
+
+import logging
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile as sf
+from click.testing import CliRunner
+
+from guitarclf.cli import main
+from guitarclf.errors import AudioReadError
+from guitarclf.features import cache as cache_module
+from guitarclf.features import passing, shards
+from guitarclf.features.cache import FeatureCache
+from guitarclf.features.logmel import LogMelSpectrogram
+from guitarclf.features.window import EventWindow
+
+N_NOTES, RATE = 12, 22050
+FAST = {"n_fft": 512, "n_mels": 16}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def paths(tmp_path, rng):
+    """Short recordings that have been there for a while."""
+    files = [tmp_path / f"{index}.wav" for index in range(N_NOTES)]
+    for file in files:
+        write(file, rng)
+    return list(map(str, files))
+
+
+def write(path, rng):
+    sf.write(path, rng.uniform(-0.5, 0.5, 2000).astype(np.float32), RATE)
+
+
+@pytest.fixture(autouse=True)
+def old_enough(monkeypatch):
+    """Files written a moment ago count as old, but for tests that say otherwise."""
+    monkeypatch.setattr(cache_module, "GRAIN_SEC", 0.0)
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """The rows that are computed, as counted by what decodes them."""
+    counts = []
+    whole = passing.log_mel_channels
+
+    def counting(windows, **settings):
+        counts.append(len(windows))
+        return whole(windows, **settings)
+
+    monkeypatch.setattr(passing, "log_mel_channels", counting)
+    return counts
+
+
+def features(X, folder, window=None, **settings):
+    windows = EventWindow(target_duration=0.1, **(window or {})).transform(X)
+    return np.asarray(LogMelSpectrogram(cache=folder, **(FAST | settings)).transform(windows))
+
+
+def test_a_second_pass_computes_nothing_and_gives_the_same(paths, folder, computed):
+    first = features(paths, folder)
+    assert sum(computed) == N_NOTES
+    second = features(paths[::-1], folder)
+    assert sum(computed) == N_NOTES
+    np.testing.assert_array_equal(second, first[::-1])
+    np.testing.assert_array_equal(first, features(paths, None))
+
+
+def test_only_the_missing_rows_are_computed(paths, folder, computed):
+    features(paths[:5], folder)
+    result = features(paths, folder)
+    assert computed == [5, N_NOTES - 5]
+    np.testing.assert_array_equal(result, features(paths, None))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_mels": 17},
+        {"hop_length": 128},
+        {"fmin": 50.0},
+        {"top_db": 40.0},
+        {"compression": "log1p"},
+        {"extra_channels": ["rms"]},
+        {"window": {"normalize": "rms"}},
+        {"window": {"snippet_crop": "start"}},
+    ],
+)
+def test_every_parameter_that_shapes_a_row_is_part_of_its_key(paths, folder, computed, change):
+    features(paths[:2], folder)
+    result = features(paths[:2], folder, **change)
+    assert computed == [2, 2]
+    np.testing.assert_array_equal(result, features(paths[:2], None, **change))
+
+
+def test_the_number_of_threads_is_not_part_of_the_key(paths, folder, computed):
+    features(paths, folder)
+    features(paths, folder, window={"num_workers": 2})
+    assert sum(computed) == N_NOTES
+
+
+def test_the_code_that_computes_a_row_is_part_of_its_key(paths, folder, computed, monkeypatch):
+    features(paths[:2], folder)
+    monkeypatch.setattr(cache_module, "code_version", lambda: "another")
+    features(paths[:2], folder)
+    assert computed == [2, 2]
+
+
+def test_onset_and_company_in_the_file_are_part_of_the_key(paths, folder, computed):
+    def row(onset, n_events):
+        return pd.DataFrame({"audio_path": paths[:1], "onset_sec": [onset], "events_in_file": [n_events]})
+
+    rows = [row(0.0, 1), row(0.01, 1), row(0.01, 2)]
+    results = [features(events, folder)[0] for events in rows]
+    assert computed == [1, 1, 1]
+    assert not np.array_equal(results[1], results[2])
+
+
+def test_changed_audio_is_never_served_stale(paths, folder, rng):
+    before = features(paths, folder)
+    write(paths[3], rng)
+    after = features(paths, folder)
+    np.testing.assert_array_equal(after, features(paths, None))
+    assert not np.array_equal(after[3], before[3])
+
+
+def test_audio_changed_under_its_old_size_and_time_is_noticed(paths, folder, rng):
+    before, status = features(paths, folder), os.stat(paths[3])
+    time.sleep(0.02)  # more than the kernel's clock tick
+    write(paths[3], rng)
+    os.utime(paths[3], ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert os.stat(paths[3]).st_size == status.st_size
+    assert not np.array_equal(features(paths, folder)[3], before[3])
+
+
+def test_audio_rewritten_within_the_clocks_grain_is_noticed(paths, folder, rng, monkeypatch):
+    """Even if no number that the file system keeps has changed."""
+    monkeypatch.setattr(cache_module, "GRAIN_SEC", 60.0)
+    status = os.stat(paths[0])
+    before = features(paths[:1], folder)
+    write(paths[0], rng)
+    frozen = SimpleNamespace(stat=lambda path: status, path=os.path, environ=os.environ)
+    monkeypatch.setattr(cache_module, "os", frozen)
+    assert not np.array_equal(features(paths[:1], folder), before)
+
+
+def test_audio_that_changes_while_it_is_read_is_not_kept(paths, folder, computed, monkeypatch):
+    whole = passing.log_mel_channels
+
+    def change_meanwhile(windows, **settings):
+        os.utime(paths[0])
+        return whole(windows, **settings)
+
+    monkeypatch.setattr(passing, "log_mel_channels", change_meanwhile)
+    features(paths[:2], folder)
+    monkeypatch.setattr(passing, "log_mel_channels", whole)
+    features(paths[:2], folder)
+    assert computed == [2, 1]
+
+
+def test_unreadable_audio_is_an_error_and_the_rest_is_kept(paths, folder, computed):
+    paths[2] = paths[2] + ".gone.wav"
+    with pytest.raises(AudioReadError, match=r"gone\.wav must be an audio file"):
+        features(paths, folder)
+    computed.clear()
+    features(paths[:2] + paths[3:], folder)
+    assert not computed
+
+
+def test_a_pass_cut_short_is_taken_up_again(paths, folder, computed, monkeypatch):
+    monkeypatch.setattr(passing, "ROWS_AT_ONCE", 4)
+    whole = passing.log_mel_channels
+
+    def interrupt(windows, **settings):
+        if sum(computed) == 8:
+            raise KeyboardInterrupt
+        return whole(windows, **settings)
+
+    monkeypatch.setattr(passing, "log_mel_channels", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        features(paths, folder)
+    monkeypatch.setattr(passing, "log_mel_channels", whole)
+    np.testing.assert_array_equal(features(paths, folder), features(paths, None))
+    assert computed[:3] == [4, 4, 4]
+    assert sum(computed[:3]) == N_NOTES
+
+
+def test_several_shards_are_one_array(paths, folder, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_BYTES", 1)
+    monkeypatch.setattr(passing, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(passing, "IN_MEMORY_BYTES", 0)
+    features(paths, folder)
+    assert len(list(folder.glob("*/*.keys"))) == 3
+    rows = LogMelSpectrogram(cache=folder, **FAST).transform(EventWindow(target_duration=0.1).transform(paths))
+    expected = features(paths, None)
+    assert rows.shape == expected.shape
+    np.testing.assert_array_equal(rows[[7, 0, 11]], expected[[7, 0, 11]])
+    np.testing.assert_array_equal(rows[2:6, 0], expected[2:6, 0])
+    np.testing.assert_array_equal(rows[-1, 0, 3], expected[-1, 0, 3])
+    np.testing.assert_array_equal(rows[np.arange(N_NOTES) % 2 == 0], expected[::2])
+
+
+@pytest.mark.parametrize("damage", ["truncated", "gone", "garbage keys"])
+def test_a_damaged_shard_is_computed_anew(paths, folder, computed, damage):
+    features(paths, folder)
+    (rows,) = folder.glob("*/*.rows")
+    if damage == "truncated":
+        os.truncate(rows, rows.stat().st_size - 4)
+    elif damage == "gone":
+        rows.unlink()
+    else:
+        rows.with_suffix(".keys").write_bytes(b"garbage")
+    np.testing.assert_array_equal(features(paths, folder), features(paths, None))
+    assert sum(computed[:2]) == 2 * N_NOTES
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_processes_may_write_at_the_same_time(paths, folder, computed):
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+        results = list(pool.map(features, [paths, paths[::-1], paths[:6]], [folder] * 3))
+    np.testing.assert_array_equal(results[0], results[1][::-1])
+    np.testing.assert_array_equal(features(paths, folder), results[0])
+    assert not computed
+    assert not list(folder.glob("*/*.part"))
+
+
+def test_the_least_recently_used_go_when_the_limit_is_reached(paths, folder, computed):
+    features(paths[:6], folder)
+    (first,) = folder.glob("*/*.keys")
+    features(paths[6:], folder)
+    os.utime(first, (1, 1))
+    one = first.with_suffix(".rows").stat().st_size
+    FeatureCache(folder, limit_gb=1.5 * one / 1e9).trim()
+    computed.clear()
+    features(paths[6:], folder)
+    assert not computed
+    features(paths[:6], folder)
+    assert computed == [6]
+
+
+def test_rows_in_use_survive_their_removal(paths, folder, monkeypatch):
+    monkeypatch.setattr(passing, "IN_MEMORY_BYTES", 0)
+    rows = LogMelSpectrogram(cache=folder, cache_gb=1e-9, **FAST).transform(
+        EventWindow(target_duration=0.1).transform(paths)
+    )
+    assert not list(folder.glob("*/*.rows"))
+    np.testing.assert_array_equal(rows[:], features(paths, None))
+
+
+def test_a_folder_that_cannot_be_used_is_said_and_gone_without(paths, tmp_path, caplog):
+    blocked = tmp_path / "a_file"
+    blocked.write_text("not a folder")
+    with caplog.at_level(logging.WARNING, logger="guitarclf"):
+        logging.getLogger("guitarclf").propagate = True
+        result = features(paths, blocked)
+    np.testing.assert_array_equal(result, features(paths, None))
+    assert "cannot be used" in caplog.text
+
+
+def test_without_a_cache_large_features_lie_on_disk(paths, monkeypatch):
+    expected = features(paths, None)
+    monkeypatch.setattr(passing, "IN_MEMORY_BYTES", 0)
+    np.testing.assert_array_equal(features(paths, None, window={"num_workers": 2}), expected)
+
+
+def test_the_command_shows_and_clears(paths, folder, computed):
+    features(paths, folder, extra_channels=["rms"])
+    (folder / "mine.txt").write_text("stays")
+    shown = CliRunner().invoke(main, ["cache", "show", "--folder", str(folder)])
+    assert shown.exit_code == 0
+    assert "0.1 s at 22050 Hz, 16 bands, log-mel + rms" in shown.output
+    cleared = CliRunner().invoke(main, ["cache", "clear", "--folder", str(folder)])
+    assert cleared.exit_code == 0
+    assert "removed" in cleared.output
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+    features(paths, folder, extra_channels=["rms"])
+    assert sum(computed) == 2 * N_NOTES

@@ -1,0 +1,142 @@
+"""The two engines: the same answers, and torch only where ONNX Runtime cannot."""
+
+import io
+import json
+import logging
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from guitarclf.cli import main
+from guitarclf.errors import ParameterError, RunError
+from guitarclf.experiment.ship import ship
+from guitarclf.features.reader import Request
+from guitarclf.inference import OnnxModel, TorchModel, load_model
+from guitarclf.persistence import load_pipeline
+
+ATOL = 1e-4
+PRIORS = {"harmonic": 0.02, "dead_note": 0.3}
+
+
+@pytest.fixture
+def old_bundle(small_bundle, tmp_path):
+    """A bundle from before there was a model.onnx."""
+    folder = shutil.copytree(small_bundle, tmp_path / "old")
+    (folder / "model.onnx").unlink()
+    return folder
+
+
+def call(*arguments, code=0):
+    result = CliRunner().invoke(main, list(map(str, arguments)))
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.mark.parametrize("priors", [None, PRIORS])
+def test_both_engines_answer_alike(small_bundle, small_table, priors):
+    requests = [Request(path, 0.0, True) for path in small_table.events["audio_path"]]
+    onnx, torch = OnnxModel(small_bundle), load_model(small_bundle, "torch")
+    onnx.priors = torch.priors = priors
+    ours, theirs = onnx.run(requests), torch.run(requests)
+    np.testing.assert_allclose(ours.as_learnt, theirs.as_learnt, rtol=0, atol=ATOL)
+    for shown in (Under.priors, Under.equal_shares):
+        np.testing.assert_allclose(shown(onnx, ours), shown(torch, theirs), rtol=0, atol=ATOL)
+
+
+class Under:
+    """What is shown of an answer."""
+
+    @staticmethod
+    def priors(model, answer):
+        return model.under_priors(answer.as_learnt)
+
+    @staticmethod
+    def equal_shares(model, answer):
+        return model.confidence(answer.as_learnt)
+
+
+def test_the_onnx_engine_is_the_pipeline(small_bundle, small_table):
+    pipeline = load_pipeline(small_bundle)
+    pipeline["net"].set_params(priors=PRIORS)
+    expected = pipeline["net"].predict_proba_by_label(pipeline[:-1].transform(small_table.events))
+    model = OnnxModel(small_bundle)
+    model.priors = PRIORS
+    windows = np.asarray(pipeline["window"].transform(small_table.events))
+    np.testing.assert_allclose(model.predict_proba(windows), expected, rtol=0, atol=ATOL)
+
+
+def test_priors_in_the_bundles_config_count(small_bundle, tmp_path):
+    folder = shutil.copytree(small_bundle, tmp_path / "model")
+    text = (folder / "config.yaml").read_text().replace("priors: null", "priors: {harmonic: 0.02}")
+    (folder / "config.yaml").write_text(text)
+    assert OnnxModel(folder).priors_ == pytest.approx([0.02, 0.49, 0.49])
+
+
+def test_unreadable_files_keep_their_row(small_bundle, small_table, tmp_path):
+    good = small_table.events["audio_path"].iloc[0]
+    for engine in ("onnx", "torch"):
+        answers = load_model(small_bundle, engine).run(
+            [Request(str(tmp_path / "gone.wav"), 0.0, True), Request(good, 0.0, True)]
+        )
+        assert np.isnan(answers.as_learnt[0]).all()
+        assert list(answers.errors) == [0]
+        assert answers.as_learnt[1].sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_predict_prints_the_same_by_either_engine(small_bundle, small_table, tmp_path, form):
+    paths = [*small_table.events["audio_path"][:20], tmp_path / "gone.wav"]
+    options = ("--model", small_bundle, "--format", form, "--min-confidence", "0.5", "--priors", "harmonic=0.2")
+    texts = [call("predict", *options, "--engine", engine, *paths, code=1).stdout for engine in ("onnx", "torch")]
+    if form == "csv":
+        ours, theirs = (pd.read_csv(io.StringIO(text)) for text in texts)
+    else:
+        ours, theirs = (pd.DataFrame(json.loads(text)) for text in texts)
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=False, rtol=0, atol=ATOL)
+    assert list(ours)[-2:] == ["confidence", "error"]
+    assert np.isnan(ours["p_harmonic"].iloc[-1])
+
+
+def test_predict_of_a_table_is_the_same_by_either_engine(small_bundle, small_table):
+    data = ("--metadata-path", small_table.path, "--audio-root", small_table.audio_root)
+    texts = [call("predict", "--model", small_bundle, *data, "--engine", name).stdout for name in ("onnx", "torch")]
+    ours, theirs = (pd.read_csv(io.StringIO(text)) for text in texts)
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=False, rtol=0, atol=ATOL)
+    assert ours["audio_path"].iloc[0] == "note000.wav"
+
+
+def test_an_old_bundle_falls_back_to_torch_and_says_so(old_bundle, small_table, caplog):
+    with caplog.at_level(logging.WARNING, logger="guitarclf"):
+        logging.getLogger("guitarclf").propagate = True
+        assert isinstance(load_model(old_bundle), TorchModel)
+    assert "has no model.onnx: using torch, which is slower to start" in caplog.text
+    result = call("predict", "--model", old_bundle, small_table.events["audio_path"].iloc[0])
+    assert f"`guitarclf export {old_bundle} --format bundle` adds it" in result.stderr
+
+
+def test_an_old_bundle_on_onnx_is_an_error_that_says_what_to_do(old_bundle, small_table):
+    path = small_table.events["audio_path"].iloc[0]
+    result = call("predict", "--model", old_bundle, "--engine", "onnx", path, code=1)
+    assert "must hold a model.onnx for the onnx engine" in result.stderr
+    call("export", old_bundle, "--format", "bundle")
+    call("predict", "--model", old_bundle, "--engine", "onnx", path)
+
+
+def test_a_damaged_model_is_named(old_bundle):
+    (old_bundle / "model.onnx").write_bytes(b"\x08\x07garbage")
+    with pytest.raises(RunError, match=r"model\.onnx must be an ONNX file that ONNX Runtime reads"):
+        OnnxModel(old_bundle)
+
+
+def test_a_waveform_that_is_none_is_refused(small_bundle):
+    with pytest.raises(ParameterError, match="Waveform 1 must hold finite samples"):
+        OnnxModel(small_bundle).predict_proba([np.zeros(100), np.array([0.0, np.nan])])
+
+
+def test_a_shipped_model_has_its_onnx(old_bundle, tmp_path):
+    target = ship(old_bundle, tmp_path / "shipped")
+    names = {"config.yaml", "model.json", "model.onnx", "weights.safetensors"}
+    assert {path.name for path in target.iterdir()} == names
