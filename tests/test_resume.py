@@ -136,6 +136,10 @@ def test_a_run_is_replaced_only_when_asked_to_be(small_table, tmp_path):
     (tmp_path / "run" / "my_notes.txt").write_text("kept")
     with pytest.raises(RunError, match=r"already holds a run, finished\. Go on with it with --resume, replace it with"):
         train(config)
+    itself = with_values(config, {"training.init_from": str(tmp_path / "run")}, source="test")
+    with pytest.raises(RunError, match=r"`training\.init_from` must lie outside the run that --overwrite replaces"):
+        train(itself, overwrite=True)
+    assert RunFolder(tmp_path / "run").is_finished
     once = with_values(config, {"net.max_epochs": 1}, source="test")
     train(once, overwrite=True)
     assert [path.name for path in RunFolder(tmp_path / "run").checkpoints.iterdir()] == ["epoch_1.pt"]

@@ -17,7 +17,7 @@ from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import write_config
 from guitarclf.data.events import SPLITS, write_events
 from guitarclf.data.splits import assign_splits
-from guitarclf.errors import ConfigError, SplitError, TrainingError
+from guitarclf.errors import ConfigError, RunError, SplitError, TrainingError
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.company import draw_company, fit_in_company
 from guitarclf.experiment.evaluate import evaluate_rows
@@ -98,6 +98,8 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
     check_buildable(config)
     require_unlocked(config.output_dir)
     run = RunFolder(config.output_dir).require_free(beside=beside, resume=resume, overwrite=overwrite)
+    if overwrite and config.training.init_from is not None:
+        _require_outside(run, bundle_folder(config.training.init_from))
     if resume and run.is_begun:
         require_same_config(run.config, config)
     events = config_events(config)
@@ -177,6 +179,15 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
     finally:
         without_recorders(pipeline[-1], recorders)
     return pipeline
+
+
+def _require_outside(run: RunFolder, model: Path) -> None:
+    """Refuse to replace the run whose weights training starts from."""
+    if model.resolve().is_relative_to(run.root.resolve()):
+        raise RunError(
+            f"`training.init_from` must lie outside the run that --overwrite replaces. Got {model}. "
+            "Choose another --output-dir."
+        )
 
 
 def _require_classes(config: Config, rows: pd.DataFrame) -> None:
