@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from guitarclf.bundle_check import read_description, seal
 from guitarclf.cli import main
 from guitarclf.errors import ParameterError, RunError
 from guitarclf.experiment.ship import ship
@@ -72,6 +73,7 @@ def test_priors_in_the_bundles_config_count(small_bundle, tmp_path):
     folder = shutil.copytree(small_bundle, tmp_path / "model")
     text = (folder / "config.yaml").read_text().replace("priors: null", "priors: {harmonic: 0.02}")
     (folder / "config.yaml").write_text(text)
+    seal(folder, read_description(folder))
     assert OnnxModel(folder).priors_ == pytest.approx([0.02, 0.49, 0.49])
 
 
@@ -127,7 +129,10 @@ def test_an_old_bundle_on_onnx_is_an_error_that_says_what_to_do(old_bundle, smal
 
 def test_a_damaged_model_is_named(old_bundle):
     (old_bundle / "model.onnx").write_bytes(b"\x08\x07garbage")
-    with pytest.raises(RunError, match=r"model\.onnx must be an ONNX file that ONNX Runtime reads"):
+    with pytest.raises(RunError, match=r"model\.onnx must be as it was written: its SHA-256 must be"):
+        OnnxModel(old_bundle)
+    seal(old_bundle, read_description(old_bundle))
+    with pytest.raises(RunError, match=r"model\.onnx must be an ONNX file\. It is no protocol buffer"):
         OnnxModel(old_bundle)
 
 
