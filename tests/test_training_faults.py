@@ -37,6 +37,11 @@ def command(table, output_dir, *more):
     return [sys.executable, "-m", "guitarclf", "train", *map(str, data), *SETTINGS, *more]
 
 
+def heed_ctrl_c():
+    """Undo what a shell does to what it runs in the background: ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def losing_its_loss(monkeypatch):
     """`losing_its_loss(value, at_call)`: the loss of a training batch is that value from some call on."""
@@ -157,7 +162,8 @@ def test_a_read_only_folder_ends_in_one_line(small_table, tmp_path):
 
 def test_ctrl_c_ends_with_130_soon_and_the_run_goes_on(small_table, tmp_path):
     more = ("--set", "net.max_epochs=100000", "--set", "training.patience=0")
-    with subprocess.Popen(command(small_table, tmp_path / "run", *more), stderr=subprocess.PIPE, text=True) as process:
+    train_command = command(small_table, tmp_path / "run", *more)
+    with subprocess.Popen(train_command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as process:
         for line in process.stderr:
             if "epoch   3" in line:
                 break
@@ -183,7 +189,8 @@ with ending_at_once_on_a_second_ctrl_c():
         print("tidying", flush=True)
         time.sleep(60)
 """
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+    child = [sys.executable, "-c", script]
+    with subprocess.Popen(child, stdout=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as process:
         for expected in ("working", "tidying"):
             assert process.stdout.readline() == expected + "\n"
             process.send_signal(signal.SIGINT)
