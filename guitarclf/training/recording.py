@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 from skorch.callbacks import Callback
-from tqdm import tqdm
 
+from guitarclf.progress import Progress
 from guitarclf.training.callbacks import MONITOR
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class EpochProgress(Callback):
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         n_batches = -(-len(dataset_train) // net.batch_size)
         epoch = len(net.history)
-        self.bar_ = tqdm(total=n_batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
+        self.bar_ = Progress(n_batches, desc=f"epoch {epoch}", unit="batch")
 
     def on_batch_end(self, net, training=False, **kwargs):
         if training:
