@@ -151,7 +151,7 @@ def test_audio_rewritten_within_the_clocks_grain_is_noticed(paths, folder, rng, 
     status = os.stat(paths[0])
     before = features(paths[:1], folder)
     write(paths[0], rng)
-    frozen = SimpleNamespace(stat=lambda path: status, path=os.path, environ=os.environ)
+    frozen = SimpleNamespace(stat=lambda path: status, getcwd=os.getcwd, path=os.path, environ=os.environ)
     monkeypatch.setattr(cache_module, "os", frozen)
     assert not np.array_equal(features(paths[:1], folder), before)
 
