@@ -25,14 +25,15 @@ class Progress:
     """A bar over ``total`` units of work, to be used in a ``with`` block; draws nothing where none is shown."""
 
     def __init__(self, total: int, *, desc: str | None = None, unit: str = "it"):
-        self.bar = None
+        self.bar, self.n = None, 0
         if are_shown():
             from tqdm import tqdm
 
             self.bar = tqdm(total=total, desc=desc, unit=unit, leave=False, file=sys.stderr)
 
     def update(self, n: int = 1) -> None:
-        """Count ``n`` more units as done."""
+        """Count ``n`` more units as done; they add up in ``self.n``."""
+        self.n += n
         if self.bar is not None:
             self.bar.update(n)
 

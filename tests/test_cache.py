@@ -1,5 +1,6 @@
 """The feature cache: nothing is computed twice, and nothing stale is served."""
 
+import errno
 import logging
 import os
 import time
@@ -150,7 +151,7 @@ def test_audio_rewritten_within_the_clocks_grain_is_noticed(paths, folder, rng, 
     status = os.stat(paths[0])
     before = features(paths[:1], folder)
     write(paths[0], rng)
-    frozen = SimpleNamespace(stat=lambda path: status, path=os.path, environ=os.environ)
+    frozen = SimpleNamespace(stat=lambda path: status, getcwd=os.getcwd, path=os.path, environ=os.environ)
     monkeypatch.setattr(cache_module, "os", frozen)
     assert not np.array_equal(features(paths[:1], folder), before)
 
@@ -176,6 +177,29 @@ def test_unreadable_audio_is_an_error_and_the_rest_is_kept(paths, folder, comput
     computed.clear()
     features(paths[:2] + paths[3:], folder)
     assert not computed
+
+
+def test_one_damaged_file_does_not_lose_the_others(paths, folder, computed):
+    with open(paths[2], "wb") as file:
+        file.write(b"no sound at all")
+    with pytest.raises(AudioReadError, match=r"2\.wav must be a WAV or FLAC file"):
+        features(paths, folder)
+    computed.clear()
+    features(paths[:2] + paths[3:], folder)
+    assert not computed
+
+
+def test_a_full_disk_is_said_and_gone_without(paths, folder, monkeypatch, caplog):
+    def full(self, keys, rows):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shards.ShelfWriter, "append", full)
+    with caplog.at_level(logging.WARNING, logger="guitarclf"):
+        logging.getLogger("guitarclf").propagate = True
+        result = features(paths, folder)
+    np.testing.assert_array_equal(result, features(paths, None))
+    assert "No space left" in caplog.text
+    assert not list(folder.glob("*/*.part"))
 
 
 def test_a_pass_cut_short_is_taken_up_again(paths, folder, computed, monkeypatch):

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold
-from tqdm import tqdm
 
 from guitarclf.baselines import duration_only, majority, svm_on_mfcc
 from guitarclf.config import Config
@@ -21,6 +20,7 @@ from guitarclf.experiment.train import check_buildable, log_to, require_fresh_we
 from guitarclf.labels import LABELS
 from guitarclf.persistence import RunFolder, discard, make_folder, write_json
 from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.progress import Progress
 from guitarclf.training.rows import validation_mask
 from guitarclf.training.targets import encode_labels
 
@@ -145,7 +145,7 @@ def predict_folds(config: Config, material: Material, fold: np.ndarray, repeats:
     """Return a row per event and repeat: truth, fold, probabilities, and what the baselines call it."""
     names = sorted(set(fold))
     tables = []
-    with tqdm(total=len(names) * repeats, unit="fit", leave=False, disable=None) as bar:
+    with Progress(len(names) * repeats, desc="folds", unit="fit") as bar:
         for name in names:
             held_out = fold == name
             called = _predict_baselines(config, material, held_out)

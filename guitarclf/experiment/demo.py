@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from guitarclf.config import Config, DataConfig, ModuleConfig, NetConfig, TrainingConfig
 from guitarclf.data.events import read_events
@@ -18,6 +17,7 @@ from guitarclf.experiment.predict import DECIMALS, predict_events
 from guitarclf.experiment.train import TrainedRun, check_buildable, train
 from guitarclf.lock import LOCK_NAME, locked
 from guitarclf.persistence import RunFolder, discard, load_pipeline, write_json
+from guitarclf.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def demo(output_dir="runs/demo", *, n_events: int = 3600, seed: int = 42) -> Dem
 
 
 def _write_notes(folder: Path, n_events: int, n_guitars: int, seed: int) -> None:
-    with tqdm(total=n_events, desc="modelling", unit="note", leave=False, disable=None) as bar:
+    with Progress(n_events, desc="modelling", unit="note") as bar:
         write_snippets(
             folder,
             n_events,

@@ -71,10 +71,12 @@ class FeatureRows(RowArray):
         self.place = place
 
     def take(self, rows: np.ndarray) -> np.ndarray:
+        source, place = self.source[rows], self.place[rows]
+        if len(rows) and (source == source[0]).all():
+            return self.sources[source[0]][place]
         taken = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
-        places = zip(self.source[rows].tolist(), self.place[rows].tolist(), strict=True)
-        for row, (source, place) in enumerate(places):
-            taken[row] = self.sources[source][place]
+        for row, (which, where) in enumerate(zip(source.tolist(), place.tolist(), strict=True)):
+            taken[row] = self.sources[which][where]
         return taken
 
 

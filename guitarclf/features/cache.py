@@ -110,12 +110,13 @@ class FileStates:
     """The state of each file, asked for once, and the key of each event in it."""
 
     def __init__(self):
+        self.here = os.getcwd()
         self.states: dict[str, bytes | None] = {}
 
     def key(self, request: Request) -> bytes:
         """Return the key of an event's row; NO_KEY where the file is too young to be told from its next version."""
         if request.path not in self.states:
-            self.states[request.path] = file_state(request.path)
+            self.states[request.path] = file_state(request.path, self.here)
         state = self.states[request.path]
         if state is None:
             return NO_KEY
@@ -123,19 +124,23 @@ class FileStates:
 
     def is_unchanged(self, path: str) -> bool:
         """Return whether a file is still as it was when its key was made."""
-        return file_state(path) == self.states[path]
+        return file_state(path, self.here) == self.states[path]
 
 
-def file_state(path: str) -> bytes | None:
-    """Return what tells a file from its other versions; None if it is missing, or may change unnoticed."""
+def file_state(path: str, here: str) -> bytes | None:
+    """Return what tells a file from its other versions; None if it is missing, or may change unnoticed.
+
+    ``here`` is the folder that a relative path is relative to.
+    """
     try:
         status = os.stat(path)
     except OSError:
         return None
     if time.time() - max(status.st_mtime, status.st_ctime) < GRAIN_SEC:
         return None
+    whole = path if path.startswith("/") else os.path.join(here, path)
     numbers = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-    return f"{os.path.abspath(path)}\0{numbers}".encode(errors="surrogateescape")
+    return b"%s\0%d %d %d %d" % (os.fsencode(whole), *numbers)
 
 
 @lru_cache(maxsize=1)

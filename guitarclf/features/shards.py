@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from guitarclf.errors import GuitarclfError
+
 SHARD_BYTES = 256 * 2**20  # a shard that has grown this large is published, and another begun
 NO_KEY = b"\0" * 16  # a row that must not be found again
 KEY = np.dtype([("head", "<u8"), ("tail", "<u8")])
@@ -132,7 +134,8 @@ class ShelfWriter:
         """Publish what was written, also when the pass was cut short: the next one goes on from there."""
         if self._file is None:
             return
-        if kind is None or not issubclass(kind, OSError):
+        is_disk = kind is not None and issubclass(kind, OSError) and not issubclass(kind, GuitarclfError)
+        if not is_disk:
             self._publish()
         else:
             self._file.close()

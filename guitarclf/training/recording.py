@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 
 from skorch.callbacks import Callback
-from tqdm import tqdm
 
 from guitarclf.atomic import write_bytes, write_text
+from guitarclf.progress import Progress
 from guitarclf.training.callbacks import MONITOR, EarlyStop
 from guitarclf.training.resuming import KeepState, as_bytes
 
@@ -97,7 +97,7 @@ class EpochProgress(Callback):
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         n_batches = -(-len(dataset_train) // net.batch_size)
         epoch = len(net.history)
-        self.bar_ = tqdm(total=n_batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
+        self.bar_ = Progress(n_batches, desc=f"epoch {epoch}", unit="batch")
 
     def on_batch_end(self, net, training=False, **kwargs):
         if training:
