@@ -12,7 +12,7 @@ Filters: Bristow-Johnson, "Cookbook formulae for audio EQ biquad filter coeffici
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import lfilter, resample_poly, sosfilt
+from scipy.signal import butter, lfilter, resample_poly, sosfilt
 
 HIGHEST_SHARE_OF_RATE = 0.47  # filters above are left out
 COMPRESSOR_SEC = 0.01
@@ -123,5 +123,8 @@ def _overdrive(waveform, chain):
 
 @lru_cache(maxsize=64)
 def _tone_filter(chain, sample_rate):
-    tone = lowpass(chain.lowpass_hz, chain.lowpass_quality, sample_rate)
+    if chain.lowpass_quality is None:
+        tone = butter(1, min(chain.lowpass_hz, HIGHEST_SHARE_OF_RATE * sample_rate), fs=sample_rate, output="sos")
+    else:
+        tone = lowpass(chain.lowpass_hz, chain.lowpass_quality, sample_rate)
     return np.concatenate([tone, highpass(chain.highpass_hz, sample_rate)])

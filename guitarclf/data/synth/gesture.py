@@ -8,7 +8,6 @@ import numpy as np
 from guitarclf.data.synth.guitar import log_uniform
 
 LIGHT_STRING_HZ = 260.0  # above it the string is short and light against the knock of the attack
-SHARE_HARD = 0.35  # of the ordinary notes
 TENSION_RELAXES_IN = 0.08  # seconds; a hard pluck starts sharp (Fletcher and Rossing 1998, nonlinear strings)
 
 
@@ -111,12 +110,12 @@ def draw_attack_noises(hand, kind, label, fundamental, rng):
     Parameters
     ----------
     hand : Hand
-        Its habitual levels.
+        Its habits.
     kind : str
         Kind of guitar: a solid body knocks less.
     label : str
-        A dead note is mostly these noises; a harmonic is plucked harder for the sound it gives; one ordinary
-        note in three is struck hard enough to sound like either for its first 50 ms.
+        A dead note is mostly these noises; a harmonic is plucked harder for the sound it gives; hard players
+        strike ordinary notes so that they sound like either for their first 50 ms.
     fundamental : float
         Hz. The higher an ordinary note, the shorter and lighter the string that must outdo the knock.
     rng : numpy.random.Generator
@@ -132,8 +131,8 @@ def draw_attack_noises(hand, kind, label, fundamental, rng):
     elif label == "dead_note":
         scrape, knock, slowest = 10 ** rng.uniform(-1.3, 0.0), 10 ** rng.uniform(-1.2, 0.1), 0.05
     else:
-        knock *= max(1.0, fundamental / LIGHT_STRING_HZ) ** rng.uniform(0, 1)
-        if rng.random() < SHARE_HARD:
+        knock *= max(1.0, fundamental / LIGHT_STRING_HZ) ** (hand.light_string * rng.uniform(0.5, 1))
+        if rng.random() < hand.hard_share:
             force = 10 ** rng.uniform(0.0, 0.9)
             scrape, knock = scrape * force, knock * force * 10 ** rng.uniform(-0.4, 0.4)
     knock *= 0.6 if kind == "electric" else 1.0

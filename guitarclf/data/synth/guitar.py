@@ -14,7 +14,8 @@ KINDS = ("electric", "steel", "nylon")
 KIND_SHARES = (0.5, 0.3, 0.2)
 STANDARD_TUNING = (40, 45, 50, 55, 59, 64)  # MIDI, E2 to E4
 N_WOUND = {"electric": 3, "steel": 4, "nylon": 3}
-T60_RANGE = {"electric": (2.5, 14.0), "steel": (1.8, 8.0), "nylon": (1.0, 5.0)}  # seconds at 110 Hz
+SHARE_OF_HARD_PLAYERS = 0.12
+T60_RANGE = {"electric": (2.5, 18.0), "steel": (2.0, 11.0), "nylon": (1.2, 6.5)}  # seconds at 110 Hz
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Hand:
     tilt: float  # fall of the partials with their number
     pick_noise: float  # level of the scrape, 1 is as loud as the string
     thump: float  # level of the knock on bridge and body
+    hard_share: float  # of this player's ordinary notes, struck so that the noise outdoes the string
+    light_string: float  # how much louder the knock is against short, light strings; 0 not, 1 with frequency
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Chain:
     drive: float  # 0 clean; gain into a soft clipper
     asymmetry: float  # of the soft clipper: even overtones
     lowpass_hz: float  # tone control, pickup resonance, cabinet
-    lowpass_quality: float
+    lowpass_quality: float | None  # None: a first-order low-pass, as of a cable
     highpass_hz: float
     compression: float  # 0 none, 1 every note stays as loud as it begins
 
@@ -108,9 +111,9 @@ def draw_guitar(rng):
 def _draw_strings(kind, rng):
     tuning = rng.normal(0, 0.15) + (rng.integers(-4, 3) if rng.random() < 0.25 else 0)
     wound_b, plain_b = 10 ** rng.uniform(-4.6, -3.6), 10 ** rng.uniform(-5.2, -3.9)
-    t60, t60_slope = log_uniform(rng, *T60_RANGE[kind]), rng.uniform(0.12, 0.6)
-    per_khz = log_uniform(rng, 0.15, 2.5) * (1.6 if kind == "nylon" else 1.0)
-    per_khz2 = log_uniform(rng, 0.005, 0.3)
+    t60, t60_slope = log_uniform(rng, *T60_RANGE[kind]), rng.uniform(0.0, 0.5)
+    per_khz = log_uniform(rng, 0.08, 2.0) * (1.6 if kind == "nylon" else 1.0)
+    per_khz2 = log_uniform(rng, 0.003, 0.25)
     strings = []
     for number, open_midi in enumerate(STANDARD_TUNING):
         wound = number < N_WOUND[kind]
@@ -131,10 +134,12 @@ def _draw_strings(kind, rng):
 def _draw_hand(rng):
     return Hand(
         pick_position=rng.uniform(0.05, 0.3),
-        plectrum_hz=log_uniform(rng, 900, 12000),
+        plectrum_hz=log_uniform(rng, 1200, 14000),
         tilt=rng.uniform(0.4, 2.0),
         pick_noise=10 ** rng.uniform(-2.4, -0.5),
         thump=10 ** rng.uniform(-2.4, -0.4),
+        hard_share=rng.uniform(0.1, 0.8) if rng.random() < SHARE_OF_HARD_PLAYERS else 0.0,
+        light_string=rng.uniform(0.0, 1.0) if rng.random() < 0.06 else 0.0,
     )
 
 
@@ -148,15 +153,27 @@ def _draw_chain(kind, rng):
         resonances=_draw_cabinet(rng) if amplified else () if electric else _draw_body(rng),
         drive=rng.uniform(0.5, 6.0) if driven else 0.0,
         asymmetry=rng.uniform(0.0, 0.3),
-        lowpass_hz=log_uniform(rng, 2800, 6500) if amplified else log_uniform(rng, 2200, 11000),
-        lowpass_quality=rng.uniform(0.6, 2.5) if electric else rng.uniform(0.45, 0.9),
+        lowpass_hz=log_uniform(rng, 2800, 6500) if amplified else log_uniform(rng, 2500, 11000),
+        lowpass_quality=_draw_lowpass_quality(electric, rng),
         highpass_hz=rng.uniform(25, 140),
-        compression=rng.uniform(0.3, 0.9) if rng.random() < 0.25 else 0.0,
+        compression=rng.uniform(0.2, 0.9) if rng.random() < 0.06 else 0.0,
     )
 
 
+def _draw_lowpass_quality(electric, rng):
+    if rng.random() < 0.35:
+        return None
+    return rng.uniform(0.6, 2.5) if electric else rng.uniform(0.45, 0.9)
+
+
 def _draw_body(rng):
-    """Air mode, first top mode and a few plate modes (Christensen and Vistisen, JASA 68, 1980)."""
+    """Air mode, first top mode and a few plate modes (Christensen and Vistisen, JASA 68, 1980).
+
+    Every other body is built otherwise, or heard from where its modes sound otherwise: modes anywhere.
+    """
+    if rng.random() < 0.5:
+        n_modes = rng.integers(2, 7)
+        return tuple(Resonance(rng.uniform(80, 650), rng.uniform(8, 40), rng.uniform(0.1, 1.2)) for _ in range(n_modes))
     air = Resonance(rng.uniform(85, 130), rng.uniform(8, 30), rng.uniform(0.1, 1.2))
     top = Resonance(rng.uniform(160, 250), rng.uniform(10, 40), rng.uniform(0.1, 1.2))
     plates = [Resonance(log_uniform(rng, 260, 900), rng.uniform(8, 40), rng.uniform(0.1, 1.0)) for _ in range(3)]
@@ -172,18 +189,18 @@ def _draw_cabinet(rng):
 
 def _draw_recording(rng):
     return Recording(
-        floor_db=rng.uniform(-95, -40),
+        floor_db=rng.uniform(-88, -36),
         floor_lowpass_hz=log_uniform(rng, 60, 2000) if rng.random() < 0.6 else None,
         hum_db=rng.uniform(-90, -45) if rng.random() < 0.35 else None,
         hum_hz=float(rng.choice([50, 60])),
         room_t60=rng.uniform(0.08, 0.6) if rng.random() < 0.35 else None,
         room_level=10 ** rng.uniform(-1.9, -0.6),
         room_seed=int(rng.integers(2**31)),
-        band_limit_hz=log_uniform(rng, 4500, 10800) if rng.random() < 0.4 else None,
+        band_limit_hz=log_uniform(rng, 4500, 10800) if rng.random() < 0.3 else None,
         clip_level=rng.uniform(0.5, 0.95) if rng.random() < 0.05 else None,
-        max_late_sec=float(rng.choice([0.012, 0.04, 0.08], p=[0.5, 0.3, 0.2])),
+        max_late_sec=float(rng.choice([0.012, 0.04, 0.08, 0.2], p=[0.4, 0.25, 0.2, 0.15])),
         silent_preroll=bool(rng.random() < 0.5),
-        cuts_files=bool(rng.random() < 0.45),
+        cuts_files=bool(rng.random() < 0.35),
         peak=log_uniform(rng, 0.25, 1.0),
-        loops=bool(rng.random() < 0.2),
+        loops=bool(rng.random() < 0.06),
     )

@@ -49,7 +49,7 @@ def draw_note(guitar, label, rng, *, sample_rate=44100, duration=1.0):
     Returns
     -------
     note : ModelledNote
-        Onset at 0 to 10 ms; the sound may start up to 80 ms after it, as in real tables.
+        Onset at 0 to 10 ms; the sound may start up to 200 ms after it, as in real tables.
 
     Raises
     ------

@@ -12,8 +12,8 @@ from guitarclf.data.synth.chain import HIGHEST_SHARE_OF_RATE
 from guitarclf.data.synth.guitar import log_uniform
 
 NOISE_RATE = 22050  # Hz at which floor_db is meant; at other rates the noise keeps its density
-SHARE_WITH_FLOOR = 0.8
-SHARE_CUT = 0.75  # of the notes, where files are cut at all
+SHARE_WITH_FLOOR = 0.88
+SHARE_CUT = 0.6  # of the notes, where files are cut at all
 SHARE_GATED = 0.3  # of the cut notes: the note is cut, the noise floor goes on
 
 
@@ -77,7 +77,7 @@ def noise_floor(recording, n_samples, *, sample_rate, rng, noise_rng):
     Returns
     -------
     floor : ndarray of shape (n_samples,)
-        All zeros in one recording of five.
+        All zeros in one recording of eight.
     """
     level = 10 ** ((recording.floor_db + rng.normal(0, 5)) / 20)
     hum_parts, hum_phases = rng.uniform(0, 1, 5), rng.uniform(0, 2 * np.pi, 5)

@@ -23,10 +23,11 @@ from guitarclf.data.synth.string import (
     touch_damping,
 )
 
-GENERAL_STYLES = {"NO": 0.50, "PM": 0.13, "ST": 0.13, "VI": 0.06, "BE": 0.06, "SL": 0.05, "HO": 0.07}
+GENERAL_STYLES = {"NO": 0.54, "PM": 0.11, "ST": 0.11, "VI": 0.06, "BE": 0.06, "SL": 0.05, "HO": 0.07}
 NODE_SHARES = {2: 0.42, 3: 0.27, 4: 0.18, 5: 0.09, 6: 0.04}  # share of harmonics at the node 1/k
 HARMONIC_RANGE = (52, 93)  # MIDI; half of the ordinary notes are played where harmonics sound
-SHARE_STOPPED = 0.15  # of the notes that would ring on
+SHARE_SOFT = 0.04  # of the ordinary notes: few partials, as sparse as a harmonic
+SHARE_STOPPED = 0.1  # of the notes that would ring on
 N_FRETS = 27  # samplers play higher than fingers
 N_TWO_PLANES = 10  # partials of which the second plane of vibration is heard
 
@@ -154,14 +155,14 @@ def _draw_amplitudes(guitar, label, style, position, frequencies, velocity, rng)
     amplitudes = amplitudes * 10 ** rng.normal(0, 0.18, MAX_PARTIALS)  # the body passes each mode differently
     if style == "HO":  # a finger is softer than a plectrum
         amplitudes = amplitudes * np.exp(-frequencies / rng.uniform(1500, 6000))
-    if label == "general_note" and rng.random() < 0.15:  # soft notes of few partials, as sparse as a harmonic
+    if label == "general_note" and rng.random() < SHARE_SOFT:  # soft notes of few partials, as sparse as a harmonic
         amplitudes = amplitudes * np.exp(-(PARTIAL_NUMBERS - 1) / log_uniform(rng, 0.5, 5.0))
     return amplitudes
 
 
 def _draw_free_losses(frequencies, string, position, rng):
     losses = string_losses(frequencies, string) * log_uniform(rng, 0.7, 1.4)
-    fingertip = log_uniform(rng, 1.0, 1.7)
+    fingertip = log_uniform(rng, 1.0, 1.5)
     if position.fret > 0:  # flesh takes its part: stopped strings ring less long than open ones
         losses = losses * fingertip
     return losses * 10 ** rng.normal(0, 0.1, MAX_PARTIALS)  # no support swallows all modes alike
@@ -188,8 +189,8 @@ def _touch_at_node(amplitudes, losses, node, position, rng):
     strength, held_for = log_uniform(rng, 40, 600), log_uniform(rng, 0.025, 0.25)
     touched = losses + strength * touch_damping(place, width)
     touched = np.where(others, np.maximum(touched, 0.25 * strength), touched)
-    afterwards = np.where(others, losses + log_uniform(rng, 12, 80), losses * rng.uniform(0.75, 1.1))
-    amplitudes = np.where(others, amplitudes * 10 ** rng.uniform(-0.9, 0.2), amplitudes)
+    afterwards = np.where(others, losses + rng.uniform(10, 80), losses * rng.uniform(0.75, 1.1))
+    amplitudes = np.where(others, amplitudes * 10 ** rng.uniform(-1.2, 0.2), amplitudes)
     return amplitudes, Losses(np.stack([touched, afterwards]), (held_for,))
 
 
