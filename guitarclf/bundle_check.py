@@ -1,7 +1,7 @@
 """What a bundle must be before anything in it is used: its description, checksums, and the weights' header.
 
-Format 1 has no checksums; format 2 has one for every file but ``model.json``, which holds them. They tell a
-damaged or half-copied bundle, not a forged one: whoever forges a file can forge its checksum too.
+Format 1 has no checksums; format 2 has one for every file that is read but ``model.json``, which holds them. They
+tell a damaged or half-copied bundle, not a forged one: whoever forges a file can forge its checksum too.
 """
 
 import hashlib
@@ -70,10 +70,13 @@ def read_file(folder, name: str, description: dict) -> bytes:
 
 
 def seal(folder, description: dict) -> None:
-    """Write a bundle's ``model.json`` with the checksums of all its other files."""
+    """Write a bundle's ``model.json`` with the checksums of all its other files, texts for people (.md) apart."""
     folder = Path(folder)
-    names = sorted(item.name for item in folder.iterdir() if item.is_file() and item.name != DESCRIPTION)
-    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names if name[0] != "."}
+    files = {
+        item.name: hashlib.sha256(item.read_bytes()).hexdigest()
+        for item in sorted(folder.iterdir())
+        if item.is_file() and item.name != DESCRIPTION and item.name[0] != "." and item.suffix != ".md"
+    }
     sealed = {**description, "format_version": FORMAT_VERSION, "files": files}
     write_text(folder / DESCRIPTION, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
 

@@ -1,9 +1,11 @@
 """The two engines: the same answers, and torch only where ONNX Runtime cannot."""
 
+import hashlib
 import io
 import json
 import logging
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,6 +30,17 @@ def old_bundle(small_bundle, tmp_path):
     folder = shutil.copytree(small_bundle, tmp_path / "old")
     (folder / "model.onnx").unlink()
     return folder
+
+
+def require_sealed(folder):
+    """Assert that the checksums are those of what a program reads, and of nothing else."""
+    description = read_description(folder)
+    digests = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("config.yaml", "model.onnx", "weights.safetensors")
+    }
+    assert description["format_version"] == 2
+    assert description["files"] == digests
 
 
 def call(*arguments, code=0):
@@ -100,6 +113,9 @@ def test_predict_prints_the_same_by_either_engine(small_bundle, small_table, tmp
     pd.testing.assert_frame_equal(ours, theirs, check_exact=False, rtol=0, atol=ATOL)
     assert list(ours)[-2:] == ["confidence", "error"]
     assert np.isnan(ours["p_harmonic"].iloc[-1])
+    plain = call("predict", "--model", small_bundle, "--format", form, *paths, code=1).stdout
+    assert "label" in plain
+    assert "confidence" not in plain
 
 
 def test_predict_of_a_table_is_the_same_by_either_engine(small_bundle, small_table):
@@ -124,6 +140,7 @@ def test_an_old_bundle_on_onnx_is_an_error_that_says_what_to_do(old_bundle, smal
     result = call("predict", "--model", old_bundle, "--engine", "onnx", path, code=1)
     assert "must hold a model.onnx for the onnx engine" in result.stderr
     call("export", old_bundle, "--format", "bundle")
+    require_sealed(old_bundle)
     call("predict", "--model", old_bundle, "--engine", "onnx", path)
 
 
@@ -145,3 +162,13 @@ def test_a_shipped_model_has_its_onnx(old_bundle, tmp_path):
     target = ship(old_bundle, tmp_path / "shipped")
     names = {"config.yaml", "model.json", "model.onnx", "weights.safetensors"}
     assert {path.name for path in target.iterdir()} == names
+    require_sealed(target)
+
+
+def test_a_model_is_shipped_over_one_without_checksums_and_its_card_stays_free(old_bundle, tmp_path):
+    target = shutil.copytree(Path(__file__).parent / "bundles" / "v1" / "model", tmp_path / "shipped")
+    (target / "README.md").write_text("the card")
+    ship(old_bundle, target)
+    (target / "README.md").write_text("the card, as it is written by hand after that")
+    require_sealed(target)
+    assert isinstance(load_model(target), OnnxModel)
