@@ -28,8 +28,9 @@ FOLDER_VARIABLE = "GUITARCLF_CACHE"
 GRAIN_SEC = 2.0  # the coarsest clock of a file system in use (FAT)
 STALE_PART_SEC = 86400  # a file still being written after a day was left behind
 GIGABYTE = 10**9
-# What computes a row, beside its parameters: a change in any of these files makes other rows.
-CODE = ("data/audio.py", "features/reader.py", "features/mel.py")
+# What computes or refuses a row, beside its parameters: a change in any of these files makes other rows.
+CODE = ("data/audio.py", "data/header.py", "features/reader.py", "features/mel.py")
+SHAPELESS = ("num_workers", "max_duration")  # parameters of a reader that change no row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ class FeatureCache:
 
     def shelf(self, reader: WindowReader, settings: dict, row_shape: tuple[int, ...]) -> Shelf:
         """Return the shelf of some parameters of windows and features."""
-        window = {name: value for name, value in dataclasses.asdict(reader).items() if name != "num_workers"}
+        window = {name: value for name, value in dataclasses.asdict(reader).items() if name not in SHAPELESS}
         description = {"window": window, "logmel": settings | {"extra_channels": list(settings["extra_channels"])}}
         description = {**description, "row_shape": list(row_shape), "code": code_version()}
         name = hashlib.blake2b(json.dumps(description, sort_keys=True).encode(), digest_size=12).hexdigest()
