@@ -16,6 +16,7 @@ from guitarclf.data.header import check_header
 from guitarclf.errors import AudioReadError, ConfigError, ParameterError
 from guitarclf.experiment.train import train
 from guitarclf.experiment.validate import validate
+from guitarclf.features import cache, passing
 from guitarclf.features.window import EventWindow
 
 TONE = decaying_sine(440.0)
@@ -78,7 +79,7 @@ def test_a_recording_that_cannot_be_used_is_told_why(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(make(tmp_path))
     with pytest.raises(AudioReadError, match=message) as caught:
-        EventWindow().transform([path])
+        np.asarray(EventWindow().transform([path]))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -108,7 +109,7 @@ def test_what_guitar_data_has_is_read(tmp_path, form, subtype, name):
 def test_odd_names_are_read(tmp_path, monkeypatch, name):
     sf.write(tmp_path / name, TONE, RATE, format="WAV")
     monkeypatch.chdir(tmp_path)
-    assert EventWindow().transform([name]).any()
+    assert np.asarray(EventWindow().transform([name])).any()
 
 
 def test_a_name_is_shown_on_one_line(tmp_path):
@@ -219,6 +220,27 @@ def test_too_many_bad_files_stop_the_run(marred, tmp_path):
     with pytest.raises(AudioReadError, match=message):
         train(config)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_cache_hides_no_bad_audio(note_table, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "GRAIN_SEC", 0.0)  # the files are new
+    sides = ("train", "train", "train", "train", "val", "test")
+    table, computed = note_table(extra={"split": lambda index, row: sides[index % 6]}), []
+    whole = passing.log_mel_channels
+    monkeypatch.setattr(
+        passing, "log_mel_channels", lambda windows, **settings: computed.append(1) or whole(windows, **settings)
+    )
+    train(config_for(table, tmp_path / "first"))
+    assert computed
+    (table.audio_root / "note003.wav").write_bytes(b"not audio")
+    sf.write(table.audio_root / "note004.wav", np.zeros(RATE), RATE)
+    with pytest.raises(AudioReadError, match=r"note003\.wav must be a WAV or FLAC file"):
+        train(config_for(table, tmp_path / "second"))
+    computed.clear()
+    skipping = {"data__on_bad_audio": "skip", "data__max_bad_fraction": 0.2}
+    run = train(config_for(table, tmp_path / "third", **skipping))
+    assert pd.read_csv(run.folder.bad_audio)["note_id"].tolist() == ["n003", "n004"]
+    assert not computed
 
 
 def test_validate_lists_what_is_outside_and_what_is_silent(marred):
