@@ -175,10 +175,10 @@ def test_demo_learns_and_a_second_one_replaces_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr("guitarclf.experiment.demo.demo_config", brief)
     for _ in range(2):
-        result = call("demo", "--output-dir", tmp_path / "demo", "--events", 150)
+        result = call("demo", "--output-dir", tmp_path / "demo", "--events", 80)
     for part in ("Modelled guitars the model has not heard", "By note length alone", "truth", "learning_curves.png"):
         assert part in result.stdout
-    assert len(pd.read_csv(tmp_path / "demo" / "splits.csv")) == 150
+    assert len(pd.read_csv(tmp_path / "demo" / "splits.csv")) == 80
 
 
 def test_predict_a_foreign_table_through_the_models_mapping(note_table, tmp_path):

@@ -60,10 +60,18 @@ def test_mutated_files_end_real_commands_with_0_or_1(fuzzer):
 
 @pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path):
-    victim = Victim(tmp_path, max_epochs=15)
-    n_hit, differing = victim.kill_and_compare(random.Random(3), 3, tmp_path / "run")
+    victim = Victim(tmp_path, max_epochs=12)
+    n_hit, differing = victim.kill_and_compare(random.Random(3), 2, tmp_path / "run")
     assert n_hit
     assert differing == []
+
+
+def holder(run):
+    """Return what the process that holds a run's lock wrote into it, "" as long as there is none."""
+    try:
+        return (run / LOCK_NAME).read_text()
+    except FileNotFoundError:
+        return ""
 
 
 @pytest.mark.slow
@@ -73,7 +81,7 @@ def test_of_two_processes_on_one_folder_the_second_is_refused(small_table, tmp_p
     settings = SMALL_NET | data | {"net.max_epochs": 10_000}
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     with subprocess.Popen([sys.executable, "-m", "guitarclf", "-q", "train", *options]) as first:
-        while not (run / LOCK_NAME).exists() and first.poll() is None:
+        while not holder(run) and first.poll() is None:
             time.sleep(0.01)
         for how in ({}, {"resume": True}, {"overwrite": True}):
             config = small_config(**{key.replace(".", "__"): str(value) for key, value in data.items()})
