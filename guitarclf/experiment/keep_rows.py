@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from guitarclf.data.digest import file_digest, text_digest
 from guitarclf.errors import RunError
 
 logger = logging.getLogger(__name__)
+
+SYNC_SEC = 1.0  # what a power cut may lose; a kill loses nothing of what was written
 
 
 def unfinished_path(output) -> Path | None:
@@ -64,8 +67,12 @@ def keep_rows(
             file.seek(n_bytes)
             if not n_bytes:
                 _append(file, {"key": key})
+            synced = time.monotonic()
             for part in predict(items[n_done:]):
                 _append(file, {"n_items": len(part), "part": to_plain(part)})
+                if time.monotonic() - synced > SYNC_SEC:
+                    os.fsync(file.fileno())
+                    synced = time.monotonic()
                 yield part
     except OSError as error:
         if isinstance(error, RunError) or error.strerror is None:
@@ -78,7 +85,6 @@ def keep_rows(
 def _append(file, content: dict) -> None:
     file.write(json.dumps(content).encode() + b"\n")
     file.flush()
-    os.fsync(file.fileno())
 
 
 def _read(path: Path, key: str) -> tuple[list[tuple[int, object]], int]:
