@@ -11,7 +11,7 @@ import click
     show_default=True,
     help="Replaced if it is a demo.",
 )
-@click.option("--events", type=int, default=3600, show_default=True, help="Modelled notes to make.")
+@click.option("--events", type=int, default=4800, show_default=True, help="Modelled notes to make.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=42, show_default=True)
 def command(output_dir, events, seed):
     """Make modelled guitars, train on them, score guitars not heard, and predict a few files.

@@ -13,6 +13,7 @@ from guitarclf.features.logmel import log_mel
 from guitarclf.features.window import EventWindow
 
 N_MFCC = 20
+N_TIMBRE = 4 * N_MFCC  # statistics of a window
 CHUNK = 256  # windows in memory at once
 TOP_DB = 80.0  # as in librosa.feature.mfcc
 
@@ -37,7 +38,7 @@ def duration_only() -> Pipeline:
 
 
 def mfcc_statistics(windows: np.ndarray, *, sample_rate: int = 22050) -> np.ndarray:
-    """Return mean and standard deviation over time of 20 MFCC and of their slopes, shape (n_events, 80).
+    """Return mean and standard deviation over time of 20 MFCC and of their slopes, shape (n_events, N_TIMBRE).
 
     The coefficients equal ``librosa.feature.mfcc`` on 64 mel bands.
     """

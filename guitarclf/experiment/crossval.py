@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold
 
-from guitarclf.baselines import duration_only, majority, svm_on_mfcc
+from guitarclf.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
 from guitarclf.config import Config
 from guitarclf.config_io import write_config
 from guitarclf.data.events import each_note_is_its_own_track
@@ -26,15 +26,21 @@ from guitarclf.training.targets import encode_labels
 
 logger = logging.getLogger(__name__)
 
+N_LEARNING_STEPS = 2  # of svm_on_mfcc: what comes before is stateless, and is computed once
+
 
 @dataclass(frozen=True)
 class Material:
-    """What the folds share, computed once: the table, its windows and features, and their modelled company."""
+    """What the folds share, computed once: the table, its features, their modelled company, and MFCC statistics.
+
+    ``timbre`` is of the table's rows and ``company_timbre`` of the modelled notes, for the baseline.
+    """
 
     events: pd.DataFrame
-    windows: np.ndarray
     features: np.ndarray
     company: Company
+    timbre: np.ndarray
+    company_timbre: np.ndarray
 
 
 def crossval(
@@ -133,12 +139,14 @@ def _require_whole_tracks(events: pd.DataFrame, named: np.ndarray, column: str) 
 
 
 def prepare(config: Config, events: pd.DataFrame) -> Material:
-    """Compute windows and features of the table and of the modelled notes, once for all folds."""
+    """Compute what the folds share; of the table's own windows a chunk at a time is in memory."""
     window, logmel = (build_pipeline(config)[name] for name in ("window", "logmel"))
-    windows = window.transform(events)
-    features = logmel.transform(windows)
-    # The baselines of every fold need the windows themselves.
-    return Material(events, np.asarray(windows), features, draw_company(config, logmel))
+    features = logmel.transform(window.transform(events))
+    company = draw_company(config, logmel)
+    measure = svm_on_mfcc(window)[:-N_LEARNING_STEPS].transform
+    notes = company.windows[~company.no_note]
+    company_timbre = measure(notes) if len(notes) else np.zeros((0, N_TIMBRE))
+    return Material(events, features, company, measure(events), company_timbre)
 
 
 def predict_folds(config: Config, material: Material, fold: np.ndarray, repeats: int) -> pd.DataFrame:
@@ -148,7 +156,7 @@ def predict_folds(config: Config, material: Material, fold: np.ndarray, repeats:
     with Progress(len(names) * repeats, desc="folds", unit="fit") as bar:
         for name in names:
             held_out = fold == name
-            called = _predict_baselines(config, material, held_out)
+            called = _predict_baselines(material, held_out)
             for repeat in range(repeats):
                 proba = _fit_and_predict(config, material, held_out, config.seed + repeat)
                 tables.append(_table(material.events[held_out], name, repeat + 1, proba, called))
@@ -170,18 +178,18 @@ def _fit_and_predict(config: Config, material: Material, held_out: np.ndarray, s
     return net.predict_proba_by_label(material.features[held_out])
 
 
-def _predict_baselines(config: Config, material: Material, held_out: np.ndarray) -> dict[str, np.ndarray]:
+def _predict_baselines(material: Material, held_out: np.ndarray) -> dict[str, np.ndarray]:
     """Return what each baseline calls the held-out rows, learnt from the same notes."""
     company = material.company
     training = pd.concat([material.events[~held_out], company.events])
-    windows = np.concatenate([material.windows[~held_out], company.windows[~company.no_note]])
+    timbre = np.concatenate([material.timbre[~held_out], material.company_timbre])
     y = training["label_category"].to_numpy()
-    testing, testing_windows = material.events[held_out], material.windows[held_out]
-    svm = svm_on_mfcc(build_pipeline(config)["window"]) if len(set(y)) > 1 else majority()
+    testing = material.events[held_out]
+    svm = svm_on_mfcc()[-N_LEARNING_STEPS:] if len(set(y)) > 1 else majority()
     return {
         "majority": majority().fit(training, y).predict(testing),
         "duration only": duration_only().fit(training, y).predict(testing),
-        "SVM on MFCC": svm.fit(windows, y).predict(testing_windows),
+        "SVM on MFCC": svm.fit(timbre, y).predict(material.timbre[held_out]),
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from guitarclf.config import Config, DataConfig, ModuleConfig, NetConfig, TrainingConfig
+from guitarclf.config import Config, DataConfig, LogMelConfig, ModuleConfig, NetConfig, TrainingConfig
 from guitarclf.data.events import read_events
 from guitarclf.data.synth import write_snippets
 from guitarclf.errors import ParameterError, RunError
@@ -22,7 +22,7 @@ from guitarclf.progress import Progress
 logger = logging.getLogger(__name__)
 
 MARKER = "demo.json"
-EVENTS_PER_GUITAR = 20
+EVENTS_PER_GUITAR = 10
 SAMPLE_RATE = 22050  # Hz, the pipeline's own
 # Half the width of the default, which learns in two minutes what the default learns in five, and
 # less augmentation: the modelled recordings already differ in level, noise and timing.
@@ -53,14 +53,15 @@ def demo_config(output_dir="runs/demo", seed: int = 42) -> Config:
     data = Path(output_dir) / "data"
     return Config(
         data=DataConfig(metadata_path=str(data / "metadata.csv"), audio_root=str(data)),
-        net=NetConfig(batch_size=64, max_epochs=15, lr=4e-3, module=DEMO_MODULE),
-        training=TrainingConfig(test_size=0.15, patience=8, lr_patience=0, lr_factor=0.6),
+        logmel=LogMelConfig(hop_length=512),
+        net=NetConfig(batch_size=64, max_epochs=12, lr=4e-3, module=DEMO_MODULE),
+        training=TrainingConfig(test_size=0.15, patience=0, lr_schedule="cosine", weight_average=0.99),
         output_dir=str(output_dir),
         seed=seed,
     )
 
 
-def demo(output_dir="runs/demo", *, n_events: int = 3600, seed: int = 42) -> DemoResult:
+def demo(output_dir="runs/demo", *, n_events: int = 4800, seed: int = 42) -> DemoResult:
     """Make modelled notes, train on them, score guitars left out, and predict a few files.
 
     Parameters
@@ -68,7 +69,7 @@ def demo(output_dir="runs/demo", *, n_events: int = 3600, seed: int = 42) -> Dem
     output_dir : str or Path
         The run folder; a demo that is there is replaced, anything else is refused.
     n_events : int
-        Notes to make, 20 a guitar.
+        Notes to make, 10 a guitar.
     seed : int
     """
     if n_events < MIN_EVENTS:
