@@ -25,7 +25,13 @@ def bundle_folder(path) -> Path:
 
 
 def model_files(path) -> list[Path]:
-    """Return the files that a model is: those of its bundle, or the pickle."""
+    """Return the files that a model is: those of its bundle, or the pickle; texts for people (.md) are not."""
     if Path(path).suffix.lower() in PICKLES:
         return [Path(path)]
-    return sorted(item for item in bundle_folder(path).iterdir() if item.is_file())
+    return parts_of(bundle_folder(path))
+
+
+def parts_of(folder) -> list[Path]:
+    """Return the files of a bundle, by name, without hidden ones and texts for people (.md)."""
+    files = (item for item in Path(folder).iterdir() if item.is_file())
+    return sorted(item for item in files if item.name[0] != "." and item.suffix != ".md")

@@ -12,6 +12,7 @@ import struct
 from pathlib import Path
 
 from guitarclf.atomic import write_text
+from guitarclf.bundle import parts_of
 from guitarclf.errors import RunError
 from guitarclf.labels import LABELS
 
@@ -74,8 +75,8 @@ def seal(folder, description: dict) -> None:
     folder = Path(folder)
     files = {
         item.name: hashlib.sha256(item.read_bytes()).hexdigest()
-        for item in sorted(folder.iterdir())
-        if item.is_file() and item.name != DESCRIPTION and item.name[0] != "." and item.suffix != ".md"
+        for item in parts_of(folder)
+        if item.name != DESCRIPTION
     }
     sealed = {**description, "format_version": FORMAT_VERSION, "files": files}
     write_text(folder / DESCRIPTION, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")

@@ -12,9 +12,8 @@ import guitarclf
 ROOT = Path(guitarclf.__file__).parent.parent
 LAYERS = [
     ("labels", "errors", "progress"),
-    ("config_rules", "atomic", "lock", "session"),
+    ("config_rules", "atomic", "lock", "session", "bundle"),
     ("bundle_check", "onnx_check"),
-    ("bundle",),
     ("config",),
     ("config_io", "config_docs"),
     ("data", "models"),
