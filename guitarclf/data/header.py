@@ -6,7 +6,6 @@ Decoders for rare formats are where crafted files do harm, so only what guitar d
 import os
 import stat
 import struct
-from pathlib import Path
 
 from guitarclf.errors import AudioReadError
 
@@ -84,7 +83,7 @@ def _what_else(start: bytes) -> str:
 
 def check_suffix(path, container: str) -> None:
     """Raise AudioReadError if a file goes by the suffix of another container."""
-    suffix = Path(path).suffix.lower()
+    suffix = os.path.splitext(path)[1].lower()
     said = next((name for name, suffixes in SUFFIXES.items() if suffix in suffixes), container)
     if said != container:
         raise AudioReadError(
@@ -128,7 +127,7 @@ def _check_wav(file) -> str | None:
     """Return what is wrong with the chunks of a WAV, from its ``fmt`` and the length of its data."""
     file.seek(0)
     order = ">" if file.read(4) == b"RIFX" else "<"
-    size = file.seek(0, os.SEEK_END)
+    size = os.fstat(file.fileno()).st_size
     position, n_chunks, described, problem = 12, 0, False, None  # after "RIFF", the size and "WAVE"
     while position + 8 <= size:
         file.seek(position)

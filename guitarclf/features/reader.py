@@ -156,5 +156,8 @@ def set_level(window: np.ndarray, normalize: str) -> np.ndarray:
     """Return a window scaled to peak 1 or RMS 1; silence is returned as it is."""
     if normalize == "none":
         return window
-    level = np.abs(window).max() if normalize == "peak" else np.sqrt(np.mean(np.square(window, dtype=np.float64)))
-    return (window / level).astype(np.float32) if level > 0 else window
+    if normalize == "peak":
+        level = max(window.max(), -window.min())
+    else:
+        level = np.sqrt(np.mean(np.square(window, dtype=np.float64)))
+    return (window / level).astype(np.float32, copy=False) if level > 0 else window
