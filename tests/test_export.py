@@ -21,6 +21,7 @@ from guitarclf.pipeline import build_pipeline
 
 ATOL = 1e-4
 RATE = 22050
+MASKED = {"logmel__extra_channels": ["rms", "sounding"], "net__module__mask_after_offset": True}
 
 
 def fresh_pipeline(**overrides):
@@ -50,6 +51,10 @@ def fresh_pipeline(**overrides):
         {"net__module__pooling": "final", "net__module__rnn_bidirectional": False},
         {"net__module__kernel_size": 5, "net__module__pools": [[2, 3], [5, 1]]},
         {"logmel__extra_channels": ["rms", "delta"]},
+        {"logmel__extra_channels": ["sounding"], "net__module__mask_after_offset": True},
+        MASKED | {"net__module__pooling": "mean"},
+        MASKED | {"net__module__pooling": "final"},
+        MASKED | {"net__module__pooling": "final", "net__module__rnn_bidirectional": False},
     ],
     ids=str,
 )
@@ -73,6 +78,8 @@ def test_the_net_answers_as_torch_does(shape, tmp_path, rng):
         {"window__normalize": "none", "window__target_duration": 0.4, "logmel__top_db": 60},
         {"logmel__n_fft": 512, "logmel__fmin": 80, "logmel__fmax": 8000, "window__sample_rate": 16000},
         {"logmel__extra_channels": ["delta", "rms"]},
+        {"logmel__extra_channels": ["sounding", "rms"]},
+        MASKED,
         {"logmel__compression": "log1p", "net__module__gain_db": 0, "net__module__eq_db": 0},
         {"logmel__compression": "pcen", "net__module__gain_db": 0, "net__module__eq_db": 0},
         {"net__priors": {"harmonic": 0.03, "dead_note": 0.1}},
