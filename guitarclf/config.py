@@ -87,10 +87,23 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class CriterionConfig:
-    """Cross-entropy."""
+    """Cross-entropy, and the heads that only training has."""
 
     label_smoothing: float = knob(0.0, "share of each target spread over all classes; 0: off", low=0, high=0.9)
     focal_gamma: float = knob(0.0, "how much notes that are already right count less; 0: off", low=0, high=10)
+    aux_harmonic: float = knob(
+        0.0,
+        "weight in the loss of a second head, of training only, that tells harmonics from all other notes; 0: off",
+        low=0,
+        high=100,
+    )
+    aux_pitch: float = knob(
+        0.0,
+        "weight in the loss of a third head, of training only, that names the `pitch_midi` of notes that have one; "
+        "0: off",
+        low=0,
+        high=100,
+    )
 
 
 @dataclass(frozen=True)

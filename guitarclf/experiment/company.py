@@ -113,4 +113,5 @@ def fit_in_company(net, X, y, valid, company: Company, *, pitch=None, repeat_tab
         valid=np.concatenate([valid, company.valid]),
         repeats=np.repeat([repeat_table, 1], [len(y), len(company)]),
         no_note=np.concatenate([np.zeros(len(y), dtype=bool), company.no_note]),
+        pitch=np.concatenate([pitch, company_pitch]),
     )
