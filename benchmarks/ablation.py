@@ -2,11 +2,13 @@
 
     python benchmarks/ablation.py metadata.csv audio_root \
         --variant "as is" --variant "mean pooling: net.module.pooling=mean" --seeds 1,2
+    python benchmarks/ablation.py metadata.csv audio_root --variants-file benchmarks/ablation_variants.txt \
+        --seeds 1,2,3,4
 
-A variant is a name, and after a colon its changes to the config, as in `train --set`. Each seed draws guitars,
-weights and order anew, so the spread between seeds is what a difference between variants must exceed. The area
-under the curve does not depend on the priors; the other figures are at the config's `net.priors`. Prints a
-Markdown table; --output-dir gets the scores, a line of JSON a net, and what each net says of each note.
+A variant is a name, and after a colon its changes to the config, as in `train --set`; a file holds one a line. Each
+seed draws guitars, weights and order anew, so the spread between seeds is what a difference between variants must
+exceed. The area under the curve does not depend on the priors; the other figures are at the config's `net.priors`.
+Prints a Markdown table; --output-dir gets the scores, a line of JSON a net, and what each net says of each note.
 """
 
 import json
@@ -43,17 +45,18 @@ COLUMNS = {
 @click.argument("table")
 @click.argument("audio_root")
 @click.option("--config", "config_path", default="configs/pretrained.yaml", show_default=True)
-@click.option("--variant", "variants", multiple=True, default=["as is"], help="NAME or NAME: key=value key=value")
+@click.option("--variant", "variants", multiple=True, help="NAME or NAME: key=value key=value; default: as is.")
+@click.option("--variants-file", type=click.Path(exists=True, dir_okay=False), help="A variant a line; # is a comment.")
 @click.option("--notes", default=4000, show_default=True, help="Modelled notes each net is trained on.")
 @click.option("--seeds", default="1,2", show_default=True)
 @click.option("--n-jobs", default=2, show_default=True)
 @click.option("--output-dir", default="runs/ablation", show_default=True)
-def main(table, audio_root, config_path, variants, notes, seeds, n_jobs, output_dir):
+def main(table, audio_root, config_path, variants, variants_file, notes, seeds, n_jobs, output_dir):
     """Train every variant with every seed and print a row each."""
     output_dir = Path(output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     events = read_events(table, audio_root=audio_root)
-    configs = dict(parse_variant(variant, config_path, notes) for variant in variants)
+    configs = parse_variants([*variants, *read_variants(variants_file)] or ["as is"], config_path, notes)
     results = []
     for seed in map(int, seeds.split(",")):
         jobs = []
@@ -73,10 +76,21 @@ def main(table, audio_root, config_path, variants, notes, seeds, n_jobs, output_
     click.echo(to_markdown(pd.DataFrame(results), list(configs)))
 
 
-def parse_variant(text, config_path, notes):
-    """Return the name of a variant and its Config."""
-    name, _, changes = text.partition(":")
-    return name.strip(), load_config(config_path, [f"training.add_modelled={notes}", *changes.split()])
+def read_variants(path):
+    """Return the variants of a file."""
+    lines = [] if path is None else map(str.strip, Path(path).read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def parse_variants(texts, config_path, notes):
+    """Return name -> Config of each variant, in their order."""
+    configs = {}
+    for text in texts:
+        name, _, changes = text.partition(":")
+        if name.strip() in configs:
+            raise click.UsageError(f"Each variant must have a name of its own. Got {name.strip()!r} twice.")
+        configs[name.strip()] = load_config(config_path, [f"training.add_modelled={notes}", *changes.split()])
+    return configs
 
 
 def group_by_material(configs):

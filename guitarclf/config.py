@@ -12,11 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guitarclf.config_rules import check_leaf, knob
-from guitarclf.errors import ConfigError
-from guitarclf.labels import LABELS
-
-# Augmentation under net.module that is right on a log-mel in dB only.
-DECIBEL_KEYS = ("gain_db", "eq_db", "band_limit", "noise_floor")
+from guitarclf.config_sections import check_sections
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,11 @@ class WindowConfig:
     max_duration: float = knob(60.0, "longest window that may be asked for", unit="s", above=0, high=600)
     snippet_crop: str = knob("center", "part kept of a snippet that is too long", choices=("center", "start"))
     normalize: str = knob("peak", "level of each window: peak or RMS to 1", choices=("peak", "rms", "none"))
+    zero_after_offset: bool = knob(
+        False,
+        "silence after a table's offset_sec, before the level is set; the last 5 ms before it fade out. "
+        "Files without a table stay whole",
+    )
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,11 @@ class LogMelConfig:
     top_db: float | None = knob(
         None, "floor below each note's own loudest cell; null: none", unit="dB", above=0, high=1000
     )
-    extra_channels: list[str] = knob([], "channels beside the log-mel: rms, delta", choices=("rms", "delta"))
+    extra_channels: list[str] = knob(
+        [],
+        "channels beside the log-mel: rms, delta, sounding (1 before offset_sec, 0 after it)",
+        choices=("rms", "delta", "sounding"),
+    )
 
 
 @dataclass(frozen=True)
@@ -82,10 +87,23 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class CriterionConfig:
-    """Cross-entropy."""
+    """Cross-entropy, and the heads that only training has."""
 
     label_smoothing: float = knob(0.0, "share of each target spread over all classes; 0: off", low=0, high=0.9)
     focal_gamma: float = knob(0.0, "how much notes that are already right count less; 0: off", low=0, high=10)
+    aux_harmonic: float = knob(
+        0.0,
+        "weight in the loss of a second head, of training only, that tells harmonics from all other notes; 0: off",
+        low=0,
+        high=100,
+    )
+    aux_pitch: float = knob(
+        0.0,
+        "weight in the loss of a third head, of training only, that names the `pitch_midi` of notes that have one; "
+        "0: off",
+        low=0,
+        high=100,
+    )
 
 
 @dataclass(frozen=True)
@@ -103,6 +121,9 @@ class ModuleConfig:
     pooling: str = knob("attention", "GRU frames -> one vector", choices=("final", "mean", "attention"))
     head_hidden_size: int = knob(64, "units of the head's hidden layer", low=1, high=65536)
     dropout: float = knob(0.3, "dropout before both layers of the head", low=0, high=0.99)
+    mask_after_offset: bool = knob(
+        False, "frames after a table's offset_sec do not count; `logmel.extra_channels` must then end in sounding"
+    )
     gain_db: float = knob(6.0, "random level, plus or minus; 0: off", unit="dB", low=0, high=120)
     time_shift: float = knob(
         0.05, "random shift, plus or minus; 0: off", unit="share of the window: 0.05 is 50 ms of 1 s", low=0, high=0.5
@@ -238,60 +259,3 @@ def get_value(config: Config, path: str):
 def to_dict(config) -> dict:
     """Return a config or a section of it as plain nested dicts and lists."""
     return dataclasses.asdict(config)
-
-
-def check_sections(config: Config) -> None:
-    """Raise ConfigError where values that are fine alone do not fit together."""
-    training, logmel, window, module = config.training, config.logmel, config.window, config.net.module
-    if training.valid_size + training.test_size >= 1:
-        raise ConfigError(
-            "`training.valid_size` + `training.test_size` must be below 1, or nothing is left to train on. "
-            f"Got {training.valid_size} + {training.test_size}."
-        )
-    if window.target_duration > window.max_duration:
-        raise ConfigError(
-            "`window.target_duration` must be at most `window.max_duration`. "
-            f"Got {window.target_duration} and {window.max_duration} s."
-        )
-    if logmel.n_fft % 2:
-        raise ConfigError(f"`logmel.n_fft` must be even. Got {logmel.n_fft}.")
-    in_decibels = {f"net.module.{name}": getattr(module, name) for name in DECIBEL_KEYS if getattr(module, name)}
-    if logmel.compression != "db" and in_decibels:
-        keys = ", ".join(f"`{key}`" for key in in_decibels)
-        raise ConfigError(
-            f"{keys} must be 0 with `logmel.compression: {logmel.compression}`: "
-            f"right on decibels only. Got {', '.join(map(str, in_decibels.values()))}."
-        )
-    top = window.sample_rate / 2 if logmel.fmax is None else logmel.fmax
-    if not logmel.fmin < top <= window.sample_rate / 2:
-        raise ConfigError(
-            "`logmel.fmin` must be below `logmel.fmax`, and that at most half of `window.sample_rate`. "
-            f"Got {logmel.fmin}, {logmel.fmax} and {window.sample_rate} Hz."
-        )
-    if len(module.conv_channels) != len(module.pools) or not module.pools:
-        raise ConfigError(
-            "`net.module.conv_channels` and `net.module.pools` must have one entry per block. "
-            f"Got {module.conv_channels} and {module.pools}."
-        )
-    if any(len(pool) != 2 for pool in module.pools) or module.kernel_size % 2 == 0:
-        raise ConfigError(
-            "`net.module.pools` must hold [bands, frames] pairs and `net.module.kernel_size` must be odd. "
-            f"Got {module.pools} and {module.kernel_size}."
-        )
-    if len(set(logmel.extra_channels)) < len(logmel.extra_channels):
-        raise ConfigError(f"`logmel.extra_channels` must name each channel once. Got {logmel.extra_channels}.")
-    for theirs, ours in config.data.labels.items():
-        if ours not in LABELS:
-            raise ConfigError(f"`data.labels` must map to {', '.join(LABELS)}. Got {theirs}: {ours!r}.")
-    priors = config.net.priors or {}
-    if not set(priors) <= set(LABELS) or any(share < 0 for share in priors.values()) or sum(priors.values()) > 1:
-        raise ConfigError(
-            f"`net.priors` must give shares of {', '.join(LABELS)} that add up to at most 1. Got {priors}."
-        )
-    weight = config.net.class_weight
-    named = weight in ("balanced", "none")
-    if not named and not (isinstance(weight, list) and len(weight) == 3 and min(weight) > 0):
-        raise ConfigError(
-            "`net.class_weight` must be balanced, none, or three numbers above 0 in the order of LABELS. "
-            f"Got {weight!r}."
-        )

@@ -9,7 +9,9 @@ from torch.utils.data import Dataset
 
 from guitarclf.config import Config, to_dict
 from guitarclf.errors import EventTableError, ParameterError
+from guitarclf.features.ending import needs_ends
 from guitarclf.features.logmel import LogMelSpectrogram
+from guitarclf.features.mel import log_mel_channels
 from guitarclf.features.window import EventWindow, as_requests
 from guitarclf.labels import LABEL_TO_INDEX, LABELS
 
@@ -52,7 +54,7 @@ class NoteEventDataset(Dataset):
             raise EventTableError(f"`label_category` must be one of {', '.join(LABELS)}. Got {sorted(unknown)[0]!r}.")
         self.window = EventWindow(**to_dict(config.window))
         self.logmel = LogMelSpectrogram(sample_rate=config.window.sample_rate, **to_dict(config.logmel))
-        self.transform = self._log_mel if transform is None else transform
+        self.transform = transform
         self.return_row = return_row
         self._requests = as_requests(self.events)
 
@@ -64,11 +66,17 @@ class NoteEventDataset(Dataset):
         if errors:
             raise errors[0]
         row = self.events.iloc[index]
-        item = self.transform(torch.from_numpy(windows[0])), LABEL_TO_INDEX[row["label_category"]]
+        if self.transform is None:
+            spectrogram = self._log_mel(index, windows)
+        else:
+            spectrogram = self.transform(torch.from_numpy(windows[0]))
+        item = spectrogram, LABEL_TO_INDEX[row["label_category"]]
         return (*item, row.to_dict()) if self.return_row else item
 
-    def _log_mel(self, waveform: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(self.logmel.transform(waveform.numpy()[None])[0]))
+    def _log_mel(self, index: int, windows: np.ndarray) -> torch.Tensor:
+        settings = self.logmel.settings
+        ends = self.window.reader.ends([self._requests[index]]) if needs_ends(settings) else None
+        return torch.from_numpy(np.ascontiguousarray(log_mel_channels(windows, ends=ends, **settings)[0]))
 
 
 def rows_of_split(events: pd.DataFrame, split: str) -> pd.DataFrame:

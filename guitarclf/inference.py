@@ -16,6 +16,7 @@ from guitarclf.bundle_check import read_description, read_file
 from guitarclf.config import to_dict
 from guitarclf.config_io import load_config
 from guitarclf.errors import AudioReadError, RunError
+from guitarclf.features.ending import needs_ends
 from guitarclf.features.mel import log_mel_channels
 from guitarclf.features.reader import Request, WindowReader, checked_waveforms
 from guitarclf.labels import LABELS
@@ -42,6 +43,8 @@ class Model:
     Attributes
     ----------
     reader : WindowReader
+    settings : dict
+        Keywords of :func:`guitarclf.features.mel.log_mel_channels`.
     train_priors_, priors_ : ndarray of shape (3,)
         The shares of the classes in the loss, and those that probabilities are under, in the order of LABELS.
     n_threads : int
@@ -51,6 +54,7 @@ class Model:
     """
 
     reader: WindowReader
+    settings: dict
     train_priors_: np.ndarray
     priors: dict[str, float] | None
     n_threads = 1
@@ -64,10 +68,12 @@ class Model:
     def run(self, requests: Sequence[Request]) -> Answers:
         """Return what the net says of the recordings of requests."""
         windows, errors = self.reader.read(requests)
+        ends = self.reader.ends(requests, errors) if needs_ends(self.settings) else None
         as_learnt = np.full((len(requests), len(LABELS)), np.nan)
         readable = [row for row in range(len(requests)) if row not in errors]
         if readable:
-            as_learnt[readable] = self.predict_proba_as_learnt(windows[readable])
+            ends = None if ends is None else ends[readable]
+            as_learnt[readable] = self.predict_proba_as_learnt(windows[readable], ends)
         return Answers(as_learnt, errors)
 
     def under_priors(self, as_learnt: np.ndarray) -> np.ndarray:
@@ -89,8 +95,15 @@ class Model:
         windows = self.reader.cut(checked_waveforms(waveforms))
         return self.under_priors(self.predict_proba_as_learnt(windows))
 
-    def predict_proba_as_learnt(self, windows: np.ndarray) -> np.ndarray:
-        """`[n_events, n_samples]` -> `[n_events, 3]` under the shares of the loss."""
+    def predict_proba_as_learnt(self, windows: np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
+        """`[n_events, n_samples]` -> `[n_events, 3]` under the shares of the loss.
+
+        ``ends`` are the offsets in samples, for a net that hears them; None: the notes have none.
+        """
+        return self.answer(log_mel_channels(windows, ends=ends, **self.settings))
+
+    def answer(self, features: np.ndarray) -> np.ndarray:
+        """`[n_events, C, F, T]` -> `[n_events, 3]` under the shares of the loss."""
         raise NotImplementedError
 
 
@@ -128,8 +141,7 @@ class OnnxModel(Model):
         self.session = open_session(model, folder / ONNX_FILE)
         self.train_priors_ = np.array(json.loads(self.session.get_modelmeta().custom_metadata_map["train_priors"]))
 
-    def predict_proba_as_learnt(self, windows: np.ndarray) -> np.ndarray:
-        features = log_mel_channels(windows, **self.settings)
+    def answer(self, features: np.ndarray) -> np.ndarray:
         return self.session.run(None, {"log_mel": features})[0].astype(np.float64)
 
 
@@ -139,14 +151,15 @@ class TorchModel(Model):
     def __init__(self, pipeline):
         self.pipeline = pipeline
         self.reader = pipeline["window"].reader
+        self.settings = pipeline["logmel"].settings
         self.priors = pipeline["net"].priors
 
     @property
     def train_priors_(self) -> np.ndarray:
         return self.pipeline["net"].train_priors_
 
-    def predict_proba_as_learnt(self, windows: np.ndarray) -> np.ndarray:
-        return self.pipeline["net"].predict_proba_as_learnt(self.pipeline["logmel"].transform(windows))
+    def answer(self, features: np.ndarray) -> np.ndarray:
+        return self.pipeline["net"].predict_proba_as_learnt(features)
 
 
 def load_model(path="pretrained", engine: str | None = None, *, allow_pickle=False) -> Model:

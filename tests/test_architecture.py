@@ -12,7 +12,7 @@ import guitarclf
 ROOT = Path(guitarclf.__file__).parent.parent
 LAYERS = [
     ("labels", "errors", "progress"),
-    ("config_rules", "atomic", "lock", "session", "bundle"),
+    ("config_rules", "config_sections", "atomic", "lock", "session", "bundle"),
     ("bundle_check", "onnx_check"),
     ("config",),
     ("config_io", "config_docs"),
@@ -26,7 +26,7 @@ LAYERS = [
     ("__main__",),
 ]
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
-CONFIG = {"config_rules", "config", "config_io", "config_docs"}
+CONFIG = {"config_rules", "config_sections", "config", "config_io", "config_docs"}
 KNOWS_CONFIG = {*CONFIG, "pipeline", "dataset", "persistence", "inference", "experiment", "cli"}
 HEAVY = {"torch", "skorch", "librosa", "sklearn", "pandas", "matplotlib", "scipy", "numpy", "soundfile"}
 

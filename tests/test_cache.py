@@ -96,6 +96,7 @@ def test_only_the_missing_rows_are_computed(paths, folder, computed):
         {"extra_channels": ["rms"]},
         {"window": {"normalize": "rms"}},
         {"window": {"snippet_crop": "start"}},
+        {"window": {"zero_after_offset": True}},
     ],
 )
 def test_every_parameter_that_shapes_a_row_is_part_of_its_key(paths, folder, computed, change):
@@ -126,6 +127,18 @@ def test_onset_and_company_in_the_file_are_part_of_the_key(paths, folder, comput
     results = [features(events, folder)[0] for events in rows]
     assert computed == [1, 1, 1]
     assert not np.array_equal(results[1], results[2])
+
+
+@pytest.mark.parametrize(
+    ("change", "n_computed"),
+    [({}, 1), ({"window": {"zero_after_offset": True}}, 3), ({"extra_channels": ["sounding"]}, 3)],
+    ids=str,
+)
+def test_an_offset_is_part_of_the_key_only_where_it_shapes_the_row(paths, folder, computed, change, n_computed):
+    for offset in (0.05, 0.06, np.nan):
+        row = pd.DataFrame({"audio_path": paths[:1], "onset_sec": [0.0], "offset_sec": [offset]})
+        np.testing.assert_array_equal(features(row, folder, **change), features(row, None, **change))
+    assert sum(computed) == n_computed + 3
 
 
 def test_changed_audio_is_never_served_stale(paths, folder, rng):

@@ -22,6 +22,7 @@ SETTINGS = {
         "logmel.n_mels=40",
         "logmel.extra_channels=[rms]",
     ],
+    "offsets": ["window.zero_after_offset=true", "logmel.extra_channels=[sounding]"],
 }
 
 

@@ -21,12 +21,14 @@ from guitarclf.pipeline import build_pipeline
 
 ATOL = 1e-4
 RATE = 22050
+MASKED = {"logmel__extra_channels": ["rms", "sounding"], "net__module__mask_after_offset": True}
 
 
 def fresh_pipeline(**overrides):
     """Return a pipeline with random weights, statistics and temperature."""
     config = small_config(**overrides)
     pipeline = build_pipeline(config)
+    torch.manual_seed(0)
     n_frames = 1 + round(config.window.target_duration * config.window.sample_rate) // config.logmel.hop_length
     net = pipeline["net"].initialize_for((1 + len(config.logmel.extra_channels), config.logmel.n_mels, n_frames))
     generator = torch.Generator().manual_seed(0)
@@ -50,6 +52,10 @@ def fresh_pipeline(**overrides):
         {"net__module__pooling": "final", "net__module__rnn_bidirectional": False},
         {"net__module__kernel_size": 5, "net__module__pools": [[2, 3], [5, 1]]},
         {"logmel__extra_channels": ["rms", "delta"]},
+        {"logmel__extra_channels": ["sounding"], "net__module__mask_after_offset": True},
+        MASKED | {"net__module__pooling": "mean"},
+        MASKED | {"net__module__pooling": "final"},
+        MASKED | {"net__module__pooling": "final", "net__module__rnn_bidirectional": False},
     ],
     ids=str,
 )
@@ -58,6 +64,8 @@ def test_the_net_answers_as_torch_does(shape, tmp_path, rng):
     net = pipeline["net"]
     write_net(pipeline, tmp_path / "net.onnx")
     features = rng.normal(-30, 12, (5, *net.input_shape_)).astype(np.float32)
+    if net.module_.mask_after_offset:
+        features[:, -1] = np.arange(87) < np.array([0, 20, 40, 60, 87])[:, None, None]
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
     answers = session.run(None, {"log_mel": features})[0]
     np.testing.assert_allclose(answers, net.predict_proba_as_learnt(features), rtol=0, atol=ATOL)
@@ -73,6 +81,8 @@ def test_the_net_answers_as_torch_does(shape, tmp_path, rng):
         {"window__normalize": "none", "window__target_duration": 0.4, "logmel__top_db": 60},
         {"logmel__n_fft": 512, "logmel__fmin": 80, "logmel__fmax": 8000, "window__sample_rate": 16000},
         {"logmel__extra_channels": ["delta", "rms"]},
+        {"logmel__extra_channels": ["sounding", "rms"]},
+        MASKED,
         {"logmel__compression": "log1p", "net__module__gain_db": 0, "net__module__eq_db": 0},
         {"logmel__compression": "pcen", "net__module__gain_db": 0, "net__module__eq_db": 0},
         {"net__priors": {"harmonic": 0.03, "dead_note": 0.1}},

@@ -13,12 +13,14 @@ from guitarclf.experiment.train import train
 from guitarclf.persistence import RunFolder
 from guitarclf.training import recording, resuming
 
-# Everything that keeps a state: a mean of the weights, a schedule, early stopping, augmentation, mixup.
+# Everything that keeps a state: a mean of the weights, a schedule, early stopping, augmentation, mixup, heads.
 STATEFUL = {
     "training.weight_average": 0.9,
     "training.lr_patience": 0,
     "training.patience": 3,
     "net.mixup": 0.3,
+    "net.criterion.aux_harmonic": 0.3,
+    "net.criterion.aux_pitch": 0.3,
     "net.max_epochs": 6,
     "net.lr": 1e-2,
 }

@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 
 from guitarclf.config import Config
+from guitarclf.data.events import NO_PITCH
 from guitarclf.data.splits import draw_sides
+from guitarclf.features.ending import NEVER
+from guitarclf.features.mel import log_mel_channels
 from guitarclf.labels import LABEL_TO_INDEX
 from guitarclf.pipeline import build_window
 
@@ -39,9 +42,10 @@ class Company:
 def draw_company(config: Config, logmel) -> Company:
     """Return ``training.add_modelled`` notes, 20 a guitar, and ``training.add_clutter`` clips, both possibly none."""
     n_notes, n_clutter = config.training.add_modelled, config.training.add_clutter
-    events, windows, valid = pd.DataFrame({"label_category": [], "track": []}, dtype=str), [], np.zeros(0, dtype=bool)
+    events = pd.DataFrame({"label_category": [], "track": [], "pitch_midi": []}, dtype=str)
+    windows, ends, valid = [], np.full(n_notes + n_clutter, NEVER), np.zeros(0, dtype=bool)
     if n_notes:
-        events, rendered = modelled_notes(config)
+        events, rendered, ends[:n_notes] = modelled_notes(config)
         windows.append(rendered)
         codes = events["label_category"].map(LABEL_TO_INDEX).to_numpy()
         valid = draw_sides(events["track"].to_numpy(), codes, (VALID_SHARE,), seed=config.seed) == 1
@@ -61,14 +65,14 @@ def draw_company(config: Config, logmel) -> Company:
     return Company(
         events=events,
         windows=windows,
-        features=logmel.transform(windows),
+        features=log_mel_channels(windows, ends=ends, **logmel.settings),
         valid=np.concatenate([valid, np.zeros(n_clutter, dtype=bool)]),
         no_note=np.arange(n_notes + n_clutter) >= n_notes,
     )
 
 
-def modelled_notes(config: Config) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the events and windows of ``training.add_modelled`` notes, each guitar a track of its own."""
+def modelled_notes(config: Config) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return ``training.add_modelled`` notes: events, each guitar a track of its own, windows, and ends in samples."""
     from guitarclf.data.synth import render_notes  # slow to load, and few trainings need it
 
     n_events = config.training.add_modelled
@@ -83,17 +87,24 @@ def modelled_notes(config: Config) -> tuple[pd.DataFrame, np.ndarray]:
         n_jobs=min(config.data.num_workers, os.cpu_count() or 1),
     )
     events["track"] = "modelled " + events["track"]
-    return events, build_window(config).transform(waveforms)
+    reader = build_window(config).reader
+    ends = reader.ends_in(waveforms, events["offset_sec"])
+    return events, reader.cut(waveforms, ends), ends
 
 
-def fit_in_company(net, X, y, valid, company: Company, *, repeat_table: int = 1) -> None:
+def fit_in_company(net, X, y, valid, company: Company, *, pitch=None, repeat_table: int = 1) -> None:
     """Fit a net on the rows of a table, each ``repeat_table`` times an epoch, and on their company.
 
     Parameters
     ----------
     net : NoteEventClassifier
     X, y, valid : features, label names and validation mask of the table's rows
+    pitch : array-like, optional
+        Their MIDI pitches; unknown if not given.
     """
+    pitch = np.full(len(y), NO_PITCH) if pitch is None else np.asarray(pitch)
+    company_pitch = np.full(len(company), NO_PITCH)
+    company_pitch[~company.no_note] = company.events["pitch_midi"]
     labels = np.full(len(company), "general_note", dtype=object)  # of clutter it says nothing: no_note does
     labels[~company.no_note] = company.events["label_category"]
     net.fit(
@@ -102,4 +113,5 @@ def fit_in_company(net, X, y, valid, company: Company, *, repeat_table: int = 1)
         valid=np.concatenate([valid, company.valid]),
         repeats=np.repeat([repeat_table, 1], [len(y), len(company)]),
         no_note=np.concatenate([np.zeros(len(y), dtype=bool), company.no_note]),
+        pitch=np.concatenate([pitch, company_pitch]),
     )

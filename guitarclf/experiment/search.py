@@ -214,7 +214,8 @@ def _score(config: Config, candidates: dict[int, dict], rows: pd.DataFrame, n_jo
     )
     _fill_cache(config, list(candidates.values()), rows)
     track = rows["track"].to_numpy()
-    grid.fit(rows, rows["label_category"].to_numpy(), groups=track, net__groups=track)
+    pitch = rows["pitch_midi"].to_numpy()
+    grid.fit(rows, rows["label_category"].to_numpy(), groups=track, net__groups=track, net__pitch=pitch)
     by_fold = np.stack([grid.cv_results_[f"split{fold}_test_score"] for fold in range(config.search.n_splits)], axis=1)
     seconds = grid.cv_results_["mean_fit_time"]
     return {

@@ -62,6 +62,7 @@ SHAPING_KEYS = (
     "rnn_bidirectional",
     "pooling",
     "head_hidden_size",
+    "mask_after_offset",
 )
 
 
@@ -175,7 +176,8 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
     with_recorders(pipeline[-1], recorders)
     try:
         # The steps before the net are stateless.
-        fit_in_company(pipeline[-1], X, y, valid, company, repeat_table=config.training.repeat_table)
+        settings = {"pitch": events["pitch_midi"], "repeat_table": config.training.repeat_table}
+        fit_in_company(pipeline[-1], X, y, valid, company, **settings)
     finally:
         without_recorders(pipeline[-1], recorders)
     return pipeline

@@ -4,7 +4,10 @@ import numpy as np
 from torch import nn
 
 from guitarclf.errors import RunError
-from guitarclf.export.graph import Graph
+from guitarclf.export.graph import TENSOR_TYPES, Graph
+from guitarclf.models.crnn import UNHEARD
+
+FLOAT = TENSOR_TYPES[np.dtype(np.float32)]
 
 
 def add_net(graph: Graph, module, value: str, shape: tuple[int, int, int]) -> str:
@@ -25,17 +28,35 @@ def add_net(graph: Graph, module, value: str, shape: tuple[int, int, int]) -> st
     """
     x = graph.node("Sub", value, array(module.standardize.mean))
     x = graph.node("Div", x, array(module.standardize.scale))
-    _, n_bands, n_frames = shape
+    n_channels, n_bands, n_frames = shape
+    n_sounding = None
+    if module.mask_after_offset:
+        n_sounding = _add_n_sounding(graph, module, value, n_channels - 1)
+        x = graph.node("Gather", x, np.arange(module.n_heard), axis=1)
     for block in module.blocks:
         x, n_bands, n_frames = _add_block(graph, block, x, n_bands, n_frames)
     x = graph.node("Transpose", x, perm=[3, 0, 1, 2])  # [B, C, F, T] -> [T, B, C, F]
     x = graph.node("Reshape", x, [n_frames, -1, module.rnn.input_size])
-    frames, state = _add_gru(graph, module.rnn, x, n_frames)
-    x = _add_pooling(graph, module, frames, state)
+    if n_sounding is None:
+        x = _add_pooling(graph, module, *_add_gru(graph, module.rnn, x, n_frames))
+    else:
+        places = np.arange(n_frames, dtype=np.float32)[:, None, None]
+        sounds = graph.node("Cast", graph.node("Less", places, n_sounding), to=FLOAT)  # [T, B, 1]
+        frames, _ = _add_gru(graph, module.rnn, graph.node("Mul", x, sounds), n_frames)
+        x = _add_pooling_of_sounding(graph, module, frames, places, n_sounding)
     for layer in module.head:
         x = _add_layer(graph, layer, x)
     x = graph.node("Div", x, array(module.calibrate.temperature))
     return graph.node("Softmax", x, axis=-1)
+
+
+def _add_n_sounding(graph: Graph, module, value: str, channel: int) -> str:
+    """The input `[B, C, F, T]` -> how many of the GRU's frames sound, `[B, 1]`."""
+    mask = graph.node("Gather", graph.node("Gather", value, [channel], axis=1), [0], axis=2)  # [B, 1, 1, T]
+    step = [1, module.frames_per_step]
+    heard = graph.node("MaxPool", mask, kernel_shape=step, strides=step)
+    heard = graph.node("Cast", graph.node("Greater", heard, np.float32(0)), to=FLOAT)
+    return graph.node("Max", graph.node("ReduceSum", heard, [2, 3], keepdims=0), np.float32(1))
 
 
 def array(tensor) -> np.ndarray:
@@ -116,4 +137,26 @@ def _add_pooling(graph: Graph, module, frames: str, state: str) -> str:
         return graph.node("ReduceMean", frames, axes=[0], keepdims=0)
     weights = graph.node("MatMul", frames, array(module.attention.weight).T)
     weights = graph.node("Softmax", graph.node("Add", weights, array(module.attention.bias)), axis=0)  # [T, B, 1]
+    return graph.node("ReduceSum", graph.node("Mul", weights, frames), [0], keepdims=0)
+
+
+def _add_pooling_of_sounding(graph: Graph, module, frames: str, places: np.ndarray, n_sounding: str) -> str:
+    """As _add_pooling, of the first ``n_sounding`` `[B, 1]` frames alone; ``places`` `[T, 1, 1]` are 0 to T - 1."""
+    if module.pooling == "final":
+        n_hidden, n_features = module.rnn.hidden_size, module.n_features
+        last = graph.node("Cast", graph.node("Equal", places, graph.node("Sub", n_sounding, np.float32(1))), to=FLOAT)
+        last = graph.node("ReduceSum", graph.node("Mul", frames, last), [0], keepdims=0)  # [B, H]
+        if not module.rnn.bidirectional:
+            return last
+        first = graph.node("ReduceSum", graph.node("Gather", frames, [0], axis=0), [0], keepdims=0)
+        forwards = graph.node("Gather", last, np.arange(n_hidden), axis=1)
+        backwards = graph.node("Gather", first, np.arange(n_hidden, n_features), axis=1)
+        return graph.node("Concat", forwards, backwards, axis=1)
+    sounds = graph.node("Less", places, n_sounding)  # [T, B, 1]
+    if module.pooling == "mean":
+        heard = graph.node("Mul", frames, graph.node("Cast", sounds, to=FLOAT))
+        return graph.node("Div", graph.node("ReduceSum", heard, [0], keepdims=0), n_sounding)
+    scores = graph.node("MatMul", frames, array(module.attention.weight).T)
+    scores = graph.node("Add", scores, array(module.attention.bias))
+    weights = graph.node("Softmax", graph.node("Where", sounds, scores, np.float32(UNHEARD)), axis=0)
     return graph.node("ReduceSum", graph.node("Mul", weights, frames), [0], keepdims=0)

@@ -33,6 +33,9 @@ def add_sound(graph: Graph, value: str, n_samples: int, normalize: str, settings
     for name in settings["extra_channels"]:
         if name == "rms":
             channels.append(_add_rms(graph, x, starts, settings))
+        elif name == "sounding":  # a waveform has no offset
+            ones = np.ones((1, settings["n_mels"], n_frames), dtype=np.float32)
+            channels.append(graph.node("Expand", ones, graph.node("Shape", spectrogram)))
         else:
             channels.append(graph.node("MatMul", spectrogram, mel.delta_matrix(n_frames)))
     channels = [graph.node("Unsqueeze", channel, [1]) for channel in channels]

@@ -29,7 +29,7 @@ GRAIN_SEC = 2.0  # the coarsest clock of a file system in use (FAT)
 STALE_PART_SEC = 86400  # a file still being written after a day was left behind
 GIGABYTE = 10**9
 # What computes or refuses a row, beside its parameters: a change in any of these files makes other rows.
-CODE = ("data/audio.py", "data/header.py", "features/reader.py", "features/mel.py")
+CODE = ("data/audio.py", "data/header.py", "features/ending.py", "features/reader.py", "features/mel.py")
 SHAPELESS = ("num_workers", "max_duration")  # parameters of a reader that change no row
 
 
@@ -108,9 +108,16 @@ class FeatureCache:
 
 
 class FileStates:
-    """The state of each file, asked for once, and the key of each event in it."""
+    """The state of each file, asked for once, and the key of each event in it.
 
-    def __init__(self):
+    Parameters
+    ----------
+    with_offsets : bool
+        Whether an event's offset shapes its row, and so is part of its key.
+    """
+
+    def __init__(self, *, with_offsets: bool = False):
+        self.with_offsets = with_offsets
         self.here = os.getcwd()
         self.states: dict[str, bytes | None] = {}
 
@@ -121,7 +128,10 @@ class FileStates:
         state = self.states[request.path]
         if state is None:
             return NO_KEY
-        return hashlib.blake2b(b"%s\0%r\0%d" % (state, request.onset, request.alone), digest_size=16).digest()
+        place = b"%s\0%r\0%d" % (state, request.onset, request.alone)
+        if self.with_offsets:
+            place += b"\0%r" % request.offset
+        return hashlib.blake2b(place, digest_size=16).digest()
 
     def is_unchanged(self, path: str) -> bool:
         """Return whether a file is still as it was when its key was made."""

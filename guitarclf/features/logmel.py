@@ -28,9 +28,10 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
 
     Parameters are those of :func:`log_mel`, and
 
-    extra_channels : list of {"rms", "delta"}
+    extra_channels : list of {"rms", "delta", "sounding"}
         Channels after the log-mel, in the order given: the RMS of each frame in dB, the same
-        in every band; the slope of the log-mel over 9 frames (librosa.feature.delta).
+        in every band; the slope of the log-mel over 9 frames (librosa.feature.delta); 1 in frames before the
+        event's offset and 0 after it, 1 throughout where it has none, as windows in an ndarray.
     cache : str or None
         Folder in which the features of recordings are kept from one call to the next; "auto" is the user's
         cache folder (see :mod:`guitarclf.features.cache`), None keeps none.

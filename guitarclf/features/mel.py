@@ -9,13 +9,14 @@ from functools import lru_cache
 import numpy as np
 
 from guitarclf.errors import ParameterError
+from guitarclf.features.ending import SOUNDING, sounding_frames
 
 AMIN = 1e-10  # smallest power, as in librosa.power_to_db
 DELTA_WIDTH = 9  # frames, as in librosa.feature.delta
 CHUNK = 2  # windows transformed at once: their spectra fit in the cache of a core
 BANDS = 8  # mel bands summed at once: a product so small that BLAS wakes no other threads
 COMPRESSIONS = ("db", "log1p", "pcen")
-EXTRA_CHANNELS = ("rms", "delta")
+EXTRA_CHANNELS = ("rms", "delta", SOUNDING)
 # Slaney's mel scale (Auditory Toolbox): linear to 1 kHz, 15 mel, then a factor of 6.4 in 27 steps.
 LINEAR_HZ, LINEAR_END_HZ, LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
 # Per-channel energy normalisation, as in librosa.pcen.
@@ -84,11 +85,12 @@ def log_mel(
     return decibels
 
 
-def log_mel_channels(waveforms, *, extra_channels=(), **settings) -> np.ndarray:
+def log_mel_channels(waveforms, *, extra_channels=(), ends=None, **settings) -> np.ndarray:
     """`[B, n_samples]` -> `[B, C, F, T]`: the log-mel of :func:`log_mel`, then the extra channels.
 
-    They are the RMS of each frame in dB, the same in every band ("rms"), and the slope of the log-mel over
-    9 frames ("delta", librosa.feature.delta).
+    They are the RMS of each frame in dB, the same in every band ("rms"); the slope of the log-mel over
+    9 frames ("delta", librosa.feature.delta); and 1 in frames before the note's offset, 0 after it ("sounding").
+    ``ends`` are the offsets in samples, `[B]`; None stands for notes without one.
     """
     spectrograms = log_mel(waveforms, **settings)
     channels = [spectrograms]
@@ -96,6 +98,9 @@ def log_mel_channels(waveforms, *, extra_channels=(), **settings) -> np.ndarray:
         if name == "rms":
             envelope = frame_rms_db(waveforms, settings.get("n_fft", 1024), settings.get("hop_length", 256))
             channels.append(np.broadcast_to(envelope[:, None, :], spectrograms.shape))
+        elif name == SOUNDING:
+            sounding = sounding_frames(ends, len(waveforms), spectrograms.shape[2], settings.get("hop_length", 256))
+            channels.append(np.broadcast_to(sounding[:, None, :], spectrograms.shape))
         else:
             channels.append(np.matmul(spectrograms, delta_matrix(spectrograms.shape[2])))
     return np.stack(channels, axis=1)

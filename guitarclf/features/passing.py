@@ -12,6 +12,7 @@ import numpy as np
 from guitarclf.errors import AudioReadError
 from guitarclf.features.arrays import FeatureRows, Windows, raise_first
 from guitarclf.features.cache import FeatureCache, FileStates
+from guitarclf.features.ending import needs_ends
 from guitarclf.features.mel import log_mel_channels
 from guitarclf.features.reader import Request, WindowReader
 from guitarclf.features.shards import NO_KEY, ShelfWriter
@@ -68,7 +69,8 @@ def features_of(windows: Windows, settings: dict, cache: FeatureCache | None = N
 
 def _cached(windows: Windows, settings: dict, shape: tuple[int, ...], cache: FeatureCache):
     reader, requests = windows.reader, windows.requests
-    shelf, states = cache.shelf(reader, settings, shape), FileStates()
+    shelf = cache.shelf(reader, settings, shape)
+    states = FileStates(with_offsets=reader.zero_after_offset or needs_ends(settings))
     keys = [states.key(request) for request in requests]
     sources, source, place = shelf.find(keys)
     missing = np.flatnonzero(source < 0)
@@ -127,8 +129,9 @@ def pass_over(reader: WindowReader, requests: list[Request], rows: list[int], se
 
     def run(task: list[int]) -> Part:
         windows, errors = alone.read([requests[row] for row in task])
+        ends = alone.ends([requests[row] for row in task], errors) if needs_ends(settings) else None
         errors = {task[position]: error for position, error in errors.items()}
-        return Part(task, log_mel_channels(windows, **settings), errors)
+        return Part(task, log_mel_channels(windows, ends=ends, **settings), errors)
 
     alone = WindowReader(**{**vars(reader), "num_workers": 1})
     with Progress(len(rows), desc="reading audio", unit="event") as bar:

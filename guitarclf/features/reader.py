@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from guitarclf.data.audio import open_recording, read_segment, resampled_length
+from guitarclf.data.header import shown
 from guitarclf.errors import AudioReadError, ParameterError
+from guitarclf.features.ending import FADE_SEC, NEVER, silenced_after
 
 # A file this much longer than the window, at most, is a snippet if its one event starts this early.
 SNIPPET_MAX_RATIO = 1.2
@@ -20,11 +22,15 @@ ROWS_AT_ONCE = 16  # events of one file that a thread reads before another may j
 
 
 class Request(NamedTuple):
-    """One event's place: file, onset in seconds, and whether the table has no other event of that file."""
+    """One event's place: file, onset in seconds, whether the table has no other event of that file, and its offset.
+
+    ``offset`` is in seconds, None where it is not known: of a file given by itself.
+    """
 
     path: str
     onset: float
     alone: bool
+    offset: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class WindowReader:
     max_duration: float = 60.0
     snippet_crop: str = "center"
     normalize: str = "peak"
+    zero_after_offset: bool = False
     num_workers: int = 1
 
     def read(self, requests: Sequence[Request]):
@@ -52,16 +59,35 @@ class WindowReader:
                 list(pool.map(lambda rows: self._read_file(requests, rows, windows, errors), parts))
         return windows, errors
 
-    def cut(self, waveforms: list[np.ndarray]) -> np.ndarray:
-        """Return the windows of waveforms at ``sample_rate``, shape (n_events, n_samples), float32."""
+    def cut(self, waveforms: Sequence[np.ndarray], ends: np.ndarray | None = None) -> np.ndarray:
+        """Return the windows of waveforms at ``sample_rate``, shape (n_events, n_samples), float32.
+
+        ``ends`` is what :meth:`ends_in` gives; without it no waveform has an offset.
+        """
         self.check()
         windows = np.zeros((len(waveforms), self.n_samples), dtype=np.float32)
-        for window, waveform in zip(windows, waveforms, strict=True):
-            start = self._crop_start(len(waveform)) if self._is_short(len(waveform)) else 0
+        for row, (window, waveform) in enumerate(zip(windows, waveforms, strict=True)):
+            start = self._start_in(len(waveform))
             part = waveform[start : start + self.n_samples]
             window[: len(part)] = part
-            window[:] = set_level(window, self.normalize)
+            window[:] = self._levelled(window, NEVER if ends is None else ends[row])
         return windows
+
+    def ends(self, requests: Sequence[Request], unreadable=()) -> np.ndarray:
+        """Return where each event ends in its window, in samples, shape (n_events,).
+
+        NEVER without an offset, and in the rows that are ``unreadable``, as :meth:`read` found them.
+        """
+        ends = np.full(len(requests), NEVER)
+        for row, request in enumerate(requests):
+            if request.offset is not None and row not in unreadable:
+                ends[row] = self._end(self.start_of(request), request.offset)
+        return ends
+
+    def ends_in(self, waveforms: Sequence[np.ndarray], offsets: Sequence[float]) -> np.ndarray:
+        """As :meth:`ends`, of waveforms whose offsets are in seconds from their first sample."""
+        pairs = zip(waveforms, offsets, strict=True)
+        return np.array([self._end(self._start_in(len(w)), offset) for w, offset in pairs], dtype=np.int64)
 
     def start_of(self, request: Request) -> int:
         """Return where the window of an event starts in its file, in samples at ``sample_rate``."""
@@ -112,12 +138,31 @@ class WindowReader:
     def _read_event(self, recording, request: Request) -> np.ndarray:
         start = self._start(recording, request)
         window = read_segment(recording, start, self.n_samples, sample_rate=self.sample_rate)
+        levelled = self._levelled(window, self._end(start, request.offset))
+        if self.zero_after_offset and not levelled.any():
+            raise AudioReadError(
+                f"{shown(recording.name)} must be heard before the offset of an event, {request.offset:.3f} s. "
+                "It is silent there. Correct `offset_sec`, or set window.zero_after_offset=false."
+            )
+        return levelled
+
+    def _levelled(self, window: np.ndarray, end: int) -> np.ndarray:
+        if self.zero_after_offset:
+            window = silenced_after(window, end, round(FADE_SEC * self.sample_rate))
         return set_level(window, self.normalize)
+
+    def _end(self, start: int, offset: float | None) -> int:
+        """Return where an offset lies in the window that starts at sample ``start``."""
+        return NEVER if offset is None else round(offset * self.sample_rate) - start
 
     def _start(self, recording, request: Request) -> int:
         length = resampled_length(recording.frames, recording.samplerate, self.sample_rate)
         is_snippet = request.alone and request.onset <= SNIPPET_MAX_ONSET and self._is_short(length)
         return self._crop_start(length) if is_snippet else round(request.onset * self.sample_rate)
+
+    def _start_in(self, length: int) -> int:
+        """Return where the window of a waveform starts in it."""
+        return self._crop_start(length) if self._is_short(length) else 0
 
     def _is_short(self, length: int) -> bool:
         return length <= SNIPPET_MAX_RATIO * self.n_samples

@@ -32,8 +32,8 @@ def as_requests(X) -> list[Request]:
             raise ParameterError("`onset_sec` must be a number of seconds in every row. There is a NaN or infinity.")
         alone = X["events_in_file"] == 1 if "events_in_file" in X else [True] * len(X)
         return [
-            Request(str(path), float(onset), bool(only))
-            for path, onset, only in zip(X["audio_path"], X["onset_sec"], alone, strict=True)
+            Request(str(path), float(onset), bool(only), offset)
+            for path, onset, only, offset in zip(X["audio_path"], X["onset_sec"], alone, _offsets(X), strict=True)
         ]
     is_sequence = isinstance(X, list | tuple | pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1)
     if is_sequence and all(isinstance(item, str | os.PathLike) for item in X):
@@ -42,3 +42,11 @@ def as_requests(X) -> list[Request]:
         "X must be an events table (DataFrame), a sequence of paths, or waveforms (2-D float array or list of "
         f"1-D float arrays). Got {type(X).__name__}."
     )
+
+
+def _offsets(events: pd.DataFrame) -> list[float | None]:
+    """Return the offset of each event, None where the table has none, or no number."""
+    if "offset_sec" not in events:
+        return [None] * len(events)
+    offsets = pd.to_numeric(events["offset_sec"], errors="coerce").to_numpy(dtype=np.float64)
+    return [float(offset) if np.isfinite(offset) else None for offset in offsets]

@@ -31,6 +31,9 @@ class EventWindow(TransformerMixin, BaseEstimator):
     normalize : {"peak", "rms", "none"}
         Level of each window: largest magnitude 1, root mean square 1, or as recorded.
         Silence stays silence.
+    zero_after_offset : bool
+        Whether an event's sound is set to zero after its ``offset_sec``, before the level is set; it fades out in the
+        5 ms before. A path or a waveform has no offset, and stays whole.
     num_workers : int
         Threads that read files, at most the cores there are.
     """
@@ -43,6 +46,7 @@ class EventWindow(TransformerMixin, BaseEstimator):
         max_duration=60.0,
         snippet_crop="center",
         normalize="peak",
+        zero_after_offset=False,
         num_workers=1,
     ):
         self.sample_rate = sample_rate
@@ -50,6 +54,7 @@ class EventWindow(TransformerMixin, BaseEstimator):
         self.max_duration = max_duration
         self.snippet_crop = snippet_crop
         self.normalize = normalize
+        self.zero_after_offset = zero_after_offset
         self.num_workers = num_workers
 
     def fit(self, X, y=None):
@@ -63,7 +68,7 @@ class EventWindow(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame, sequence of str or Path, 2-D float array or list of 1-D float arrays
-            An events table (``audio_path``, ``onset_sec``, optionally ``events_in_file``), files
+            An events table (``audio_path``, ``onset_sec``, optionally ``offset_sec`` and ``events_in_file``), files
             whose onset is 0, or waveforms at ``sample_rate``.
 
         Returns

@@ -37,6 +37,8 @@ class Augment(nn.Module):
         Share of notes that get a noise floor 30 to 80 dB below their loudest cell.
     mask_bands, mask_frames : int
         Widest stripe of bands and of frames set to the note's mean (Park et al. 2019, SpecAugment).
+    last_is_mask : bool
+        Whether the last channel tells which frames count: it is shifted with the others, and is no sound to change.
 
     Each is off at 0. Gain, equaliser, band limit and noise act on channel 0, shift and masks on all.
     """
@@ -51,8 +53,10 @@ class Augment(nn.Module):
         noise_floor=0.0,
         mask_bands=0,
         mask_frames=0,
+        last_is_mask=False,
     ):
         super().__init__()
+        self.last_is_mask = last_is_mask
         self.gain_db = gain_db
         self.time_shift = time_shift
         self.eq_db = eq_db
@@ -70,7 +74,12 @@ class Augment(nn.Module):
         if not self.training:
             return x
         if self.time_shift > 0:
-            x = shift_frames(x, self.time_shift)
+            x = shift_frames(x, self.time_shift, last_is_mask=self.last_is_mask)
+        if self.last_is_mask:
+            return torch.cat([self._change(x[:, :-1]), x[:, -1:]], dim=1)
+        return self._change(x)
+
+    def _change(self, x: Tensor) -> Tensor:
         if self.needs_decibels:
             x = torch.cat([self._change_levels(x[:, :1]), x[:, 1:]], dim=1)
         if self.mask_bands > 0:
@@ -96,15 +105,19 @@ def _uniform(x: Tensor, low: float, high: float) -> Tensor:
     return torch.empty(len(x), 1, 1, 1, device=x.device, dtype=x.dtype).uniform_(low, high)
 
 
-def shift_frames(x: Tensor, share: float) -> Tensor:
-    """Shift each row by up to ``share`` of its frames; frames that enter are the row's quietest cell."""
+def shift_frames(x: Tensor, share: float, *, last_is_mask: bool = False) -> Tensor:
+    """Shift each row by up to ``share`` of its frames; frames that enter are the row's quietest cell.
+
+    In a mask, which is the last channel if there is one, they are as the frame at that edge was.
+    """
     n_frames = x.shape[3]
     most = round(share * n_frames)
     shifts = torch.randint(-most, most + 1, (len(x), 1), device=x.device)
     sources = torch.arange(n_frames, device=x.device) - shifts  # [B, T]
     moved = x.gather(3, sources.clamp(0, n_frames - 1)[:, None, None, :].expand_as(x))
     outside = ((sources < 0) | (sources >= n_frames))[:, None, None, :]
-    return torch.where(outside, x.amin(dim=(2, 3), keepdim=True), moved)
+    shifted = torch.where(outside, x.amin(dim=(2, 3), keepdim=True), moved)
+    return torch.cat([shifted[:, :-1], moved[:, -1:]], dim=1) if last_is_mask else shifted
 
 
 def equaliser(x: Tensor, widest: float) -> Tensor:

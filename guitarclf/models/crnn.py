@@ -1,5 +1,7 @@
 """The CRNN: convolutions over the log-mel, a GRU over time, a small head."""
 
+from math import prod
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,7 @@ from guitarclf.models.calibrate import Calibrate
 
 N_CLASSES = len(LABELS)
 POOLINGS = ("final", "mean", "attention")
+UNHEARD = -1e9  # attention's score of a frame that does not count: its weight is exactly 0
 
 
 class CRNN(nn.Module):
@@ -35,6 +38,10 @@ class CRNN(nn.Module):
     head_hidden_size : int
     dropout : float
         Before both layers of the head.
+    mask_after_offset : bool
+        Whether the last input channel is no sound but a mask, above 0 in the frames before the note's offset
+        (``logmel.extra_channels: [sounding]``): what the convolutions make of later frames is set to 0 before the
+        GRU reads it, and pooling looks at the others alone, at least at one.
     gain_db, time_shift, eq_db, band_limit, noise_floor, mask_bands, mask_frames
         See :class:`Augment`; active in training mode only.
     """
@@ -55,6 +62,7 @@ class CRNN(nn.Module):
         pooling="final",
         head_hidden_size=64,
         dropout=0.3,
+        mask_after_offset=False,
         gain_db=0.0,
         time_shift=0.0,
         eq_db=0.0,
@@ -65,7 +73,15 @@ class CRNN(nn.Module):
     ):
         super().__init__()
         check_architecture(n_mels, n_frames, conv_channels, pools, kernel_size, pooling)
+        if mask_after_offset and n_channels < 2:
+            raise ParameterError(
+                "`mask_after_offset` must have a channel that tells where the note sounds, after the log-mel. "
+                f"Got {n_channels} channel. Set logmel.extra_channels=[sounding]."
+            )
         self.pooling = pooling
+        self.mask_after_offset = mask_after_offset
+        self.n_heard = n_channels - mask_after_offset  # channels that the convolutions hear
+        self.frames_per_step = prod(pool[1] for pool in pools)  # of the input, for one of the GRU
         self.augment = Augment(
             gain_db=gain_db,
             time_shift=time_shift,
@@ -74,9 +90,10 @@ class CRNN(nn.Module):
             noise_floor=noise_floor,
             mask_bands=mask_bands,
             mask_frames=mask_frames,
+            last_is_mask=mask_after_offset,
         )
         self.standardize = BandStandardize(n_channels, n_mels)
-        widths = [n_channels, *conv_channels]
+        widths = [self.n_heard, *conv_channels]
         self.blocks = nn.Sequential(
             *(
                 conv_block(before, after, kernel_size, tuple(pool))
@@ -86,17 +103,17 @@ class CRNN(nn.Module):
         # Both the weights and the input: together they make a CPU's convolutions nearly twice as fast.
         self.blocks.to(memory_format=torch.channels_last)
         self.rnn = nn.GRU(
-            self._rnn_input_size(n_channels, n_mels, n_frames),
+            self._rnn_input_size(n_mels, n_frames),
             rnn_hidden_size,
             num_layers=rnn_num_layers,
             bidirectional=rnn_bidirectional,
             batch_first=True,
         )
-        n_features = rnn_hidden_size * (2 if rnn_bidirectional else 1)
-        self.attention = nn.Linear(n_features, 1) if pooling == "attention" else None
+        self.n_features = rnn_hidden_size * (2 if rnn_bidirectional else 1)
+        self.attention = nn.Linear(self.n_features, 1) if pooling == "attention" else None
         self.head = nn.Sequential(
             nn.Dropout(dropout),
-            nn.Linear(n_features, head_hidden_size),
+            nn.Linear(self.n_features, head_hidden_size),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(head_hidden_size, n_classes),
@@ -104,8 +121,21 @@ class CRNN(nn.Module):
         self.calibrate = Calibrate(n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.standardize(self.augment(x))
-        return self.calibrate(self.head(self._pool(*self.rnn(self._frames(x)))))
+        return self.classify(self.encode(x))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """`[B, C, F, T]` log-mel in dB -> `[B, n_features]`, the note in one vector."""
+        x = self.augment(x)
+        n_sounding = self._n_sounding(x[:, -1:]) if self.mask_after_offset else None
+        frames = self._frames(self.standardize(x)[:, : self.n_heard])
+        if n_sounding is None:
+            return self._pool(*self.rnn(frames))
+        sounds = torch.arange(frames.shape[1], device=x.device) < n_sounding  # [B, T]
+        return self._pool_sounding(self.rnn(frames * sounds[:, :, None])[0], sounds, n_sounding)
+
+    def classify(self, encoded: Tensor) -> Tensor:
+        """`[B, n_features]` -> `[B, n_classes]` logits."""
+        return self.calibrate(self.head(encoded))
 
     def _frames(self, x: Tensor) -> Tensor:
         """`[B, C, F, T]` -> `[B, T', C' * F']`, the GRU's input."""
@@ -124,11 +154,28 @@ class CRNN(nn.Module):
         weights = self.attention(frames).softmax(dim=1)  # [B, T, 1]
         return (weights * frames).sum(dim=1)
 
-    def _rnn_input_size(self, n_channels: int, n_mels: int, n_frames: int) -> int:
+    def _n_sounding(self, mask: Tensor) -> Tensor:
+        """`[B, 1, F, T]` mask -> `[B, 1]`, how many of the GRU's frames hold one before the offset; at least 1."""
+        heard = nn.functional.max_pool1d(mask[:, 0, :1], self.frames_per_step)  # [B, 1, T']
+        return (heard > 0).sum(dim=2).clamp(min=1)
+
+    def _pool_sounding(self, frames: Tensor, sounds: Tensor, n_sounding: Tensor) -> Tensor:
+        """As :meth:`_pool`, of the frames `[B, T, H]` where the note ``sounds`` `[B, T]`."""
+        if self.pooling == "final":
+            # Forwards the last of them, backwards the first, which is the last that direction reads.
+            last = (torch.arange(frames.shape[1], device=frames.device) == n_sounding - 1)[:, :, None]
+            n_hidden = self.rnn.hidden_size
+            return torch.cat([(frames * last)[:, :, :n_hidden].sum(dim=1), frames[:, 0, n_hidden:]], dim=1)
+        if self.pooling == "mean":
+            return (frames * sounds[:, :, None]).sum(dim=1) / n_sounding
+        weights = self.attention(frames).masked_fill(~sounds[:, :, None], UNHEARD).softmax(dim=1)  # [B, T, 1]
+        return (weights * frames).sum(dim=1)
+
+    def _rnn_input_size(self, n_mels: int, n_frames: int) -> int:
         training = self.training
         self.eval()
         with torch.no_grad():
-            size = self._frames(torch.zeros(1, n_channels, n_mels, n_frames)).shape[2]
+            size = self._frames(torch.zeros(1, self.n_heard, n_mels, n_frames)).shape[2]
         self.train(training)
         return size
 

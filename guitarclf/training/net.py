@@ -15,14 +15,16 @@ from guitarclf.training.batches import BatchIterator, FeatureDataset
 from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining
 from guitarclf.training.device import computes_in_bf16, resolve_device
 from guitarclf.training.optimizing import AdamW, fused_settings
+from guitarclf.training.pitches import pitch_targets
 from guitarclf.training.priors import complete_priors, with_priors
 from guitarclf.training.rows import repeated, set_buffers, validation_mask
+from guitarclf.training.steps import TrainingSteps, encoding_size
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
 PREDICTION_BATCH = 256  # events; large enough to fill the machine, small enough for its memory
 
 
-class NoteEventClassifier(NeuralNetClassifier):
+class NoteEventClassifier(TrainingSteps, NeuralNetClassifier):
     """A CRNN behind scikit-learn's contract.
 
     ``y`` are label names and ``predict`` returns them. ``classes_`` is sorted and holds all three
@@ -117,7 +119,7 @@ class NoteEventClassifier(NeuralNetClassifier):
 
     # -- fitting ---------------------------------------------------------------------------
 
-    def fit(self, X, y, *, groups=None, valid=None, repeats=None, no_note=None):
+    def fit(self, X, y, *, groups=None, valid=None, repeats=None, no_note=None, pitch=None):
         """Train from fresh weights.
 
         Parameters
@@ -133,10 +135,12 @@ class NoteEventClassifier(NeuralNetClassifier):
         no_note : array-like of bool, shape (n_events,), optional
             Rows that are no note. Whatever ``y`` says of them, the net learns to give every class the same
             probability; they are never for validation.
+        pitch : array-like of shape (n_events,), optional
+            MIDI pitches, -1 or NaN where unknown: what ``criterion__aux_pitch`` teaches, and needs.
         """
         self._take_input_shape(X)
         self._seed()
-        return super().fit(X, y, groups=groups, valid=valid, repeats=repeats, no_note=no_note)
+        return super().fit(X, y, groups=groups, valid=valid, repeats=repeats, no_note=no_note, pitch=pitch)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Go on training; a Ctrl-C passes through (skorch would return as if the fit were done)."""
@@ -165,7 +169,7 @@ class NoteEventClassifier(NeuralNetClassifier):
                 f"Got shape {np.shape(X)}."
             )
 
-    def get_split_datasets(self, X, y=None, *, groups=None, valid=None, repeats=None, no_note=None):
+    def get_split_datasets(self, X, y=None, *, groups=None, valid=None, repeats=None, no_note=None, pitch=None):
         """Return (training, validation) datasets; what is learnt from the training rows is set here."""
         y, self.y_was_encoded_ = encode_labels(y)
         if len(y) != len(X):
@@ -175,10 +179,11 @@ class NoteEventClassifier(NeuralNetClassifier):
             y = np.where(no_note, NO_NOTE, y)
         train_rows, valid_rows = repeated(np.flatnonzero(~mask), repeats), np.flatnonzero(mask & (y != NO_NOTE))
         notes = train_rows[y[train_rows] != NO_NOTE]
+        pitch = pitch_targets(pitch, len(y), notes) if self.teaches_pitch else None
         weights = class_weights(self.class_weight, y[notes])
         self.criterion_.weight = torch.from_numpy(weights).to(resolve_device(self.device))
         set_buffers(self.module_, X, notes, weights * np.bincount(y[notes], minlength=len(weights)))
-        training = FeatureDataset(X, y, train_rows)
+        training = FeatureDataset(X, y, train_rows, pitch)
         return training, FeatureDataset(X, y, valid_rows) if len(valid_rows) else None
 
     # -- the module ------------------------------------------------------------------------
@@ -210,38 +215,14 @@ class NoteEventClassifier(NeuralNetClassifier):
         if prefix == "module" and hasattr(self, "input_shape_"):
             names = ("n_channels", "n_mels", "n_frames")
             params = dict(zip(names, self.input_shape_, strict=True)) | params
+        if prefix == "criterion" and (params.get("aux_harmonic") or params.get("aux_pitch")):
+            params = {"n_features": encoding_size(self.module_)} | params
         return params
 
     def get_params_for_optimizer(self, prefix, named_parameters):
         """As skorch's; fused where the optimizer can be, unless ``optimizer__fused`` says otherwise."""
         args, params = super().get_params_for_optimizer(prefix, named_parameters)
         return args, fused_settings(self.optimizer, resolve_device(self.device)) | params
-
-    def infer(self, x, **fit_params):
-        """`[B, C, F, T]` -> logits; skorch hands fit's params on to forward, and they are for the split."""
-        device = resolve_device(self.device)
-        x = torch.as_tensor(x).to(device)
-        if not (self.module_.training and computes_in_bf16(self.precision, device)):
-            return self.module_(x)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
-            return self.module_(x).float()
-
-    def train_step_single(self, batch, **fit_params):
-        """As skorch's; with ``mixup``, on notes mixed in pairs."""
-        if not self.mixup:
-            return super().train_step_single(batch, **fit_params)
-        self._set_training(True)
-        X, y = batch
-        share = torch.distributions.Beta(self.mixup, self.mixup).sample().item()
-        other = torch.randperm(len(y))
-        y_pred = self.infer(share * X + (1 - share) * X[other])
-        loss = share * self.get_loss(y_pred, y) + (1 - share) * self.get_loss(y_pred, y[other])
-        loss.backward()
-        return {"loss": loss, "y_pred": y_pred}
-
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        """Return the weighted cross-entropy of a batch."""
-        return self.criterion_(y_pred, y_true.to(y_pred.device))
 
     # -- predicting ------------------------------------------------------------------------
 

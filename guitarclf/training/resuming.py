@@ -20,9 +20,10 @@ TORN = object()  # stands for an attribute that is made anew in every epoch, suc
 class KeepState(Callback):
     """Write the state of the fit at the end of every epoch, and begin with a state that was read.
 
-    Weights, optimizer, scheduler, the counts and weights that the callbacks keep, history, and the random
-    states of torch, numpy and Python. Put it last: what the others decide at the end of an epoch is then
-    in it. The epoch that ends training is not kept, and is run again if what follows it did not finish.
+    Weights, the auxiliary heads of the loss, optimizer, scheduler, the counts and weights that the callbacks
+    keep, history, and the random states of torch, numpy and Python. Put it last: what the others decide at the
+    end of an epoch is then in it. The epoch that ends training is not kept, and is run again if what follows it
+    did not finish.
 
     Parameters
     ----------
@@ -83,6 +84,7 @@ def capture(net) -> dict:
         "epoch": len(net.history),
         "history": json.dumps(list(net.history), default=lambda value: value.item()),
         "module": _plain(net.module_.state_dict()),
+        "criterion": _plain(dict(net.criterion_.named_parameters())),
         "optimizer": net.optimizer_.state_dict(),
         "callbacks": {name: _state_of(callback) for name, callback in _with_state(net)},
         "random": capture_random(),
@@ -93,6 +95,8 @@ def restore(net, state: dict) -> None:
     """Put a captured state into a net whose fit has just begun; its random state is for the first epoch."""
     net.history = History(json.loads(state["history"]))
     net.module_.load_state_dict(state["module"])
+    # Parameters alone: the weights of the classes are a buffer that is there only once the rows are known.
+    net.criterion_.load_state_dict(state.get("criterion", {}), strict=False)
     net.optimizer_.load_state_dict(state["optimizer"])
     net.epochs_left_ = net.max_epochs - len(net.history)
     for name, callback in _with_state(net):
