@@ -196,7 +196,9 @@ def require_audio_files(paths, *, beside=None) -> None:
 def outside_root(audio_root, paths) -> np.ndarray:
     """Return which paths lead out of a folder by their names, such as ``../x.wav``; links within it are followed."""
     root = os.path.join(os.path.abspath(audio_root), "")
-    return np.array([not os.path.abspath(path).startswith(root) for path in paths], dtype=bool)
+    paths = list(paths)
+    outside = {path: not os.path.abspath(path).startswith(root) for path in set(paths)}
+    return np.array([outside[path] for path in paths], dtype=bool)
 
 
 def _lies_below(folder: Path, path: str) -> bool:

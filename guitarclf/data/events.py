@@ -234,8 +234,8 @@ def _typed(cells: dict, audio_root) -> pd.DataFrame:
     """Return cells as a DataFrame of our columns first, with their types; NaN where a number is broken."""
     data = {name: cells.get(name, [""] * len(cells["note_id"])) for name in COLUMNS}
     data |= {name: column for name, column in cells.items() if name not in data}
-    stems = [Path(text.replace("\\", "/")).stem for text in data["audio_path"]]
-    data["track"] = data.get("track", stems)
+    stems = {text: Path(text.replace("\\", "/")).stem for text in set(data["audio_path"])}
+    data["track"] = data.get("track", [stems[text] for text in data["audio_path"]])
     for name in ("onset_sec", "offset_sec"):
         data[name] = [_number(text) for text in data[name]]
     pitches = [_number(text) if text else NO_PITCH for text in data["pitch_midi"]]
