@@ -37,6 +37,7 @@ from guitarclf.training.device import is_available
 
 logger = logging.getLogger(__name__)
 
+CROSSVAL_LOG = "crossval.log"  # in the folder of a cross-validation, which has a config.yaml too
 SAFETENSORS_NAMES = {torch.float32: "F32", torch.int64: "I64", torch.bool: "BOOL", torch.float64: "F64"}
 PACKAGES = ("guitarclf", "torch", "skorch", "scikit-learn", "librosa", "numpy", "pandas", "soundfile", "soxr")
 
@@ -76,7 +77,7 @@ class RunFolder:
     @property
     def is_begun(self) -> bool:
         """Whether the folder holds a run, finished or not."""
-        return self.config.is_file()
+        return self.config.is_file() and not (self.root / CROSSVAL_LOG).is_file()
 
     @property
     def is_underway(self) -> bool:
