@@ -8,7 +8,8 @@ from sklearn.pipeline import Pipeline
 
 from guitarclf.baselines import duration_only
 from guitarclf.data.audio import require_audio_files
-from guitarclf.data.events import SPLITS, read_events
+from guitarclf.data.event_rules import SPLITS
+from guitarclf.data.events import read_events
 from guitarclf.dataset import rows_of_split
 from guitarclf.errors import EventTableError, SplitError
 from guitarclf.experiment.figures import save_confusion_matrix

@@ -15,7 +15,8 @@ from guitarclf.atomic import sweep
 from guitarclf.bundle import PRETRAINED, bundle_folder
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import write_config
-from guitarclf.data.events import SPLITS, write_events
+from guitarclf.data.event_rules import SPLITS
+from guitarclf.data.events import write_events
 from guitarclf.data.splits import assign_splits
 from guitarclf.errors import ConfigError, RunError, SplitError, TrainingError
 from guitarclf.experiment.bad_audio import report_bad_audio
