@@ -7,7 +7,10 @@ import sys
 import time
 
 import pytest
-from fuzz import Fuzzer, mutated, targets
+from fuzz import Fuzzer
+from fuzz_child import Child, outcome
+from fuzz_mutations import mutated
+from fuzz_targets import targets
 from kills import Victim
 from small import SMALL_NET, small_config
 from soak import growth, soak
@@ -19,7 +22,9 @@ from guitarclf.lock import LOCK_NAME
 
 @pytest.fixture(scope="module")
 def fuzzer(tmp_path_factory):
-    return Fuzzer(tmp_path_factory.mktemp("fuzz"), seed=7)
+    fuzzer = Fuzzer(tmp_path_factory.mktemp("fuzz"), seed=7)
+    yield fuzzer
+    fuzzer.close()
 
 
 @pytest.mark.parametrize("name", [name for name in targets() if name not in ("override", "label track")])
@@ -36,6 +41,50 @@ def test_what_is_mutated_is_sound_before(fuzzer, name):
             rng = random.Random(draw)
             if rng.choice([0.0, 0.05, 0.1, 7.0, 1e6]) < 1 or name != "sound":
                 target.read(path, random.Random(draw))
+
+
+ANSWER = 'import os, sys, time; print(\'["begun", ""]\', flush=True); sys.stdin.readline(); '
+
+
+@pytest.mark.parametrize(
+    ("does", "seen"),
+    [
+        ("os.kill(os.getpid(), 11)", "the process ended with SIGSEGV"),
+        ("sys.exit(3)", "the process ended with exit code 3"),
+        ("time.sleep(60)", "it took more than 1.0 s"),
+    ],
+)
+def test_a_child_that_dies_or_hangs_is_a_failure_and_is_replaced(tmp_path, does, seen):
+    child = Child([sys.executable, "-c", ANSWER + does], hang_sec=1.0)
+    assert child.ask("parquet", tmp_path, 0) == ("FAILED", seen)
+    assert child.process is None
+    child.command[-1] = ANSWER + 'print(\'["read", ""]\', flush=True)'
+    assert child.ask("parquet", tmp_path, 0) == ("read", "")
+    child.close()
+
+
+def test_what_becomes_of_a_file_is_told_apart(tmp_path):
+    def refuse(path, rng):
+        raise RunError("\n" * 30 if path.name == "long" else "no")
+
+    def fail(path, rng):
+        raise ZeroDivisionError("oh")
+
+    rng = random.Random(0)
+    assert outcome(lambda path, rng: None, tmp_path, rng, 2**30) == ("read", "")
+    assert outcome(refuse, tmp_path, rng, 2**30) == ("refused", "")
+    assert outcome(refuse, tmp_path / "long", rng, 2**30) == ("FAILED", "a message of 30 lines")
+    assert "ZeroDivisionError: oh" in outcome(fail, tmp_path, rng, 2**30)[1]
+    assert "its memory grew to" in outcome(lambda path, rng: None, tmp_path, rng, -1)[1]
+
+
+def test_damaged_histograms_of_a_parquet_file_do_not_end_the_process(tmp_path):
+    """With pyarrow 26 these cases did, where the metadata of a column was asked for."""
+    fuzzer = Fuzzer(tmp_path, seed=1, only="parquet")
+    for number in (11924, 12513, 13048):
+        fuzzer.run(number)
+    fuzzer.close()
+    assert not fuzzer.failures, "\n".join(fuzzer.failures)
 
 
 def test_mutations_are_drawn_from_the_seed_alone(fuzzer):
