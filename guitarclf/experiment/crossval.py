@@ -13,6 +13,7 @@ from guitarclf.atomic import sweep
 from guitarclf.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
 from guitarclf.config import Config
 from guitarclf.config_io import write_config
+from guitarclf.environment import describe_environment
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.company import Company, draw_company, fit_in_company
 from guitarclf.experiment.crossval_folder import (
@@ -26,21 +27,17 @@ from guitarclf.experiment.crossval_folder import (
 )
 from guitarclf.experiment.crossval_folds import fold_of_rows, leaking_folds
 from guitarclf.experiment.crossval_report import CrossvalReport, summarise
+from guitarclf.experiment.initial_weights import require_fresh_weights
 from guitarclf.experiment.keep_rows import keep_rows
 from guitarclf.experiment.resume import data_digest, require_same_config, require_same_data, require_same_options
+from guitarclf.experiment.run_log import discarding_unstarted, log_to
 from guitarclf.experiment.tables import config_events, with_absolute_paths
-from guitarclf.experiment.train import (
-    check_buildable,
-    discarding_unstarted,
-    log_to,
-    require_fresh_weights,
-    seed_everything,
-)
+from guitarclf.experiment.train import check_buildable, seed_everything
 from guitarclf.labels import LABELS
 from guitarclf.lock import locked, require_unlocked
-from guitarclf.persistence import describe_environment, write_json
 from guitarclf.pipeline import build_net, build_pipeline
 from guitarclf.progress import Progress
+from guitarclf.run_folder import write_json
 from guitarclf.training.rows import validation_mask
 from guitarclf.training.targets import encode_labels
 

@@ -11,7 +11,7 @@ from guitarclf.data.digest import text_digest
 from guitarclf.errors import RunError
 from guitarclf.experiment.crossval_report import BASELINE_COLUMNS, CrossvalReport
 from guitarclf.labels import LABELS
-from guitarclf.persistence import CROSSVAL_LOG, RunFolder, write_json
+from guitarclf.run_folder import CROSSVAL_LOG, RunFolder, write_json
 
 
 @dataclass(frozen=True)

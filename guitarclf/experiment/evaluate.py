@@ -16,8 +16,9 @@ from guitarclf.experiment.figures import save_confusion_matrix
 from guitarclf.experiment.tables import other_events, run_events
 from guitarclf.labels import LABELS
 from guitarclf.metrics import Report, evaluate
-from guitarclf.persistence import RunFolder, load_bundle_config, load_pipeline, write_json
+from guitarclf.persistence import load_bundle_config, load_pipeline
 from guitarclf.pipeline import predict_by_label
+from guitarclf.run_folder import RunFolder, write_json
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import load_config
 from guitarclf.data.digest import file_digest, joint_digest
 from guitarclf.errors import RunError
-from guitarclf.persistence import RunFolder
+from guitarclf.run_folder import RunFolder
 
 # Keys that change where a run is and how fast, not what comes out of it.
 FREE_KEYS = ("output_dir", "data.num_workers", "data.cache", "data.cache_gb")
