@@ -14,11 +14,9 @@ from small import small_config
 from guitarclf.data.audio import load_segment, open_recording, outside_root
 from guitarclf.data.header import check_header
 from guitarclf.errors import AudioReadError, ConfigError, ParameterError
-from guitarclf.experiment.tables import run_events
 from guitarclf.experiment.train import train
 from guitarclf.experiment.validate import validate
 from guitarclf.features import cache, passing
-from guitarclf.features.requests import as_requests
 from guitarclf.features.window import EventWindow
 
 TONE = decaying_sine(440.0)
@@ -214,19 +212,6 @@ def test_skipped_files_are_listed_with_their_reasons(marred, tmp_path, caplog):
     kept = pd.read_csv(run.folder.splits)
     assert len(kept) == 26
     assert not set(kept["note_id"]) & set(bad["note_id"])
-
-
-def test_a_file_that_lost_an_event_is_read_as_in_training_when_the_run_is_scored(note_table, tmp_path):
-    table = note_table()
-    rows = pd.read_csv(table.path, dtype=str)
-    late = rows.iloc[[0]].assign(note_id="late", onset_sec="30", offset_sec="31")  # past the end of its file
-    pd.concat([rows, late]).to_csv(table.path, index=False)
-    config = config_for(table, tmp_path / "run", data__on_bad_audio="skip", data__max_bad_fraction=0.1)
-    run = train(config).folder
-    assert pd.read_csv(run.bad_audio)["note_id"].tolist() == ["late"]
-    events = run_events(run, config)
-    alone = [request.alone for request in as_requests(events)]
-    assert [name for name, only in zip(events["note_id"], alone, strict=True) if not only] == ["n000"]
 
 
 def test_too_many_bad_files_stop_the_run(marred, tmp_path):

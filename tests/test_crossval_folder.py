@@ -4,17 +4,12 @@ import errno
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from small import SMALL_NET, small_config
+from small import options_for, small_config
 
 from guitarclf.cli import main
 from guitarclf.config_io import with_values
@@ -24,7 +19,7 @@ from guitarclf.experiment.crossval import crossval
 from guitarclf.experiment.crossval_folder import from_plain
 from guitarclf.experiment.search import search
 from guitarclf.experiment.train import train
-from guitarclf.lock import LOCK_NAME, locked
+from guitarclf.lock import locked
 
 ARTEFACTS = [
     "config.yaml",
@@ -43,12 +38,6 @@ def config_for(table, output_dir, **changes):
         data__metadata_path=str(table.path), data__audio_root=str(table.audio_root), output_dir=str(output_dir)
     )
     return with_values(config, {"net.max_epochs": 1, "crossval.n_splits": 3} | changes, source="test")
-
-
-def options_for(table, output_dir, **changes) -> list[str]:
-    data = {"data.metadata_path": table.path, "data.audio_root": table.audio_root, "output_dir": output_dir}
-    settings = SMALL_NET | data | {"net.max_epochs": 1, "crossval.n_splits": 3} | changes
-    return [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
 
 
 def names(folder) -> list[str]:
@@ -209,7 +198,7 @@ def test_before_the_first_fold_is_finished_nothing_is_left(small_table, tmp_path
 
 def test_ctrl_c_is_exit_code_130_and_says_how_to_go_on(small_table, tmp_path, monkeypatch):
     interrupt(monkeypatch, 2)
-    args = ["crossval", *options_for(small_table, tmp_path / "cv")]
+    args = ["crossval", *options_for(small_table, tmp_path / "cv", net__max_epochs=1, crossval__n_splits=3)]
     result = CliRunner().invoke(main, args)
     assert result.exit_code == 130, result.output
     assert "The same command with --resume goes on" in result.stderr
@@ -247,33 +236,3 @@ def test_rows_left_out_for_their_audio_are_listed(note_table, tmp_path):
     reports = crossval(config_for(table, tmp_path / "cv", **changes))
     assert reports["by track"].pooled.n_events == 29
     assert pd.read_csv(tmp_path / "cv" / "bad_audio.csv")["note_id"].tolist() == ["n000"]
-
-
-@pytest.mark.slow
-def test_a_process_keeps_the_folder_and_ends_on_ctrl_c_with_its_folds(small_table, tmp_path):
-    folder = tmp_path / "cv"
-    command = [
-        sys.executable,
-        "-m",
-        "guitarclf",
-        "-q",
-        "crossval",
-        *options_for(small_table, folder),
-        "--repeats",
-        "999",
-    ]
-    # What runs in the background may have been told to ignore Ctrl-C, and its children with it.
-    heed_ctrl_c = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as process:
-        try:
-            kept = folder / "finished_folds.jsonl"
-            while not (kept.exists() and kept.read_bytes().count(b"\n") > 1) and process.poll() is None:
-                time.sleep(0.01)
-            with pytest.raises(RunError, match=rf"by one process at a time\. Process {process.pid} on .* is at it"):
-                crossval(config_for(small_table, folder), overwrite=True)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 130
-        finally:
-            process.kill()
-    assert names(folder) == [name for name in ARTEFACTS if name not in RESULTS]
-    assert LOCK_NAME not in names(folder)
