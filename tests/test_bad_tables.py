@@ -81,13 +81,17 @@ BAD_TABLES = {
         parquet(pd.DataFrame({f"c{n}": np.zeros(1_000_000, dtype=bool) for n in range(60)})),
         "must have at most 50000000 cells. It has 1000000 rows of 60. Split the table.",
     ),
+    "no_rows.parquet": (
+        parquet(pd.DataFrame({"note_id": []}, dtype=str)),
+        "must hold at least one event. It has no rows.",
+    ),
     "texts.parquet": (
         one_text_many_times(1_000_000, 1000),
         "must have at most 512 MB of text. It has 1000003890 bytes. Split the table.",
     ),
     "unpacked.parquet": (
         one_text_many_times(2**29, 1),
-        "must have at most 512 MB unpacked. It has 536",
+        "must have at most 512 MB unpacked. It may have 536",
     ),
     "nested.parquet": (
         parquet(pd.DataFrame({"note_id": ["n1"], "bends": [[1, 2]]})),

@@ -1,11 +1,13 @@
 """Read a Parquet file as rows of text, and take no more memory than its text does.
 
-A few bytes may stand for billions of cells, or for one long text in each of many rows: columns of text are read as
-codes and distinct texts, and other columns must be of a width that their type fixes.
+A few bytes may stand for billions of cells, or for one long text in each of many rows: what the pages unpack to is
+counted first, columns of text are read as codes and distinct texts, and others must be of a width that their type
+fixes.
 """
 
 from pathlib import Path
 
+from guitarclf.data.parquet_pages import Unpacked, unpacked_columns
 from guitarclf.errors import EventTableError
 
 MAX_BYTES = 512 * 2**20  # of a table, and of its text; a million events take a tenth
@@ -28,9 +30,10 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], Non
     try:
         with parquet.ParquetFile(path) as file:
             _require_few_cells(path, file.metadata)
-            texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
-        with parquet.ParquetFile(path, read_dictionary=texts) as file:
-            _require_plain_columns(path, file.schema_arrow)
+            schema = file.schema_arrow
+        _require_plain_columns(path, schema)
+        coded = _require_small_pages(path, schema)
+        with parquet.ParquetFile(path, read_dictionary=coded) as file:
             table = file.read()
         table.validate(full=True)  # codes without a text, among others
         _require_little_text(path, table)
@@ -52,31 +55,47 @@ def _require_few_cells(path: Path, size) -> None:
             f"{path} must have at most {MAX_CELLS} cells. It has {size.num_rows} rows of {size.num_columns}. "
             "Split the table."
         )
-    # Of groups, not of columns: pyarrow ends the process if it is asked for a column whose histograms are damaged.
-    n_bytes = sum(max(0, size.row_group(number).total_byte_size) for number in range(size.num_row_groups))
-    if n_bytes > MAX_BYTES:
-        raise EventTableError(
-            f"{path} must have at most {MAX_BYTES // 2**20} MB unpacked. It has {n_bytes}. Split the table."
-        )
 
 
 def _is_text(kind) -> bool:
-    return str(kind) in TEXTS
+    from pyarrow import types
+
+    return str(kind.value_type if types.is_dictionary(kind) else kind) in TEXTS
 
 
 def _require_plain_columns(path: Path, schema) -> None:
     from pyarrow import types
 
+    if len(set(schema.names)) < len(schema.names):
+        raise ValueError("Two of its columns have one name")
     for field in schema:
-        is_coded = types.is_dictionary(field.type) and _is_text(field.type.value_type)
-        is_narrow = types.is_null(field.type) or (
-            (types.is_primitive(field.type) or types.is_decimal(field.type)) and field.type.bit_width <= 8 * MAX_WIDTH
-        )
-        if not (is_coded or is_narrow):
+        has_width = types.is_primitive(field.type) or types.is_decimal(field.type)
+        is_narrow = types.is_null(field.type) or (has_width and field.type.bit_width <= 8 * MAX_WIDTH)
+        if not (_is_text(field.type) or is_narrow):
             raise EventTableError(
                 f"{path} must have columns of plain text, numbers or times. {field.name[:80]!r} is "
                 f"{str(field.type)[:80]}. Leave it out, or write it as text."
             )
+
+
+def _require_small_pages(path: Path, schema) -> list[str]:
+    """Refuse pages that unpack to too much; return the columns of text that can be read as codes.
+
+    pyarrow is not asked: it ends the process if the histograms of a column are damaged, and its footer may lie.
+    """
+    unpacked = unpacked_columns(path) or [Unpacked() for _ in schema]  # a table without rows may have no groups of any
+    columns = dict(zip(schema.names, unpacked, strict=True))
+    texts = [field.name for field in schema if _is_text(field.type)]
+    coded = [name for name in texts if not columns[name].is_delta]
+    n_bytes = sum(
+        column.n_cell_bytes if name in texts and name not in coded else column.n_page_bytes
+        for name, column in columns.items()
+    )
+    if n_bytes > MAX_BYTES:
+        raise EventTableError(
+            f"{path} must have at most {MAX_BYTES // 2**20} MB unpacked. It may have {n_bytes} bytes. Split the table."
+        )
+    return coded
 
 
 def _require_little_text(path: Path, table) -> None:
