@@ -15,6 +15,8 @@ from guitarclf.config_io import with_values
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Nets of other seeds a fold.")
 @click.option("--add-modelled", type=click.IntRange(min=0), help="Modelled notes for the training sides.")
 @click.option("--compare-splits", is_flag=True, help="Also split by random rows and by file, to see what leaks.")
+@click.option("--resume", is_flag=True, help="Go on with what is in --output-dir; finished folds are kept.")
+@click.option("--overwrite", is_flag=True, help="Replace the cross-validation in --output-dir.")
 def command(
     config,
     metadata_path,
@@ -27,6 +29,8 @@ def command(
     repeats,
     add_modelled,
     compare_splits,
+    resume,
+    overwrite,
 ):
     """Score tracks the model has not heard, each left out in turn, beside three baselines.
 
@@ -36,6 +40,8 @@ def command(
     """
     if leave_one_out and folds:
         raise click.UsageError("Give --leave-one-out or --folds, not both.")
+    if resume and overwrite:
+        raise click.UsageError("Give --resume or --overwrite, not both.")
     settings = read_config(config, metadata_path, audio_root, output_dir, overrides, no_cache)
     if add_modelled is not None:
         settings = with_values(settings, {"training.add_modelled": add_modelled}, source="the command line")
@@ -47,6 +53,8 @@ def command(
         folds=folds,
         repeats=repeats,
         compare_splits=compare_splits,
+        resume=resume,
+        overwrite=overwrite,
     )
     click.echo(reports["by track"].to_text())
     if compare_splits:

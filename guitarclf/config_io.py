@@ -3,21 +3,17 @@
 import dataclasses
 import difflib
 import json
-import re
 import types
 import typing
-from collections import Counter
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from guitarclf.atomic import write_text
 from guitarclf.config import Config, leaves, to_dict
 from guitarclf.errors import ConfigError
+from guitarclf.yaml_dialect import from_yaml, shortened, to_yaml
 
 MAX_BYTES = 2**17  # of a configuration file; YAML is read at some 100 kB a second
-MAX_SHOWN = 300  # characters of a value or a reason in a message
 # What people type out of habit from other programs -> where it lives here.
 HABITS = {
     "num_epochs": "net.max_epochs",
@@ -38,63 +34,6 @@ HABITS = {
     "metadata_csv": "data.metadata_path",
     "audio_dir": "data.audio_root",
     "num_mels": "logmel.n_mels",
-}
-
-
-class ConfigLoader(yaml.SafeLoader):
-    """YAML 1.2's scalars: only true and false are booleans (``NO`` is a style), ``1e-3`` is a number.
-
-    A key that stands twice in one mapping is refused: YAML would keep the last without a word. So are tags
-    (``!!python/...``), which could make objects, and aliases, by which a few lines expand to billions.
-    """
-
-    def compose_node(self, parent, index):
-        event = self.peek_event()
-        if isinstance(event, yaml.events.AliasEvent):
-            raise yaml.composer.ComposerError(
-                None, None, f"aliases such as *{event.anchor} are not read", event.start_mark
-            )
-        if event.tag is not None:
-            raise yaml.composer.ComposerError(None, None, f"tags such as {event.tag} are not read", event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node, deep=False):
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        doubled = [key for key, count in Counter(keys).items() if count > 1]
-        if doubled:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {doubled[0]!r} stands twice in one section", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
-
-
-YAML_1_1_SCALARS = tuple(f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "timestamp"))
-ConfigLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in YAML_1_1_SCALARS]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-ConfigLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-ConfigLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
-ConfigLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))
-ConfigLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|nan)$"),
-    list("-+.0123456789"),
-)
-
-
-class ConfigDumper(yaml.SafeDumper):
-    """Quotes the text that ConfigLoader would take for something else, such as ``1e3``."""
-
-
-ConfigDumper.yaml_implicit_resolvers = {
-    first: [
-        *ConfigLoader.yaml_implicit_resolvers.get(first, []),
-        *yaml.SafeDumper.yaml_implicit_resolvers.get(first, []),
-    ]
-    for first in {*ConfigLoader.yaml_implicit_resolvers, *yaml.SafeDumper.yaml_implicit_resolvers}
 }
 
 
@@ -143,7 +82,7 @@ def read_mapping(path) -> dict:
     if len(text) > MAX_BYTES:
         raise ConfigError(f"{path} must have at most {MAX_BYTES // 2**10} KB. It has more. Is it a configuration?")
     try:
-        raw = json.loads(text) if path.suffix.lower() == ".json" else _from_yaml(text)
+        raw = json.loads(text) if path.suffix.lower() == ".json" else from_yaml(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} must be valid YAML or JSON. {error}") from error
     if raw is None:
@@ -153,22 +92,6 @@ def read_mapping(path) -> dict:
     return raw
 
 
-def _from_yaml(text: str):
-    """Return what a YAML text says; ValueError, in one line, if it is none that is read."""
-    try:
-        return yaml.load(text, Loader=ConfigLoader)
-    except RecursionError as error:
-        raise ValueError("It is nested too deep") from error
-    except (yaml.YAMLError, ValueError, TypeError, IndexError) as error:  # YAML's scalars raise these
-        raise ValueError(shortened(" ".join(str(error).split()))) from error
-
-
-def shortened(text: str) -> str:
-    """Return a text for a message: on one line, its middle left out where it is long."""
-    text = text if text.isprintable() else repr(text)[1:-1]
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]} ... {text[-MAX_SHOWN // 2 :]}"
-
-
 def config_from_dict(raw: dict, *, source: str = "the configuration") -> Config:
     """Return the Config that nested dicts describe; what is absent keeps its default."""
     return _build(Config, raw, "", source)
@@ -176,7 +99,7 @@ def config_from_dict(raw: dict, *, source: str = "the configuration") -> Config:
 
 def write_config(config: Config, path) -> None:
     """Write a Config as YAML that ``load_config`` reads back to an equal one."""
-    text = yaml.dump(to_dict(config), Dumper=ConfigDumper, sort_keys=False, allow_unicode=True)
+    text = to_yaml(to_dict(config))
     write_text(path, text)
 
 
@@ -252,7 +175,7 @@ def _parse_overrides(overrides) -> list[tuple[str, Any]]:
         if not equals or not key.strip():
             raise ConfigError(f"An override must look like net.lr=3e-4. Got {shortened(text)!r}.")
         try:
-            pairs.append((key.strip(), _from_yaml(value)))
+            pairs.append((key.strip(), from_yaml(value)))
         except ValueError as error:
             raise ConfigError(
                 f"The value of {shortened(key.strip())!r} must be valid YAML. Got {shortened(value)!r}. {error}."

@@ -1,8 +1,8 @@
 """A lock on a folder that one process writes into.
 
 The operating system holds the lock for the process, so a lock never outlives the process that took it: after
-a crash or a kill it is free, and the ``.lock`` file that was left means nothing. On a system without POSIX
-locks there is none.
+a crash or a kill it is free, and the ``.lock`` file that was left means nothing. POSIX has record locks, Windows
+locks of bytes (``msvcrt.locking``); on a file system without either there is none.
 """
 
 import os
@@ -16,8 +16,13 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+try:
+    import msvcrt
+except ImportError:  # elsewhere
+    msvcrt = None
 
 LOCK_NAME = ".lock"
+LOCKED_BYTE = 2**20  # on Windows; far past the text, which a lock on its bytes would keep others from reading
 _held: set[str] = set()  # POSIX locks do not keep a process out of what it holds itself
 
 
@@ -35,10 +40,7 @@ def locked(folder):
         yield
     finally:
         _held.discard(str(path))
-        # Removed while it is held: whoever opened it in between finds that it is no longer the folder's.
-        with suppress(OSError):
-            path.unlink()
-        os.close(handle)
+        _release(handle, path)
         if is_new:
             with suppress(OSError):  # it is empty only if nothing came of it
                 folder.rmdir()
@@ -82,14 +84,41 @@ def _take(path: Path) -> int:
 
 
 def _lock(handle: int, path: Path) -> None:
-    if fcntl is None:
-        return
     try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fcntl is not None:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif msvcrt is not None:
+            _lock_byte(handle, msvcrt.LK_NBLCK)
     except (BlockingIOError, PermissionError) as error:
-        raise _taken(path, os.pread(handle, 200, 0)) from error
+        os.lseek(handle, 0, os.SEEK_SET)
+        raise _taken(path, os.read(handle, 200)) from error
     except OSError:
         return  # a file system without locks
+
+
+def _lock_byte(handle: int, mode: int) -> None:
+    """Lock or unlock LOCKED_BYTE, as Windows does it: from where the handle stands, and past the end if need be."""
+    os.lseek(handle, LOCKED_BYTE, os.SEEK_SET)
+    try:
+        msvcrt.locking(handle, mode, 1)
+    finally:
+        os.lseek(handle, 0, os.SEEK_SET)
+
+
+def _release(handle: int, path: Path) -> None:
+    """Remove the lock's file and let go of it; what fails leaves a file that means nothing."""
+    if fcntl is None and msvcrt is not None:
+        # Windows removes no file that is open, be it by whoever waits for the lock: this one, closed, may go.
+        with suppress(OSError):
+            _lock_byte(handle, msvcrt.LK_UNLCK)
+        os.close(handle)
+        with suppress(OSError):
+            path.unlink()
+        return
+    # Removed while it is held: whoever opened it in between finds that it is no longer the folder's.
+    with suppress(OSError):
+        path.unlink()
+    os.close(handle)
 
 
 def _is_still(path: Path, handle: int) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile as sf
+from idmt_annotations import annotation_xml, write_idmt_tree
 
 from guitarclf.data.events import COLUMNS, read_events
 
@@ -163,6 +164,41 @@ def note_table(tmp_path) -> Callable[..., NoteTable]:
     return lambda name="notes", **settings: write_note_table(tmp_path / name, **settings)
 
 
+@pytest.fixture
+def sound(rng, tmp_path):
+    """`sound(path, duration=2.0)` writes noise below tmp_path, each time another."""
+
+    def write(path, duration=2.0):
+        path = tmp_path / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(path, rng.uniform(-0.5, 0.5, round(duration * 8000)), 8000)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def recorded(tmp_path, sound):
+    """`recorded(folder, stem, *events, audio=stem)` writes an annotation and, unless audio is None, its recording."""
+
+    def write(folder, stem, *events, audio="", text=None):
+        xml = tmp_path / folder / "annotation" / f"{stem}.xml"
+        xml.parent.mkdir(parents=True, exist_ok=True)
+        xml.write_text(text or annotation_xml(*events, names=f"{audio or stem}.wav"), encoding="utf-8")
+        if audio is not None:
+            sound(f"{folder}/audio/{audio or stem}.wav")
+        return xml
+
+    return write
+
+
+@pytest.fixture
+def idmt_tree(recorded, tmp_path):
+    """The folder that `write_idmt_tree` fills."""
+    write_idmt_tree(recorded)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def small_table(tmp_path_factory) -> NoteTable:
     """30 notes on 6 tracks, made once a session: read it, do not change it."""
@@ -191,6 +227,16 @@ def small_bundle(small_pipeline, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("small_bundle") / "model"
     save_bundle(small_pipeline, small_config(net__max_epochs=2), folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def run(small_table, tmp_path_factory):
+    """A run on the small table, trained once a module."""
+    from small import config_for
+
+    from guitarclf.experiment.train import train
+
+    return train(config_for(small_table, tmp_path_factory.mktemp("runs") / "run"))
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,13 @@ STILL = {  # no augmentation, no dropout
 }
 
 
+def options_for(table, output_dir, **changes) -> list[str]:
+    """Return the options of a command that writes about a NoteTable into a folder; keywords as in `small_config`."""
+    data = {"data.metadata_path": table.path, "data.audio_root": table.audio_root, "output_dir": output_dir}
+    settings = SMALL_NET | data | {path.replace("__", "."): value for path, value in changes.items()}
+    return [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+
+
 def small_config(**overrides):
     """Return a Config that trains in a second; keywords are config paths with `__` for dots."""
     return load_config(overrides=SMALL_NET | {path.replace("__", "."): value for path, value in overrides.items()})
@@ -31,3 +38,13 @@ def small_config(**overrides):
 def still_config(**overrides):
     """Return a small Config without augmentation and dropout."""
     return small_config(**{path.replace(".", "__"): value for path, value in STILL.items()} | overrides)
+
+
+def config_for(table, output_dir, **overrides):
+    """Return a small Config of a NoteTable that writes into a folder."""
+    return small_config(
+        data__metadata_path=str(table.path),
+        data__audio_root=str(table.audio_root),
+        output_dir=str(output_dir),
+        **overrides,
+    )

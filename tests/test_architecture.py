@@ -12,8 +12,8 @@ import guitarclf
 ROOT = Path(guitarclf.__file__).parent.parent
 LAYERS = [
     ("labels", "errors", "progress"),
-    ("config_rules", "config_sections", "atomic", "lock", "session", "bundle"),
-    ("bundle_check", "onnx_check"),
+    ("config_rules", "config_sections", "atomic", "lock", "session", "bundle", "yaml_dialect"),
+    ("bundle_check", "onnx_check", "run_folder", "environment"),
     ("config",),
     ("config_io", "config_docs"),
     ("data", "models"),

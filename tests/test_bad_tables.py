@@ -5,8 +5,10 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from pyarrow import parquet as pq
 
 from guitarclf.cli import main
 from guitarclf.config_io import load_config
@@ -24,6 +26,16 @@ def table(*rows, header=HEADER):
 def parquet(frame) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def one_text_many_times(n_characters, n_rows) -> bytes:
+    """Return a small file whose column `expression_style` is one long text in every row."""
+    texts = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n_rows, np.int32)), pa.array(["x" * n_characters]))
+    table = pa.table({"note_id": [f"n{n}" for n in range(n_rows)], "expression_style": texts})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", store_schema=False)
+    assert len(buffer.getvalue()) < 100_000
     return buffer.getvalue()
 
 
@@ -68,6 +80,22 @@ BAD_TABLES = {
     "bomb.parquet": (
         parquet(pd.DataFrame({f"c{n}": np.zeros(1_000_000, dtype=bool) for n in range(60)})),
         "must have at most 50000000 cells. It has 1000000 rows of 60. Split the table.",
+    ),
+    "no_rows.parquet": (
+        parquet(pd.DataFrame({"note_id": []}, dtype=str)),
+        "must hold at least one event. It has no rows.",
+    ),
+    "texts.parquet": (
+        one_text_many_times(1_000_000, 1000),
+        "must have at most 512 MB of text. It has 1000003890 bytes. Split the table.",
+    ),
+    "unpacked.parquet": (
+        one_text_many_times(2**29, 1),
+        "must have at most 512 MB unpacked. It may have 536",
+    ),
+    "nested.parquet": (
+        parquet(pd.DataFrame({"note_id": ["n1"], "bends": [[1, 2]]})),
+        "must have columns of plain text, numbers or times. 'bends' is list<element: int64>. Leave it out, or write",
     ),
     "table.xlsx": (b"PK", "must be a CSV or Parquet file. Export the spreadsheet as CSV."),
 }

@@ -57,11 +57,6 @@ def test_audio_root_is_put_before_relative_paths_only(write_csv, tmp_path):
     assert read_events(table)["audio_path"].tolist() == ["take.wav", absolute]
 
 
-def test_events_in_file_counts_the_whole_table(write_csv):
-    events = read_events(write_csv(rows({}, {}, {"audio_path": "other.wav"})))
-    assert events["events_in_file"].tolist() == [2, 2, 1]
-
-
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_csv_may_be_separated_by_commas_semicolons_or_tabs(tmp_path, separator):
     lines = [separator.join(ROW), separator.join(ROW.values()), ""]

@@ -5,21 +5,28 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
-from fuzz import Fuzzer, mutated, targets
+from fuzz import Fuzzer
+from fuzz_child import Child, outcome
+from fuzz_mutations import mutated
+from fuzz_targets import targets
 from kills import Victim
-from small import SMALL_NET, small_config
+from small import config_for, options_for
 from soak import growth, soak
 
 from guitarclf.errors import GuitarclfError, RunError
+from guitarclf.experiment.crossval import crossval
 from guitarclf.experiment.train import train
 from guitarclf.lock import LOCK_NAME
 
 
 @pytest.fixture(scope="module")
 def fuzzer(tmp_path_factory):
-    return Fuzzer(tmp_path_factory.mktemp("fuzz"), seed=7)
+    fuzzer = Fuzzer(tmp_path_factory.mktemp("fuzz"), seed=7)
+    yield fuzzer
+    fuzzer.close()
 
 
 @pytest.mark.parametrize("name", [name for name in targets() if name not in ("override", "label track")])
@@ -36,6 +43,50 @@ def test_what_is_mutated_is_sound_before(fuzzer, name):
             rng = random.Random(draw)
             if rng.choice([0.0, 0.05, 0.1, 7.0, 1e6]) < 1 or name != "sound":
                 target.read(path, random.Random(draw))
+
+
+ANSWER = 'import os, sys, time; print(\'["begun", ""]\', flush=True); sys.stdin.readline(); '
+
+
+@pytest.mark.parametrize(
+    ("does", "seen"),
+    [
+        ("os.kill(os.getpid(), 11)", "the process ended with SIGSEGV"),
+        ("sys.exit(3)", "the process ended with exit code 3"),
+        ("time.sleep(60)", "it took more than 1.0 s"),
+    ],
+)
+def test_a_child_that_dies_or_hangs_is_a_failure_and_is_replaced(tmp_path, does, seen):
+    child = Child([sys.executable, "-c", ANSWER + does], hang_sec=1.0)
+    assert child.ask("parquet", tmp_path, 0) == ("FAILED", seen)
+    assert child.process is None
+    child.command[-1] = ANSWER + 'print(\'["read", ""]\', flush=True)'
+    assert child.ask("parquet", tmp_path, 0) == ("read", "")
+    child.close()
+
+
+def test_what_becomes_of_a_file_is_told_apart(tmp_path):
+    def refuse(path, rng):
+        raise RunError("\n" * 30 if path.name == "long" else "no")
+
+    def fail(path, rng):
+        raise ZeroDivisionError("oh")
+
+    rng = random.Random(0)
+    assert outcome(lambda path, rng: None, tmp_path, rng, 2**30) == ("read", "")
+    assert outcome(refuse, tmp_path, rng, 2**30) == ("refused", "")
+    assert outcome(refuse, tmp_path / "long", rng, 2**30) == ("FAILED", "a message of 30 lines")
+    assert "ZeroDivisionError: oh" in outcome(fail, tmp_path, rng, 2**30)[1]
+    assert "its memory grew to" in outcome(lambda path, rng: None, tmp_path, rng, -1)[1]
+
+
+def test_damaged_histograms_of_a_parquet_file_do_not_end_the_process(tmp_path):
+    """With pyarrow 26 these cases did, where the metadata of a column was asked for."""
+    fuzzer = Fuzzer(tmp_path, seed=1, only="parquet")
+    for number in (11924, 12513, 13048):
+        fuzzer.run(number)
+    fuzzer.close()
+    assert not fuzzer.failures, "\n".join(fuzzer.failures)
 
 
 def test_mutations_are_drawn_from_the_seed_alone(fuzzer):
@@ -77,16 +128,13 @@ def holder(run):
 @pytest.mark.slow
 def test_of_two_processes_on_one_folder_the_second_is_refused(small_table, tmp_path):
     run = tmp_path / "run"
-    data = {"data.metadata_path": small_table.path, "data.audio_root": small_table.audio_root, "output_dir": run}
-    settings = SMALL_NET | data | {"net.max_epochs": 10_000}
-    options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    options = options_for(small_table, run, net__max_epochs=10_000)
     with subprocess.Popen([sys.executable, "-m", "guitarclf", "-q", "train", *options]) as first:
         while not holder(run) and first.poll() is None:
             time.sleep(0.01)
         for how in ({}, {"resume": True}, {"overwrite": True}):
-            config = small_config(**{key.replace(".", "__"): str(value) for key, value in data.items()})
             with pytest.raises(RunError, match=r"must be written by one process at a time\. (Process \d+|Another run)"):
-                train(config, **how)
+                train(config_for(small_table, run), **how)
         assert first.poll() is None
         first.send_signal(signal.SIGKILL)
 
@@ -101,3 +149,25 @@ def test_memory_stays_flat_over_many_predictions(tmp_path):
 def test_growth_is_that_after_the_warm_up():
     assert growth([1, 50, *[100] * 18]) == 0
     assert growth([1, 50, *range(100, 118)]) > 0.1
+
+
+@pytest.mark.slow
+def test_a_process_keeps_the_folder_and_ends_on_ctrl_c_with_its_folds(small_table, tmp_path):
+    folder = tmp_path / "cv"
+    options = options_for(small_table, folder, net__max_epochs=1, crossval__n_splits=3)
+    command = [sys.executable, "-m", "guitarclf", "-q", "crossval", *options, "--repeats", "999"]
+    # What runs in the background may have been told to ignore Ctrl-C, and its children with it.
+    heed_ctrl_c = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as process:
+        try:
+            kept = folder / "finished_folds.jsonl"
+            while not (kept.exists() and kept.read_bytes().count(b"\n") > 1) and process.poll() is None:
+                time.sleep(0.01)
+            with pytest.raises(RunError, match=rf"by one process at a time\. Process {process.pid} on .* is at it"):
+                crossval(config_for(small_table, folder), overwrite=True)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+    left = ["config.yaml", "crossval.log", "environment.json", "finished_folds.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == left

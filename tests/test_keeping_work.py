@@ -12,6 +12,7 @@ from guitarclf.config_io import with_values
 from guitarclf.errors import RunError
 from guitarclf.experiment import keep_rows as keeping
 from guitarclf.experiment import search as searching
+from guitarclf.experiment.search_folder import read_scored
 from guitarclf.inference import Model
 
 EVENTS = pd.DataFrame({"note_id": list("abcdef"), "audio_path": list("uvwxyz"), "onset_sec": np.arange(6.0)})
@@ -171,4 +172,4 @@ def test_a_search_that_was_interrupted_keeps_its_candidates(small_table, tmp_pat
 def test_damaged_scores_are_refused(small_table, tmp_path):
     (tmp_path / "scored.json").write_text('{"0": {"folds": [1]}}')
     with pytest.raises(RunError, match=r"scored\.json must hold the scores of candidates\. its scores are of other"):
-        searching._read_scored(tmp_path / "scored.json", 1, 2)
+        read_scored(tmp_path / "scored.json", 1, 2)

@@ -10,7 +10,7 @@ from small import small_config
 from guitarclf.config_io import with_values
 from guitarclf.errors import RunError
 from guitarclf.experiment.train import train
-from guitarclf.persistence import RunFolder
+from guitarclf.run_folder import RunFolder
 from guitarclf.training import recording, resuming
 
 # Everything that keeps a state: a mean of the weights, a schedule, early stopping, augmentation, mixup, heads.

@@ -16,8 +16,8 @@ from small import SMALL_NET, small_config
 from guitarclf.errors import RunError, TrainingError
 from guitarclf.experiment.train import train
 from guitarclf.models.loss import NoteLoss
-from guitarclf.persistence import RunFolder
 from guitarclf.pipeline import build_net
+from guitarclf.run_folder import RunFolder
 from guitarclf.training.resuming import read_state
 
 SETTINGS = [part for path, value in SMALL_NET.items() for part in ("--set", f"{path}={value}")]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from guitarclf.data.events import NO_PITCH
+from guitarclf.data.event_rules import NO_PITCH
 from guitarclf.data.folders import (
     as_events,
     check_folder,

@@ -4,12 +4,12 @@ import math
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from guitarclf.atomic import write_text
+from guitarclf.data.event_rules import NO_PITCH, as_events_in_file, as_number, check_cells
 from guitarclf.data.table import RawTable, read_table
 from guitarclf.errors import EventTableError
 from guitarclf.labels import LABELS
@@ -23,28 +23,10 @@ COLUMNS = (
     "expression_style",
     "label_category",
 )
-SPLITS = ("train", "val", "test")
 MAPPABLE = (*COLUMNS, "duration_sec", "track", "split")
-NO_PITCH = -1
-MAX_MIDI_PITCH = 127
 MAX_LISTED_PROBLEMS = 20
-MAX_SHOWN = 80  # characters of a cell in a message
 NUMBERS = ("onset_sec", "offset_sec", "duration_sec", "pitch_midi")
 DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One cell that breaks a rule."""
-
-    where: str
-    column: str
-    value: str
-    rule: str
-
-    def __str__(self) -> str:
-        value = self.value if len(self.value) <= MAX_SHOWN else f"{self.value[:MAX_SHOWN]}..."
-        return f"{self.where}: `{self.column}` {self.rule}. Got {value!r}."
 
 
 def read_events(path, *, audio_root=None, columns=None, labels=None, require_labels=True) -> pd.DataFrame:
@@ -71,7 +53,8 @@ def read_events(path, *, audio_root=None, columns=None, labels=None, require_lab
     events : DataFrame
         Ids, styles, tracks as text; times in seconds as float64; ``pitch_midi`` -1 where unknown;
         ``track`` the stem of ``audio_path`` unless given; ``events_in_file`` how many events of
-        the table share the row's file, so that a row means the same alone and in company.
+        the table share the row's file, or what the table itself says of that, so that a row means
+        the same alone, in company, and after others were left out.
 
     Raises
     ------
@@ -117,15 +100,20 @@ def check_events(path, *, audio_root=None, columns=None, labels=None, require_la
     if labels and "label_category" in cells:
         cells["label_category"] = [_map_label(text, labels) for text in cells["label_category"]]
     derived = [name for name in ("track", "label_category") if name not in cells]
-    problems = _check_cells(raw, cells, require_labels)
+    problems = check_cells(raw, cells, require_labels)
     events = _typed(cells, audio_root)
     events.attrs["derived"] = derived
     return events, problems
 
 
 def write_events(events: pd.DataFrame, path, *, audio_root=None) -> None:
-    """Write an events table as CSV, its ``audio_path`` relative to ``audio_root`` where it lies below."""
-    table = events.drop(columns="events_in_file", errors="ignore")
+    """Write an events table as CSV, its ``audio_path`` relative to ``audio_root`` where it lies below.
+
+    ``events_in_file`` is written where it cannot be counted again: where a file has events that the table has not.
+    """
+    counted = events["audio_path"].map(events["audio_path"].value_counts())
+    is_whole = "events_in_file" not in events or (events["events_in_file"] == counted).all()
+    table = events.drop(columns="events_in_file", errors="ignore") if is_whole else events
     if audio_root is not None:
         table = table.assign(audio_path=paths_below(audio_root, table["audio_path"]))
     write_text(path, table.to_csv(index=False))
@@ -173,61 +161,13 @@ def _map_label(text: str, labels: dict[str, str]) -> str:
 
 
 def _add(onset: str, duration: str) -> str:
-    start, length = _number(onset), _number(duration)
+    start, length = as_number(onset), as_number(duration)
     return duration if math.isnan(start + length) else repr(round(start + length, 9))
 
 
 def _with_point(text: str) -> str:
     """Return a number with a decimal comma as one with a point; any other text as it is."""
     return text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text
-
-
-def _number(text: str) -> float:
-    try:
-        return math.nan if "_" in text else float(text)  # for Python 1_0 is ten
-    except ValueError:
-        return math.nan
-
-
-def _check_cells(raw: RawTable, cells: dict, require_labels: bool) -> list[Problem]:
-    """Return every broken rule, in the order of the rows."""
-    seen: dict[str, int] = {}
-    problems = []
-    for row in range(len(raw)):
-        if row in raw.ragged:  # its cells are not where they belong
-            rule = f"must have {len(raw.columns)} cells like the header (quote cells that contain the separator)"
-            problems.append(Problem(raw.where(row), "row", f"{raw.ragged[row]} cells", rule))
-            continue
-        cell = {name: column[row] for name, column in cells.items()}
-        for column, rule in _broken_rules(cell, require_labels):
-            problems.append(Problem(raw.where(row), column, cell.get(column, ""), rule))
-        first = seen.setdefault(cell["note_id"], row)
-        if first != row and cell["note_id"]:
-            rule = f"must be unique, and {raw.where(first).rsplit(', ', 1)[1]} has it too"
-            problems.append(Problem(raw.where(row), "note_id", cell["note_id"], rule))
-    return problems
-
-
-def _broken_rules(cell: dict[str, str], require_labels: bool):
-    """Yield (column, rule) for each rule that one row breaks."""
-    for column in ("note_id", "audio_path", "track"):
-        if column in cell and not cell[column]:
-            yield column, "must not be empty"
-    onset, offset = _number(cell["onset_sec"]), _number(cell["offset_sec"])
-    if not (math.isfinite(onset) and onset >= 0):
-        yield "onset_sec", "must be a number of seconds from 0 up"
-    if not math.isfinite(offset):
-        yield "offset_sec", "must be a number of seconds"
-    elif offset <= onset:
-        yield "offset_sec", f"must be after `onset_sec` ({cell['onset_sec']})"
-    pitch = cell.get("pitch_midi", "")
-    if pitch and _number(pitch) != NO_PITCH and not 0 <= _number(pitch) <= MAX_MIDI_PITCH:
-        yield "pitch_midi", f"must be empty, {NO_PITCH} (unknown), or a MIDI pitch from 0 to {MAX_MIDI_PITCH}"
-    label = cell.get("label_category", "")
-    if require_labels and label not in LABELS:
-        yield "label_category", f"must be one of {', '.join(LABELS)} (map others with `data.labels`)"
-    if cell.get("split") and cell["split"] not in SPLITS:
-        yield "split", f"must be one of {', '.join(SPLITS)}"
 
 
 def _typed(cells: dict, audio_root) -> pd.DataFrame:
@@ -237,11 +177,15 @@ def _typed(cells: dict, audio_root) -> pd.DataFrame:
     stems = {text: Path(text.replace("\\", "/")).stem for text in set(data["audio_path"])}
     data["track"] = data.get("track", [stems[text] for text in data["audio_path"]])
     for name in ("onset_sec", "offset_sec"):
-        data[name] = [_number(text) for text in data[name]]
-    pitches = [_number(text) if text else NO_PITCH for text in data["pitch_midi"]]
+        data[name] = [as_number(text) for text in data[name]]
+    pitches = [as_number(text) if text else NO_PITCH for text in data["pitch_midi"]]
     data["pitch_midi"] = [int(p) for p in pitches] if all(float(p).is_integer() for p in pitches) else pitches
     counts = Counter(data["audio_path"])
-    data["events_in_file"] = [counts[text] for text in data["audio_path"]]
+    told = data.get("events_in_file", [""] * len(data["track"]))
+    data["events_in_file"] = [
+        as_events_in_file(text, counts[path]) or counts[path]
+        for text, path in zip(told, data["audio_path"], strict=True)
+    ]
     if audio_root is not None:
         data["audio_path"] = [os.path.join(str(audio_root), text) for text in data["audio_path"]]
     return pd.DataFrame(data)

@@ -6,7 +6,8 @@ from pathlib import Path, PurePath
 import pandas as pd
 
 from guitarclf.data.audio import find_audio_files, open_recording
-from guitarclf.data.events import COLUMNS, NO_PITCH
+from guitarclf.data.event_rules import NO_PITCH
+from guitarclf.data.events import COLUMNS
 from guitarclf.errors import EventTableError, GuitarclfError, ParameterError
 from guitarclf.labels import LABELS
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from guitarclf.data.events import MAX_MIDI_PITCH, NO_PITCH
+from guitarclf.data.event_rules import MAX_MIDI_PITCH, NO_PITCH
 from guitarclf.data.folders import (
     as_events,
     check_folder,

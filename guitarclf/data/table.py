@@ -5,11 +5,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from guitarclf.data.parquet import MAX_BYTES, read_parquet
 from guitarclf.errors import EventTableError
 
 DELIMITERS = (",", ";", "\t")
-MAX_BYTES = 512 * 2**20  # of a table; a million events take a tenth
-MAX_CELLS = 50_000_000  # of a Parquet file
 MAX_HEADER = 1_000_000  # characters of a first line
 SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
 
@@ -61,7 +60,7 @@ def read_table(path) -> RawTable:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise EventTableError(f"{path} must have at most {MAX_BYTES // 2**20} MB. Split the table.")
-        header, rows, lines, delimiter = _read_parquet(path) if is_parquet(path) else _read_csv(path)
+        header, rows, lines, delimiter = read_parquet(path) if is_parquet(path) else _read_csv(path)
     except OSError as error:
         raise EventTableError(f"{path} must be a readable file. {error.strerror}. Check its permissions.") from error
     doubled = [name or "''" for name, count in Counter(header).items() if count > 1]
@@ -98,33 +97,3 @@ def _read_csv(path: Path):
             f"{path} must begin with a line of column names. {'Its first line' if first else 'The file'} is empty."
         )
     return header, rows, lines, delimiter
-
-
-def _read_parquet(path: Path):
-    import pandas as pd
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        size = parquet.read_metadata(path)  # a few bytes may stand for billions of cells
-        if size.num_rows * max(size.num_columns, 1) > MAX_CELLS:
-            raise EventTableError(
-                f"{path} must have at most {MAX_CELLS} cells. It has {size.num_rows} rows of {size.num_columns}. "
-                "Split the table."
-            )
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError, TypeError, KeyError, NotImplementedError, pa.ArrowException) as error:
-        if isinstance(error, EventTableError):
-            raise
-        reason = " ".join(str(error).split())[:200]
-        raise EventTableError(f"{path} must be a readable Parquet file. {reason}. Export the table again.") from error
-    header = [str(name) for name in frame.columns]
-    cells = [[_text(value) for value in frame.iloc[:, place]] for place in range(len(header))]
-    rows = [list(row) for row in zip(*cells, strict=True)]
-    return header, rows, list(range(1, len(rows) + 1)), None
-
-
-def _text(value) -> str:
-    """Return a cell of a Parquet file as text; what is missing is empty."""
-    is_missing = value is None or (isinstance(value, float) and value != value) or str(value) in ("NaT", "<NA>")
-    return "" if is_missing else str(value)

@@ -1,26 +1,43 @@
 """crossval: scores on tracks the model has not heard, each left out in turn."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, KFold
 
+from guitarclf.atomic import sweep
 from guitarclf.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
 from guitarclf.config import Config
 from guitarclf.config_io import write_config
-from guitarclf.data.events import each_note_is_its_own_track
-from guitarclf.errors import ConfigError, SplitError
+from guitarclf.environment import describe_environment
+from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.company import Company, draw_company, fit_in_company
+from guitarclf.experiment.crossval_folder import (
+    CrossvalFolder,
+    Fit,
+    FitOutcome,
+    fits_key,
+    from_plain,
+    list_fits,
+    to_plain,
+)
+from guitarclf.experiment.crossval_folds import fold_of_rows, leaking_folds
 from guitarclf.experiment.crossval_report import CrossvalReport, summarise
+from guitarclf.experiment.initial_weights import require_fresh_weights
+from guitarclf.experiment.keep_rows import keep_rows
+from guitarclf.experiment.resume import data_digest, require_same_config, require_same_data, require_same_options
+from guitarclf.experiment.run_log import discarding_unstarted, log_to
 from guitarclf.experiment.tables import config_events, with_absolute_paths
-from guitarclf.experiment.train import check_buildable, log_to, require_fresh_weights, seed_everything
+from guitarclf.experiment.train import check_buildable, seed_everything
 from guitarclf.labels import LABELS
-from guitarclf.persistence import RunFolder, discard, make_folder, write_json
+from guitarclf.lock import locked, require_unlocked
 from guitarclf.pipeline import build_net, build_pipeline
 from guitarclf.progress import Progress
+from guitarclf.run_folder import write_json
 from guitarclf.training.rows import validation_mask
 from guitarclf.training.targets import encode_labels
 
@@ -50,6 +67,8 @@ def crossval(
     folds: str | None = None,
     repeats: int = 1,
     compare_splits: bool = False,
+    resume=False,
+    overwrite=False,
 ) -> dict[str, CrossvalReport]:
     """Train on all folds but one, score that one, in turn; return split kind -> report.
 
@@ -67,75 +86,42 @@ def crossval(
         Nets per fold, each of its own seed.
     compare_splits : bool
         Also split by random rows and by file: what a score gains by leaking.
+    resume : bool
+        Go on with the cross-validation that is there: folds that are finished are kept.
+    overwrite : bool
+        Replace the cross-validation that is there.
     """
     config = with_absolute_paths(config)
     require_fresh_weights(config, "crossval")
     check_buildable(config)
-    folder = RunFolder(config.output_dir).require_free().root
+    folder = CrossvalFolder(config.output_dir)
+    require_unlocked(folder.root)
+    folder.require_free(resume=resume, overwrite=overwrite)
+    options = {"leave_one_out": leave_one_out, "folds": folds, "repeats": repeats, "compare_splits": compare_splits}
+    if resume and folder.config.is_file():
+        require_same_config(folder.config, config)
+        require_same_options(folder, options)
     events = config_events(config)
     kinds = {"by track": fold_of_rows(events, config, leave_one_out=leave_one_out, folds=folds)}
     if compare_splits:
         kinds = {**leaking_folds(events, config), **kinds}
-    make_folder(folder)
-    try:
-        with log_to(folder / "crossval.log"):
-            material = prepare(config, events)
-            tables = {kind: predict_folds(config, material, fold, repeats) for kind, fold in kinds.items()}
+    digest = data_digest(config, events)
+    with locked(folder.root):
+        folder.require_free(resume=resume, overwrite=overwrite)  # nobody came in between
+        sweep(folder.root)
+        if overwrite:
+            folder.remove_artefacts()
+        if folder.is_begun:
+            require_same_data(folder, digest)
+        with log_to(folder.log), discarding_unstarted(folder):
+            write_config(config, folder.config)
+            write_json({**describe_environment(config.seed, digest), "options": options}, folder.environment)
+            report_bad_audio(events, folder.bad_audio)
+            tables = predict_folds(config, events, kinds, repeats, kept=folder.kept, resume=resume)
             reports = {kind: summarise(table) for kind, table in tables.items()}
-            _write(folder, config, tables, reports)
-    except BaseException:
-        discard(RunFolder(folder))
-        raise
+            folder.write(tables, reports)
+            logger.info("cross-validation written to %s", folder.root)
     return reports
-
-
-def fold_of_rows(events: pd.DataFrame, config: Config, *, leave_one_out=None, folds=None) -> np.ndarray:
-    """Return the name of each row's fold."""
-    column = leave_one_out or folds
-    if column is not None:
-        if column not in events or (events[column].astype(str) == "").any():
-            raise ConfigError(
-                f"The folds must come from a column that is filled in every row. Got {column!r}. "
-                f"The columns are {', '.join(events.columns)}."
-            )
-        named = events[column].astype(str).to_numpy()
-        _require_whole_tracks(events, named, column)
-    else:
-        if each_note_is_its_own_track(events):
-            logger.warning("There is no `track` column and one event a file: notes of one guitar are on both sides.")
-        named = _numbered(GroupKFold, events, events["track"], config)
-    if len(set(named)) < 2:
-        raise SplitError(f"There must be at least two folds. Got {len(set(named))}: {named[0]!r}. Add tracks.")
-    return named
-
-
-def leaking_folds(events: pd.DataFrame, config: Config) -> dict[str, np.ndarray]:
-    """Return folds that let a guitar be on both sides: by random rows, and by file."""
-    return {
-        "random rows": _numbered(KFold, events, events["note_id"], config),
-        "by file": _numbered(GroupKFold, events, events["audio_path"], config),
-    }
-
-
-def _numbered(splitter: type, events: pd.DataFrame, by: pd.Series, config: Config) -> np.ndarray:
-    n_splits = min(config.crossval.n_splits, by.nunique())
-    if n_splits < 2:
-        raise SplitError(f"There must be at least two of `{by.name}` to leave one out. Got {by.nunique()}.")
-    named = np.empty(len(events), dtype=object)
-    folds = splitter(n_splits, shuffle=True, random_state=config.seed)
-    groups = {"groups": by} if splitter is GroupKFold else {}
-    for number, (_, held_out) in enumerate(folds.split(events, **groups), start=1):
-        named[held_out] = f"fold {number}"
-    return named.astype(str)
-
-
-def _require_whole_tracks(events: pd.DataFrame, named: np.ndarray, column: str) -> None:
-    torn = pd.Series(named).groupby(events["track"].to_numpy()).nunique()
-    torn = torn[torn > 1]
-    if len(torn):
-        raise SplitError(
-            f"No track may be in two folds. Track {torn.index[0]!r} is in {torn.iloc[0]} of column {column!r}."
-        )
 
 
 def prepare(config: Config, events: pd.DataFrame) -> Material:
@@ -149,20 +135,46 @@ def prepare(config: Config, events: pd.DataFrame) -> Material:
     return Material(events, features, company, measure(events), company_timbre)
 
 
-def predict_folds(config: Config, material: Material, fold: np.ndarray, repeats: int) -> pd.DataFrame:
-    """Return a row per event and repeat: truth, fold, probabilities, and what the baselines call it."""
-    names = sorted(set(fold))
-    tables = []
-    with Progress(len(names) * repeats, desc="folds", unit="fit") as bar:
-        for name in names:
-            held_out = fold == name
-            called = _predict_baselines(material, held_out)
-            for repeat in range(repeats):
-                proba = _fit_and_predict(config, material, held_out, config.seed + repeat)
-                tables.append(_table(material.events[held_out], name, repeat + 1, proba, called))
-                bar.update()
-            logger.info("%s: %d events scored", name, held_out.sum())
-    return pd.concat(tables, ignore_index=True)
+def predict_folds(
+    config: Config, events: pd.DataFrame, kinds: dict[str, np.ndarray], repeats: int, *, kept: Path, resume: bool
+) -> dict[str, pd.DataFrame]:
+    """Return, for each kind of split, a row per event and repeat: truth, fold, probabilities, what the baselines say.
+
+    Outcomes are written to ``kept`` as they come; with ``resume`` those that are there are not computed again.
+    """
+    fits = list_fits(kinds, repeats)
+    held_out = {fit: kinds[fit.split] == fit.fold for fit in fits}
+    outcomes = keep_rows(
+        lambda rest: _run_fits(config, events, rest, held_out),
+        fits,
+        kept,
+        fits_key(fits, kinds),
+        resume=resume,
+        to_plain=to_plain,
+        from_plain=lambda plain, some: from_plain(plain, [held_out[fit].sum() for fit in some], kept),
+        what="fits",
+    )
+    tables: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
+    with Progress(len(fits), desc="folds", unit="fit") as bar:
+        for fit, outcome in zip(fits, chain.from_iterable(outcomes), strict=True):
+            tables[fit.split].append(_table(events[held_out[fit]], fit, outcome))
+            bar.update()
+    return {kind: pd.concat(parts, ignore_index=True) for kind, parts in tables.items()}
+
+
+def _run_fits(config: Config, events: pd.DataFrame, fits, held_out) -> Iterator[list[FitOutcome]]:
+    """Yield the outcome of each fit; what the folds share is computed only if there is one."""
+    if not fits:
+        return
+    material = prepare(config, events)
+    baselines_of, called = None, {}
+    for fit in fits:
+        rows = held_out[fit]
+        if baselines_of != (fit.split, fit.fold):  # its repeats share them
+            baselines_of, called = (fit.split, fit.fold), _predict_baselines(material, rows)
+        proba = _fit_and_predict(config, material, rows, config.seed + fit.repeat - 1)
+        logger.info("%s, %s, repeat %d: %d events scored", fit.split, fit.fold, fit.repeat, rows.sum())
+        yield [FitOutcome(proba, called)]
 
 
 def _fit_and_predict(config: Config, material: Material, held_out: np.ndarray, seed: int) -> np.ndarray:
@@ -194,19 +206,10 @@ def _predict_baselines(material: Material, held_out: np.ndarray) -> dict[str, np
     }
 
 
-def _table(rows: pd.DataFrame, fold: str, repeat: int, proba: np.ndarray, called: dict) -> pd.DataFrame:
+def _table(rows: pd.DataFrame, fit: Fit, outcome: FitOutcome) -> pd.DataFrame:
     table = rows[["note_id", "track", "label_category", "expression_style", "pitch_midi"]].assign(
-        fold=fold, repeat=repeat, called=np.array(LABELS)[proba.argmax(axis=1)]
+        fold=fit.fold, repeat=fit.repeat, called=np.array(LABELS)[outcome.proba.argmax(axis=1)]
     )
     for index, label in enumerate(LABELS):
-        table[f"p_{label}"] = proba[:, index]
-    return table.assign(**called)
-
-
-def _write(folder: Path, config: Config, tables: dict, reports: dict[str, CrossvalReport]) -> None:
-    write_config(config, folder / "config.yaml")
-    predictions = pd.concat([table.assign(split=kind) for kind, table in tables.items()])
-    predictions.to_csv(folder / "predictions.csv", index=False)
-    write_json({kind: report.to_dict() for kind, report in reports.items()}, folder / "crossval.json")
-    text = "\n\n".join(f"== {kind} ==\n{report.to_text()}" for kind, report in reports.items())
-    (folder / "crossval.txt").write_text(text + "\n", encoding="utf-8")
+        table[f"p_{label}"] = outcome.proba[:, index]
+    return table.assign(**outcome.called)

@@ -16,8 +16,9 @@ from guitarclf.experiment.evaluate import Evaluation, evaluate_run
 from guitarclf.experiment.predict import DECIMALS, predict_events
 from guitarclf.experiment.train import TrainedRun, check_buildable, train
 from guitarclf.lock import LOCK_NAME, locked
-from guitarclf.persistence import RunFolder, discard, load_pipeline, write_json
+from guitarclf.persistence import load_pipeline
 from guitarclf.progress import Progress
+from guitarclf.run_folder import RunFolder, discard, write_json
 
 logger = logging.getLogger(__name__)
 

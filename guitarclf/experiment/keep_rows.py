@@ -29,7 +29,15 @@ def prediction_key(model_files, places, *settings) -> str:
 
 
 def keep_rows(
-    predict: Callable[[Sequence], Iterator], items: Sequence, path, key: str, *, resume: bool, to_plain, from_plain
+    predict: Callable[[Sequence], Iterator],
+    items: Sequence,
+    path,
+    key: str,
+    *,
+    resume: bool,
+    to_plain: Callable,
+    from_plain: Callable,
+    what: str = "events",
 ) -> Iterator:
     """Yield what is predicted of a list, a part at a time, keeping each part in a file that the caller removes.
 
@@ -47,6 +55,8 @@ def keep_rows(
         Whether parts that are in the file are taken from there.
     to_plain, from_plain : callable
         A part as what JSON can hold; and (that, the part's items) as the part again.
+    what : str
+        What the items are called in the log.
 
     Raises
     ------
@@ -61,7 +71,7 @@ def keep_rows(
             yield from_plain(plain, items[n_done : n_done + n_items])
             n_done += n_items
         if n_done:
-            logger.info("%d of %d events were done before", n_done, len(items))
+            logger.info("%d of %d %s were done before", n_done, len(items), what)
         with path.open("r+b" if n_bytes else "wb") as file:
             file.truncate(n_bytes)
             file.seek(n_bytes)

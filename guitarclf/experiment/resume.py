@@ -9,7 +9,7 @@ from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import load_config
 from guitarclf.data.digest import file_digest, joint_digest
 from guitarclf.errors import RunError
-from guitarclf.persistence import RunFolder
+from guitarclf.run_folder import RunFolder
 
 # Keys that change where a run is and how fast, not what comes out of it.
 FREE_KEYS = ("output_dir", "data.num_workers", "data.cache", "data.cache_gb")
@@ -35,20 +35,40 @@ def require_same_config(path: Path, config: Config) -> None:
             )
 
 
+def require_same_options(run: RunFolder, options: dict) -> None:
+    """Raise RunError naming the first option of the command line that differs from what a run began with."""
+    began = _recorded(run, "options")
+    for name, now in options.items():
+        if began is not None and began.get(name) != now:
+            raise RunError(
+                f"`--{name.replace('_', '-')}` must be as in the run to go on with --resume, {began.get(name)} in "
+                f"{run.environment}. Got {now}. Leave it as it was, begin again with --overwrite, or choose another "
+                "--output-dir."
+            )
+
+
 def require_same_data(run: RunFolder, digest: dict[str, str]) -> None:
     """Raise RunError if the table or its audio is not what the run began with."""
-    try:
-        began = json.loads(run.environment.read_text(encoding="utf-8"))["data"]
-    except FileNotFoundError:
-        return  # killed before it was written, and so before anything depended on it
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{run.environment} must hold the digests of the run's data. {type(error).__name__}: {error}. "
-            "Begin again with --overwrite."
-        ) from error
+    began = _recorded(run, "data")
     for part, what in (("table", "The table"), ("audio", "The audio")):
-        if began.get(part) != digest[part]:
+        if began is not None and began.get(part) != digest[part]:
             raise RunError(
                 f"{what} must be as in the run to go on with --resume. Its digest was {began.get(part)}, and is "
                 f"{digest[part]}. Put it back, begin again with --overwrite, or choose another --output-dir."
             )
+
+
+def _recorded(run: RunFolder, part: str) -> dict | None:
+    """Return a part of what a run wrote of its beginning; None if it was killed before, and nothing depends on it."""
+    try:
+        recorded = json.loads(run.environment.read_text(encoding="utf-8"))[part]
+        if not isinstance(recorded, dict):
+            raise TypeError(f"`{part}` is {type(recorded).__name__}")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{run.environment} must hold the `{part}` that the run began with. {type(error).__name__}: {error}. "
+            "Begin again with --overwrite."
+        ) from error
+    return recorded

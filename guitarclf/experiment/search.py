@@ -1,8 +1,6 @@
 """search: GridSearchCV over the pipeline's parameters with folds by track."""
 
-import json
 import logging
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,22 +13,18 @@ from guitarclf.atomic import sweep, write_text
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import with_values, write_config
 from guitarclf.data.splits import assign_splits
-from guitarclf.errors import ConfigError, RunError, SplitError
+from guitarclf.environment import describe_environment
+from guitarclf.errors import ConfigError, SplitError
 from guitarclf.experiment.bad_audio import report_bad_audio
+from guitarclf.experiment.initial_weights import require_fresh_weights
 from guitarclf.experiment.resume import data_digest, require_same_config, require_same_data
+from guitarclf.experiment.run_log import discarding_unstarted, log_to
+from guitarclf.experiment.search_folder import SearchFolder, read_scored
 from guitarclf.experiment.tables import config_events, with_absolute_paths
-from guitarclf.experiment.train import (
-    TrainedRun,
-    check_buildable,
-    discarding_unstarted,
-    log_to,
-    require_fresh_weights,
-    seed_everything,
-    train,
-)
+from guitarclf.experiment.train import TrainedRun, check_buildable, seed_everything, train
 from guitarclf.lock import locked, require_unlocked
-from guitarclf.persistence import RunFolder, describe_environment, write_json
 from guitarclf.pipeline import SECTIONS, build_pipeline, parameter_name
+from guitarclf.run_folder import write_json
 from guitarclf.scorers import scorer
 
 logger = logging.getLogger(__name__)
@@ -95,45 +89,6 @@ def search(config: Config, *, n_jobs: int = 1, resume=False, overwrite=False) ->
         return SearchResult(folder.root, table, best, train(best_config, resume=resume))
 
 
-@dataclass(frozen=True)
-class SearchFolder(RunFolder):
-    """Where each artefact of a search lies."""
-
-    config = property(lambda self: self.root / "search_config.yaml")
-    log = property(lambda self: self.root / "search.log")
-    kept = property(lambda self: self.root / "scored.json")
-    results = property(lambda self: self.root / "search_results.csv")
-    best_config = property(lambda self: self.root / "best_config.yaml")
-    best = property(lambda self: self.root / "best")
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the best candidate is trained."""
-        return RunFolder(self.best).is_finished
-
-    @property
-    def is_underway(self) -> bool:
-        """Whether a candidate is scored."""
-        return self.kept.is_file()
-
-    def remove_artefacts(self) -> None:
-        """Remove what a search writes; what else lies in the folder stays."""
-        if self.best.is_dir():
-            RunFolder(self.best).remove_artefacts()
-            with suppress(OSError):  # somebody's own files are in it
-                self.best.rmdir()
-        for item in (
-            self.results,
-            self.best_config,
-            self.kept,
-            self.environment,
-            self.bad_audio,
-            self.log,
-            self.config,
-        ):
-            item.unlink(missing_ok=True)
-
-
 def list_candidates(config: Config) -> list[dict]:
     """Return the candidates of ``search.params`` as config path -> value, each of which can be built."""
     if not config.search.params:
@@ -179,7 +134,7 @@ def run_search(config: Config, candidates: list[dict], rows: pd.DataFrame, *, n_
         len(rows),
         rows["track"].nunique(),
     )
-    scored = _read_scored(kept, len(candidates), config.search.n_splits)
+    scored = read_scored(kept, len(candidates), config.search.n_splits)
     if scored:
         logger.info("%d candidates were scored before", len(scored))
     todo = [number for number in range(len(candidates)) if number not in scored]
@@ -222,20 +177,6 @@ def _score(config: Config, candidates: dict[int, dict], rows: pd.DataFrame, n_jo
         number: {"folds": by_fold[place].tolist(), "fit_sec": float(seconds[place])}
         for place, number in enumerate(candidates)
     }
-
-
-def _read_scored(path: Path, n_candidates: int, n_splits: int) -> dict[int, dict]:
-    """Return the scores that were kept, none if there are none."""
-    if not path.is_file():
-        return {}
-    try:
-        scored = {int(number): score for number, score in json.loads(path.read_text(encoding="utf-8")).items()}
-        sound = all(number < n_candidates and len(score["folds"]) == n_splits for number, score in scored.items())
-        if not sound:
-            raise ValueError("its scores are of other candidates")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} must hold the scores of candidates. {error}. Begin again with --overwrite.") from error
-    return scored
 
 
 def _fill_cache(config: Config, candidates: list[dict], rows: pd.DataFrame) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,9 +10,7 @@ from guitarclf.data.audio import require_audio_files
 from guitarclf.data.events import is_in_our_terms, read_events
 from guitarclf.errors import RunError
 from guitarclf.experiment.bad_audio import require_inside, without_bad_audio
-
-if TYPE_CHECKING:  # it loads torch, and predict reads tables without
-    from guitarclf.persistence import RunFolder
+from guitarclf.run_folder import RunFolder
 
 
 def with_absolute_paths(config: Config) -> Config:
@@ -53,7 +50,7 @@ def other_events(config: Config, metadata_path, audio_root=None, *, require_labe
     return events
 
 
-def run_events(run: "RunFolder", config: Config) -> pd.DataFrame:
+def run_events(run: RunFolder, config: Config) -> pd.DataFrame:
     """Return the events of a run with the split they had, from its ``splits.csv``."""
     if not run.splits.is_file():
         raise RunError(

@@ -2,9 +2,7 @@
 
 import logging
 import random
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,32 +10,28 @@ import torch
 from sklearn.pipeline import Pipeline
 
 from guitarclf.atomic import sweep
-from guitarclf.bundle import PRETRAINED, bundle_folder
-from guitarclf.config import Config, get_value, leaves
+from guitarclf.bundle import bundle_folder
+from guitarclf.config import Config
 from guitarclf.config_io import write_config
-from guitarclf.data.events import SPLITS, write_events
+from guitarclf.data.event_rules import SPLITS
+from guitarclf.data.events import write_events
 from guitarclf.data.splits import assign_splits
-from guitarclf.errors import ConfigError, RunError, SplitError, TrainingError
+from guitarclf.environment import describe_environment
+from guitarclf.errors import ConfigError, SplitError
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.company import draw_company, fit_in_company
 from guitarclf.experiment.evaluate import evaluate_rows
 from guitarclf.experiment.figures import save_learning_curves
+from guitarclf.experiment.initial_weights import require_outside, with_model_sections
 from guitarclf.experiment.resume import data_digest, require_same_config, require_same_data
+from guitarclf.experiment.run_log import discarding_unstarted, log_to
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.labels import LABELS
 from guitarclf.lock import locked, require_unlocked
 from guitarclf.metrics import Report
-from guitarclf.persistence import (
-    RunFolder,
-    describe_environment,
-    load_bundle_config,
-    load_pipeline,
-    load_weights,
-    save_bundle,
-    save_joblib,
-    write_json,
-)
+from guitarclf.persistence import load_pipeline, load_weights, save_bundle, save_joblib
 from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.run_folder import RunFolder, write_json
 from guitarclf.training.callbacks import StartFrom
 from guitarclf.training.recording import (
     EpochCheckpoint,
@@ -51,19 +45,6 @@ from guitarclf.training.recording import (
 from guitarclf.training.resuming import KeepState, read_state
 
 logger = logging.getLogger(__name__)
-
-# Keys of net.module that shape the weights; dropout and augmentation may change from training to training.
-SHAPING_KEYS = (
-    "conv_channels",
-    "pools",
-    "kernel_size",
-    "rnn_hidden_size",
-    "rnn_num_layers",
-    "rnn_bidirectional",
-    "pooling",
-    "head_hidden_size",
-    "mask_after_offset",
-)
 
 
 @dataclass(frozen=True)
@@ -100,7 +81,7 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
     require_unlocked(config.output_dir)
     run = RunFolder(config.output_dir).require_free(beside=beside, resume=resume, overwrite=overwrite)
     if overwrite and config.training.init_from is not None:
-        _require_outside(run, bundle_folder(config.training.init_from))
+        require_outside(run, bundle_folder(config.training.init_from))
     if resume and run.is_begun:
         require_same_config(run.config, config)
     events = config_events(config)
@@ -183,15 +164,6 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
     return pipeline
 
 
-def _require_outside(run: RunFolder, model: Path) -> None:
-    """Refuse to replace the run whose weights training starts from."""
-    if model.resolve().is_relative_to(run.root.resolve()):
-        raise RunError(
-            f"`training.init_from` must lie outside the run that --overwrite replaces. Got {model}. "
-            "Choose another --output-dir."
-        )
-
-
 def _require_classes(config: Config, rows: pd.DataFrame) -> None:
     """Refuse training rows of one class: whatever the net heard, it would say that."""
     present = rows["label_category"].unique()
@@ -199,43 +171,6 @@ def _require_classes(config: Config, rows: pd.DataFrame) -> None:
         raise SplitError(
             f"The rows to train on must have at least two of {', '.join(LABELS)}. All {len(rows)} are {present[0]}. "
             "Add notes of other classes, or correct the `split` column."
-        )
-
-
-def with_model_sections(config: Config) -> Config:
-    """Return a config with the window, the features and the net's shape of ``training.init_from``, if there is one."""
-    if config.training.init_from is None:
-        if config.training.freeze_epochs:
-            logger.warning("`training.freeze_epochs` does nothing without `training.init_from`.")
-        return config
-    load_pipeline(config.training.init_from)  # refuses a bundle whose weights are not what its config says
-    model = load_bundle_config(config.training.init_from)
-    ships = bundle_folder(config.training.init_from) == PRETRAINED
-    start = config.training.init_from if ships else str(Path(config.training.init_from).absolute())
-    shaping = {name: getattr(model.net.module, name) for name in SHAPING_KEYS}
-    taken = replace(
-        config,
-        window=model.window,
-        logmel=model.logmel,
-        net=replace(config.net, module=replace(config.net.module, **shaping)),
-        training=replace(config.training, init_from=start),
-    )
-    for path, _ in leaves():
-        ours, theirs = get_value(config, path), get_value(taken, path)
-        if ours not in (theirs, get_value(Config(), path)) and path != "training.init_from":
-            raise ConfigError(
-                f"`{path}` must be as in the model that training starts from, {theirs}. Got {ours}. Leave it out."
-            )
-    logger.info("window, features and the shape of the net are those of %s", config.training.init_from)
-    return taken
-
-
-def require_fresh_weights(config: Config, command: str) -> None:
-    """Refuse ``training.init_from`` where every fold trains nets of its own."""
-    if config.training.init_from is not None:
-        raise ConfigError(
-            f"`training.init_from` must be null in `{command}`: a model may have heard what a fold leaves out. "
-            f"Got {config.training.init_from}."
         )
 
 
@@ -261,50 +196,6 @@ def check_buildable(config: Config) -> None:
             "`training.tensorboard` must be false unless TensorBoard is installed. It is not. "
             "Install guitarclf[tensorboard]."
         ) from error
-
-
-@contextmanager
-def discarding_unstarted(run: RunFolder):
-    """Remove what a run wrote if it ends before its first epoch did; say how to go on if it was interrupted."""
-    try:
-        yield
-    except BaseException as error:
-        if not run.is_underway:
-            run.remove_artefacts()
-        elif isinstance(error, TrainingError) and run.checkpoints.is_dir():
-            last = max(run.checkpoints.glob("epoch_*.pt"), key=lambda path: int(path.stem.removeprefix("epoch_")))
-            raise TrainingError(f"{error} The last good checkpoint is {last}.") from error
-        elif isinstance(error, KeyboardInterrupt):
-            logger.warning("Interrupted. The same command with --resume goes on; the run is in %s", run.root)
-        raise
-
-
-class RunLog(logging.FileHandler):
-    """A log that loses a line on a full disk without a traceback: what matters more will stop the run."""
-
-    def handleError(self, record):  # logging's name
-        return
-
-    def close(self):
-        with suppress(OSError):
-            super().close()
-
-
-@contextmanager
-def log_to(path):
-    """Also write what the package logs to a file."""
-    package_logger = logging.getLogger("guitarclf")
-    handler = RunLog(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    level = package_logger.level
-    package_logger.addHandler(handler)
-    package_logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        package_logger.removeHandler(handler)
-        package_logger.setLevel(level)
-        handler.close()
 
 
 def _describe(run: RunFolder, config: Config, events: pd.DataFrame, digest: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from guitarclf.data.synth.damping import Losses, add_second_plane, damp, draw_free_losses
 from guitarclf.data.synth.gesture import NoiseBurst, draw_attack_noises, draw_later_noises, draw_pitch_curve
 from guitarclf.data.synth.guitar import log_uniform
 from guitarclf.data.synth.string import (
@@ -19,17 +20,13 @@ from guitarclf.data.synth.string import (
     midi_to_hz,
     partial_frequencies,
     pluck_amplitudes,
-    string_losses,
-    touch_damping,
 )
 
 GENERAL_STYLES = {"NO": 0.54, "PM": 0.11, "ST": 0.11, "VI": 0.06, "BE": 0.06, "SL": 0.05, "HO": 0.07}
 NODE_SHARES = {2: 0.42, 3: 0.27, 4: 0.18, 5: 0.09, 6: 0.04}  # share of harmonics at the node 1/k
 HARMONIC_RANGE = (52, 93)  # MIDI; half of the ordinary notes are played where harmonics sound
 SHARE_SOFT = 0.04  # of the ordinary notes: few partials, as sparse as a harmonic
-SHARE_STOPPED = 0.1  # of the notes that would ring on
 N_FRETS = 27  # samplers play higher than fingers
-N_TWO_PLANES = 10  # partials of which the second plane of vibration is heard
 
 
 @dataclass(frozen=True)
@@ -43,14 +40,6 @@ class Position:
     def length(self):
         """Sounding length as a share of the open string."""
         return 2.0 ** (-self.fret / 12.0)
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Decay rates in 1/s, one row per stretch of time, and the seconds at which the next row takes over."""
-
-    rates: np.ndarray  # [n_segments, n_partials]
-    segment_ends: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -93,9 +82,9 @@ def draw_pluck(guitar, label, rng):
     inharmonicity = string.inharmonicity * rng.uniform(0.8, 1.25) / position.length**2
     frequencies = partial_frequencies(fundamental, inharmonicity)
     amplitudes = _draw_amplitudes(guitar, label, style, position, frequencies, velocity, rng)
-    losses = _draw_free_losses(frequencies, string, position, rng)
-    amplitudes, losses = _damp(style, amplitudes, losses, node, position, guitar.recording.loops, rng)
-    frequencies, amplitudes, losses = _add_second_plane(frequencies, amplitudes, losses, rng)
+    losses = draw_free_losses(frequencies, string, position, rng)
+    amplitudes, losses = damp(style, amplitudes, losses, node, position, guitar.recording.loops, rng)
+    frequencies, amplitudes, losses = add_second_plane(frequencies, amplitudes, losses, rng)
     pitch_ratio, strike_time = draw_pitch_curve(style, velocity, rng)
     attack = draw_attack_noises(guitar.hand, guitar.kind, label, fundamental, rng)
     return Pluck(
@@ -158,101 +147,6 @@ def _draw_amplitudes(guitar, label, style, position, frequencies, velocity, rng)
     if label == "general_note" and rng.random() < SHARE_SOFT:  # soft notes of few partials, as sparse as a harmonic
         amplitudes = amplitudes * np.exp(-(PARTIAL_NUMBERS - 1) / log_uniform(rng, 0.5, 5.0))
     return amplitudes
-
-
-def _draw_free_losses(frequencies, string, position, rng):
-    losses = string_losses(frequencies, string) * log_uniform(rng, 0.7, 1.4)
-    fingertip = log_uniform(rng, 1.0, 1.5)
-    if position.fret > 0:  # flesh takes its part: stopped strings ring less long than open ones
-        losses = losses * fingertip
-    return losses * 10 ** rng.normal(0, 0.1, MAX_PARTIALS)  # no support swallows all modes alike
-
-
-def _damp(style, amplitudes, losses, node, position, loops, rng):
-    if style == "HA":
-        amplitudes, losses = _touch_at_node(amplitudes, losses, node, position, rng)
-    else:
-        losses = _DAMPINGS.get(style, _ring)(losses, rng)
-    if loops and style not in _DAMPINGS:
-        losses = _loop(losses, log_uniform(rng, 0.1, 0.8), rng.uniform(0, 5))
-    if style not in _DAMPINGS and rng.random() < SHARE_STOPPED:
-        losses = _stop(losses, rng.uniform(0.3, 1.0), rng.uniform(8, 80))
-    return amplitudes, losses
-
-
-def _touch_at_node(amplitudes, losses, node, position, rng):
-    """A fingertip rests on the node 1/k for a moment: multiples of k ring on, the others thump and die."""
-    others = PARTIAL_NUMBERS % node != 0
-    fraction = rng.choice([1, node - 1]) if node <= 5 else 1
-    place = fraction / node + rng.normal(0, 0.002)
-    width = rng.uniform(0.006, 0.035) / position.length
-    strength, held_for = log_uniform(rng, 40, 600), log_uniform(rng, 0.025, 0.25)
-    touched = losses + strength * touch_damping(place, width)
-    touched = np.where(others, np.maximum(touched, 0.25 * strength), touched)
-    afterwards = np.where(others, losses + rng.uniform(10, 80), losses * rng.uniform(0.75, 1.1))
-    amplitudes = np.where(others, amplitudes * 10 ** rng.uniform(-1.2, 0.2), amplitudes)
-    return amplitudes, Losses(np.stack([touched, afterwards]), (held_for,))
-
-
-def _deaden(losses, rng):
-    """The fretting hand lies on the string without pressing it down; near a node a trace of pitch remains."""
-    strength = log_uniform(rng, 35, 400)
-    damped = losses + strength * (0.25 + touch_damping(rng.uniform(0.08, 0.5), rng.uniform(0.02, 0.2)))
-    if rng.random() < 0.3:
-        spared = PARTIAL_NUMBERS % rng.integers(2, 6) == 0
-        damped = np.where(spared, damped * rng.uniform(0.35, 1.0), damped)
-    return Losses(damped[None], ())
-
-
-def _palm_mute(losses, rng):
-    """The heel of the plucking hand rests beside the bridge: pitch stays, brightness and length go."""
-    strength = log_uniform(rng, 5, 60)
-    damped = losses + strength * (0.25 + touch_damping(rng.uniform(0.01, 0.06), 0.03))
-    return Losses(damped[None], ())
-
-
-def _staccato(losses, rng):
-    return _stop(_ring(losses, rng), log_uniform(rng, 0.05, 0.5), rng.uniform(25, 200))
-
-
-def _ring(losses, rng):
-    return Losses(losses[None], ())
-
-
-_DAMPINGS = {"DN": _deaden, "PM": _palm_mute, "ST": _staccato}
-
-
-def _stop(losses, time, extra_rate):
-    """From `time` on, a hand takes `extra_rate` per second from all partials; later stretches go."""
-    return _from(losses, time, losses.rates[-1:] + extra_rate)
-
-
-def _loop(losses, time, rate):
-    """From `time` on, a sampler repeats a few periods: all partials fall alike, at `rate` per second or not at all."""
-    return _from(losses, time, np.full_like(losses.rates[-1:], rate))
-
-
-def _from(losses, time, rates):
-    """Replace what happens from `time` on by one stretch with these rates."""
-    kept = sum(end < time for end in losses.segment_ends)
-    return Losses(np.concatenate([losses.rates[: kept + 1], rates]), (*losses.segment_ends[:kept], time))
-
-
-def _add_second_plane(frequencies, amplitudes, losses, rng):
-    """A string swings in two planes whose pitch and loss differ a little: beats and a two-stage decay.
-
-    Weinreich, "Coupled piano strings", JASA 62, 1977; for guitars Woodhouse 2004.
-    """
-    first = slice(0, N_TWO_PLANES)
-    detuned = frequencies[first] * (1 + rng.normal(0, 0.0006, N_TWO_PLANES))
-    share = 10 ** rng.uniform(-1.3, -0.15) * rng.uniform(0.5, 1.5, N_TWO_PLANES)
-    faster = (rng.uniform(1.3, 6.0) - 1.0) * (rng.random() < 0.5)
-    second_rates = losses.rates[:, first] + faster * losses.rates.min(axis=0)[first]
-    return (
-        np.concatenate([frequencies, detuned]),
-        np.concatenate([amplitudes, amplitudes[first] * share]),
-        Losses(np.concatenate([losses.rates, second_rates], axis=1), losses.segment_ends),
-    )
 
 
 def _draw_phases(n_modes, rng):

@@ -1,0 +1,89 @@
+"""The rules that each cell of an events table keeps."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from guitarclf.data.table import RawTable
+from guitarclf.labels import LABELS
+
+SPLITS = ("train", "val", "test")
+NO_PITCH = -1
+MAX_MIDI_PITCH = 127
+MAX_EVENTS = 10**9  # of one recording
+MAX_SHOWN = 80  # characters of a cell in a message
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One cell that breaks a rule."""
+
+    where: str
+    column: str
+    value: str
+    rule: str
+
+    def __str__(self) -> str:
+        value = self.value if len(self.value) <= MAX_SHOWN else f"{self.value[:MAX_SHOWN]}..."
+        return f"{self.where}: `{self.column}` {self.rule}. Got {value!r}."
+
+
+def as_number(text: str) -> float:
+    """Return a cell as a number, NaN if it is none."""
+    try:
+        return math.nan if "_" in text else float(text)  # for Python 1_0 is ten
+    except ValueError:
+        return math.nan
+
+
+def check_cells(raw: RawTable, cells: dict, require_labels: bool) -> list[Problem]:
+    """Return every broken rule, in the order of the rows."""
+    seen: dict[str, int] = {}
+    counts = Counter(cells["audio_path"])
+    problems = []
+    for row in range(len(raw)):
+        if row in raw.ragged:  # its cells are not where they belong
+            rule = f"must have {len(raw.columns)} cells like the header (quote cells that contain the separator)"
+            problems.append(Problem(raw.where(row), "row", f"{raw.ragged[row]} cells", rule))
+            continue
+        cell = {name: column[row] for name, column in cells.items()}
+        for column, rule in _broken_rules(cell, require_labels, counts[cell["audio_path"]]):
+            problems.append(Problem(raw.where(row), column, cell.get(column, ""), rule))
+        first = seen.setdefault(cell["note_id"], row)
+        if first != row and cell["note_id"]:
+            rule = f"must be unique, and {raw.where(first).rsplit(', ', 1)[1]} has it too"
+            problems.append(Problem(raw.where(row), "note_id", cell["note_id"], rule))
+    return problems
+
+
+def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: int):
+    """Yield (column, rule) for each rule that one row breaks."""
+    for column in ("note_id", "audio_path", "track"):
+        if column in cell and not cell[column]:
+            yield column, "must not be empty"
+    onset, offset = as_number(cell["onset_sec"]), as_number(cell["offset_sec"])
+    if not (math.isfinite(onset) and onset >= 0):
+        yield "onset_sec", "must be a number of seconds from 0 up"
+    if not math.isfinite(offset):
+        yield "offset_sec", "must be a number of seconds"
+    elif offset <= onset:
+        yield "offset_sec", f"must be after `onset_sec` ({cell['onset_sec']})"
+    pitch = cell.get("pitch_midi", "")
+    if pitch and as_number(pitch) != NO_PITCH and not 0 <= as_number(pitch) <= MAX_MIDI_PITCH:
+        yield "pitch_midi", f"must be empty, {NO_PITCH} (unknown), or a MIDI pitch from 0 to {MAX_MIDI_PITCH}"
+    label = cell.get("label_category", "")
+    if require_labels and label not in LABELS:
+        yield "label_category", f"must be one of {', '.join(LABELS)} (map others with `data.labels`)"
+    if cell.get("split") and cell["split"] not in SPLITS:
+        yield "split", f"must be one of {', '.join(SPLITS)}"
+    n_events = cell.get("events_in_file", "")
+    if n_events and as_events_in_file(n_events, n_rows_of_file) is None:
+        yield "events_in_file", f"must be empty or a whole number from {n_rows_of_file}, the rows of this file, up"
+
+
+def as_events_in_file(text: str, n_rows_of_file: int) -> int | None:
+    """Return how many events a recording has of which the table has so many rows; None if the cell cannot be right."""
+    if not text:
+        return n_rows_of_file
+    number = as_number(text)
+    return int(number) if n_rows_of_file <= number <= MAX_EVENTS and number.is_integer() else None

@@ -1,0 +1,119 @@
+"""Read a Parquet file as rows of text, and take no more memory than its text does.
+
+A few bytes may stand for billions of cells, or for one long text in each of many rows: what the pages unpack to is
+counted first, columns of text are read as codes and distinct texts, and others must be of a width that their type
+fixes.
+"""
+
+from pathlib import Path
+
+from guitarclf.data.parquet_pages import Unpacked, unpacked_columns
+from guitarclf.errors import EventTableError
+
+MAX_BYTES = 512 * 2**20  # of a table, and of its text; a million events take a tenth
+MAX_CELLS = 50_000_000
+TEXTS = ("string", "large_string", "string_view", "binary", "large_binary", "binary_view")  # types of pyarrow
+MAX_WIDTH = 32  # bytes of a cell that is no text; the widest decimal has as many
+
+
+def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], None]:
+    """Return (header, rows, row numbers from 1, no delimiter) of a Parquet file.
+
+    Raises
+    ------
+    EventTableError
+        If it is no Parquet file, too large, or has columns that are no plain text, numbers or times.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            _require_few_cells(path, file.metadata)
+            schema = file.schema_arrow
+        _require_plain_columns(path, schema)
+        coded = _require_small_pages(path, schema)
+        with parquet.ParquetFile(path, read_dictionary=coded) as file:
+            table = file.read()
+        table.validate(full=True)  # codes without a text, among others
+        _require_little_text(path, table)
+        frame = table.to_pandas()
+    except (OSError, ValueError, TypeError, KeyError, NotImplementedError, pa.ArrowException) as error:
+        if isinstance(error, EventTableError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise EventTableError(f"{path} must be a readable Parquet file. {reason}. Export the table again.") from error
+    header = [str(name) for name in frame.columns]
+    cells = [[_text(value) for value in frame.iloc[:, place].astype(object)] for place in range(len(header))]
+    rows = [list(row) for row in zip(*cells, strict=True)]
+    return header, rows, list(range(1, len(rows) + 1)), None
+
+
+def _require_few_cells(path: Path, size) -> None:
+    if size.num_rows * max(size.num_columns, 1) > MAX_CELLS:
+        raise EventTableError(
+            f"{path} must have at most {MAX_CELLS} cells. It has {size.num_rows} rows of {size.num_columns}. "
+            "Split the table."
+        )
+
+
+def _is_text(kind) -> bool:
+    from pyarrow import types
+
+    return str(kind.value_type if types.is_dictionary(kind) else kind) in TEXTS
+
+
+def _require_plain_columns(path: Path, schema) -> None:
+    from pyarrow import types
+
+    if len(set(schema.names)) < len(schema.names):
+        raise ValueError("Two of its columns have one name")
+    for field in schema:
+        has_width = types.is_primitive(field.type) or types.is_decimal(field.type)
+        is_narrow = types.is_null(field.type) or (has_width and field.type.bit_width <= 8 * MAX_WIDTH)
+        if not (_is_text(field.type) or is_narrow):
+            raise EventTableError(
+                f"{path} must have columns of plain text, numbers or times. {field.name[:80]!r} is "
+                f"{str(field.type)[:80]}. Leave it out, or write it as text."
+            )
+
+
+def _require_small_pages(path: Path, schema) -> list[str]:
+    """Refuse pages that unpack to too much; return the columns of text that can be read as codes.
+
+    pyarrow is not asked: it ends the process if the histograms of a column are damaged, and its footer may lie.
+    """
+    unpacked = unpacked_columns(path) or [Unpacked() for _ in schema]  # a table without rows may have no groups of any
+    columns = dict(zip(schema.names, unpacked, strict=True))
+    texts = [field.name for field in schema if _is_text(field.type)]
+    coded = [name for name in texts if not columns[name].is_delta]
+    n_bytes = sum(
+        column.n_cell_bytes if name in texts and name not in coded else column.n_page_bytes
+        for name, column in columns.items()
+    )
+    if n_bytes > MAX_BYTES:
+        raise EventTableError(
+            f"{path} must have at most {MAX_BYTES // 2**20} MB unpacked. It may have {n_bytes} bytes. Split the table."
+        )
+    return coded
+
+
+def _require_little_text(path: Path, table) -> None:
+    """Refuse texts that are short as codes and long in every row, before they are."""
+    from pyarrow import compute, types
+
+    n_bytes = 0
+    for column in table.columns:
+        for chunk in column.chunks if types.is_dictionary(column.type) else ():
+            lengths = compute.binary_length(chunk.dictionary)
+            n_bytes += compute.sum(compute.take(lengths, chunk.indices)).as_py() or 0
+    if n_bytes > MAX_BYTES:
+        raise EventTableError(
+            f"{path} must have at most {MAX_BYTES // 2**20} MB of text. It has {n_bytes} bytes. Split the table."
+        )
+
+
+def _text(value) -> str:
+    """Return a cell of a Parquet file as text; what is missing is empty."""
+    is_missing = value is None or (isinstance(value, float) and value != value) or str(value) in ("NaT", "<NA>")
+    return "" if is_missing else str(value)

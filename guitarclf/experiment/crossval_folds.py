@@ -1,0 +1,62 @@
+"""Which fold of a cross-validation each row is in: whole tracks, or, to see what leaks, rows and files."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import GroupKFold, KFold
+
+from guitarclf.config import Config
+from guitarclf.data.events import each_note_is_its_own_track
+from guitarclf.errors import ConfigError, SplitError
+
+logger = logging.getLogger(__name__)
+
+
+def fold_of_rows(events: pd.DataFrame, config: Config, *, leave_one_out=None, folds=None) -> np.ndarray:
+    """Return the name of each row's fold."""
+    column = leave_one_out or folds
+    if column is not None:
+        if column not in events or (events[column].astype(str) == "").any():
+            raise ConfigError(
+                f"The folds must come from a column that is filled in every row. Got {column!r}. "
+                f"The columns are {', '.join(events.columns)}."
+            )
+        named = events[column].astype(str).to_numpy()
+        _require_whole_tracks(events, named, column)
+    else:
+        if each_note_is_its_own_track(events):
+            logger.warning("There is no `track` column and one event a file: notes of one guitar are on both sides.")
+        named = _numbered(GroupKFold, events, events["track"], config)
+    if len(set(named)) < 2:
+        raise SplitError(f"There must be at least two folds. Got {len(set(named))}: {named[0]!r}. Add tracks.")
+    return named
+
+
+def leaking_folds(events: pd.DataFrame, config: Config) -> dict[str, np.ndarray]:
+    """Return folds that let a guitar be on both sides: by random rows, and by file."""
+    return {
+        "random rows": _numbered(KFold, events, events["note_id"], config),
+        "by file": _numbered(GroupKFold, events, events["audio_path"], config),
+    }
+
+
+def _numbered(splitter: type, events: pd.DataFrame, by: pd.Series, config: Config) -> np.ndarray:
+    n_splits = min(config.crossval.n_splits, by.nunique())
+    if n_splits < 2:
+        raise SplitError(f"There must be at least two of `{by.name}` to leave one out. Got {by.nunique()}.")
+    named = np.empty(len(events), dtype=object)
+    folds = splitter(n_splits, shuffle=True, random_state=config.seed)
+    groups = {"groups": by} if splitter is GroupKFold else {}
+    for number, (_, held_out) in enumerate(folds.split(events, **groups), start=1):
+        named[held_out] = f"fold {number}"
+    return named.astype(str)
+
+
+def _require_whole_tracks(events: pd.DataFrame, named: np.ndarray, column: str) -> None:
+    torn = pd.Series(named).groupby(events["track"].to_numpy()).nunique()
+    torn = torn[torn > 1]
+    if len(torn):
+        raise SplitError(
+            f"No track may be in two folds. Track {torn.index[0]!r} is in {torn.iloc[0]} of column {column!r}."
+        )

@@ -1,0 +1,72 @@
+"""What starting from a trained model's weights means for a config, and where it is refused."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from guitarclf.bundle import PRETRAINED, bundle_folder
+from guitarclf.config import Config, get_value, leaves
+from guitarclf.errors import ConfigError, RunError
+from guitarclf.persistence import load_bundle_config, load_pipeline
+from guitarclf.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+# Keys of net.module that shape the weights; dropout and augmentation may change from training to training.
+SHAPING_KEYS = (
+    "conv_channels",
+    "pools",
+    "kernel_size",
+    "rnn_hidden_size",
+    "rnn_num_layers",
+    "rnn_bidirectional",
+    "pooling",
+    "head_hidden_size",
+    "mask_after_offset",
+)
+
+
+def with_model_sections(config: Config) -> Config:
+    """Return a config with the window, the features and the net's shape of ``training.init_from``, if there is one."""
+    if config.training.init_from is None:
+        if config.training.freeze_epochs:
+            logger.warning("`training.freeze_epochs` does nothing without `training.init_from`.")
+        return config
+    load_pipeline(config.training.init_from)  # refuses a bundle whose weights are not what its config says
+    model = load_bundle_config(config.training.init_from)
+    ships = bundle_folder(config.training.init_from) == PRETRAINED
+    start = config.training.init_from if ships else str(Path(config.training.init_from).absolute())
+    shaping = {name: getattr(model.net.module, name) for name in SHAPING_KEYS}
+    taken = replace(
+        config,
+        window=model.window,
+        logmel=model.logmel,
+        net=replace(config.net, module=replace(config.net.module, **shaping)),
+        training=replace(config.training, init_from=start),
+    )
+    for path, _ in leaves():
+        ours, theirs = get_value(config, path), get_value(taken, path)
+        if ours not in (theirs, get_value(Config(), path)) and path != "training.init_from":
+            raise ConfigError(
+                f"`{path}` must be as in the model that training starts from, {theirs}. Got {ours}. Leave it out."
+            )
+    logger.info("window, features and the shape of the net are those of %s", config.training.init_from)
+    return taken
+
+
+def require_fresh_weights(config: Config, command: str) -> None:
+    """Refuse ``training.init_from`` where every fold trains nets of its own."""
+    if config.training.init_from is not None:
+        raise ConfigError(
+            f"`training.init_from` must be null in `{command}`: a model may have heard what a fold leaves out. "
+            f"Got {config.training.init_from}."
+        )
+
+
+def require_outside(run: RunFolder, model: Path) -> None:
+    """Refuse to replace the run whose weights training starts from."""
+    if model.resolve().is_relative_to(run.root.resolve()):
+        raise RunError(
+            f"`training.init_from` must lie outside the run that --overwrite replaces. Got {model}. "
+            "Choose another --output-dir."
+        )

@@ -1,0 +1,96 @@
+"""Tables from a folder per class, and texts that stand for a label."""
+
+import pytest
+
+from guitarclf.data.folders import label_of, read_folders
+from guitarclf.errors import ParameterError
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("harmonic", "harmonic"),
+        (" Harmonics ", "harmonic"),
+        ("Dead Notes", "dead_note"),
+        ("DEAD-NOTE", "dead_note"),
+        ("deadnote", "dead_note"),
+        ("dead", "dead_note"),
+        ("general", "general_note"),
+        ("General_Notes", "general_note"),
+        ("slide", None),
+        ("", None),
+    ],
+)
+def test_a_text_stands_for_a_label(text, label):
+    assert label_of(text) == label
+
+
+def test_labels_of_ones_own_come_first_and_star_last():
+    labels = {"X": "dead_note", "x": "harmonic", "general": "dead_note", "*": "general_note"}
+    texts = ["X", "x", "GENERAL", "harmonics", "slide", " "]
+    assert [label_of(text, labels) for text in texts] == [
+        "dead_note",
+        "harmonic",
+        "dead_note",
+        "harmonic",
+        "general_note",
+        None,
+    ]
+
+
+def test_folders_are_classes_and_subfolders_tracks(sound, tmp_path):
+    sound("Dead Notes/strat/take 1/a.wav", 0.5)
+    sound("harmonics/strat/a.flac", 0.75)
+    sound("general/lespaul.wav", 1.0)
+    events, problems = read_folders(tmp_path)
+    assert problems == []
+    assert events[["audio_path", "label_category", "track", "offset_sec"]].to_numpy().tolist() == [
+        ["Dead Notes/strat/take 1/a.wav", "dead_note", "strat", 0.5],
+        ["general/lespaul.wav", "general_note", "lespaul", 1.0],
+        ["harmonics/strat/a.flac", "harmonic", "strat", 0.75],
+    ]
+    assert set(events["onset_sec"]) == {0.0}
+    assert "1 recordings lie directly in a class folder" in events.attrs["warnings"][0]
+
+
+def test_folders_lists_what_it_cannot_use(sound, tmp_path):
+    sound("harmonic/g/a.wav")
+    sound("slides/g/a.wav")
+    sound("loose.wav")
+    (tmp_path / "harmonic/g/broken.wav").write_bytes(b"RIFF")
+    (tmp_path / "harmonic/g/b.mp3").write_bytes(b"ID3")
+    (tmp_path / "dead_note").mkdir()
+    events, problems = read_folders(tmp_path)
+    assert events["audio_path"].tolist() == ["harmonic/g/a.wav"]
+    assert [problem.split(": ")[0] for problem in problems] == [
+        ".",
+        "harmonic",
+        "dead_note",
+        "harmonic/g/broken.wav",
+        "slides",
+    ]
+    assert "neither WAV nor FLAC: harmonic/g/b.mp3" in problems[1]
+    assert "give --label 'slides=general_note'" in problems[-1]
+
+
+def test_folders_says_that_a_long_file_is_heard_in_part(sound, tmp_path):
+    sound("harmonic/g/long.wav", 11.0)
+    assert "1 recordings are longer than 10 s" in read_folders(tmp_path)[0].attrs["warnings"][0]
+
+
+def test_labels_must_map_to_ours(tmp_path):
+    with pytest.raises(ParameterError, match=r"`labels` must map to one of harmonic.* Got 'slides': 'slide'"):
+        read_folders(tmp_path, labels={"slides": "slide"})
+
+
+def test_a_name_that_no_table_can_hold_is_listed(sound, tmp_path):
+    sound("harmonic/g/a.wav")
+    try:
+        sound("harmonic/g/b.wav").rename(tmp_path / "harmonic/g/\udcfc.wav")
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 only")
+    events, problems = read_folders(tmp_path)
+    assert len(events) == 1
+    assert problems == [
+        "harmonic/g/\\udcfc.wav: a table's path must be UTF-8 without spaces at its ends; rename the file or folder"
+    ]

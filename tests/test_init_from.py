@@ -1,0 +1,76 @@
+"""Training that starts from a trained model."""
+
+import shutil
+
+import joblib
+import pytest
+import torch
+from small import config_for
+
+from guitarclf.bundle_check import read_description, seal
+from guitarclf.config_io import load_config, with_values
+from guitarclf.errors import ConfigError, RunError
+from guitarclf.experiment.train import train
+
+
+def test_training_starts_from_a_model_with_its_features_and_net(run, small_table, tmp_path):
+    default = load_config(overrides={"data.metadata_path": str(small_table.path), "net.max_epochs": 1})
+    changes = {
+        "data.audio_root": str(small_table.audio_root),
+        "output_dir": str(tmp_path / "tuned"),
+        "training.init_from": str(run.folder.root),
+        "net.lr": 1e-9,
+        "net.module": {},
+    }
+    tuned = train(with_values(default, changes, source="test"))
+    assert load_config(tuned.folder.config).logmel.n_mels == 32
+    ours, theirs = tuned.pipeline[-1].module_, run.pipeline[-1].module_
+    assert torch.equal(ours.standardize.mean, theirs.standardize.mean)
+    torch.testing.assert_close(ours.head[-1].weight, theirs.head[-1].weight, atol=1e-6, rtol=0)
+    assert "start_from" not in dict(tuned.pipeline[-1].callbacks)
+
+
+@pytest.mark.parametrize(("freeze_epochs", "same"), [(2, True), (1, False)])
+def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(run, small_table, tmp_path, freeze_epochs, same):
+    config = config_for(
+        small_table,
+        tmp_path / "tuned",
+        net__max_epochs=2,
+        training__patience=0,
+        training__init_from=str(run.folder.root),
+        training__freeze_epochs=freeze_epochs,
+    )
+    tuned = train(config)
+    last = torch.load(tuned.folder.checkpoints / "epoch_2.pt", weights_only=True)["weights"]
+    before = run.pipeline[-1].module_.state_dict()
+    encoder = [name for name in last if name.startswith(("blocks.", "rnn.")) and "num_batches" not in name]
+    assert all(torch.equal(last[name], before[name]) for name in encoder) is same
+    assert not torch.equal(last["head.1.weight"], before["head.1.weight"])
+
+
+def test_another_net_than_the_models_is_refused(run, small_table, tmp_path):
+    config = config_for(
+        small_table, tmp_path / "tuned", training__init_from=str(run.folder.root), net__module__rnn_hidden_size=24
+    )
+    with pytest.raises(ConfigError, match=r"`net\.module\.rnn_hidden_size` must be as in the model.* 16. Got 24"):
+        train(config)
+
+
+def test_a_frozen_encoder_is_free_again_in_the_saved_pipeline(run, small_table, tmp_path):
+    config = config_for(small_table, tmp_path / "t", training__init_from=str(run.folder.root), net__max_epochs=1)
+    tuned = train(with_values(config, {"training.freeze_epochs": 5}, source="test"))
+    module = joblib.load(tuned.folder.joblib)[-1].module_
+    assert all(parameter.requires_grad for parameter in module.parameters())
+    assert {layer.momentum for layer in module.modules() if isinstance(layer, torch.nn.BatchNorm2d)} == {0.1}
+
+
+def test_a_model_whose_weights_do_not_fit_is_refused_in_one_line(run, small_table, tmp_path):
+    copied = tmp_path / "model"
+    shutil.copytree(run.folder.bundle, copied)
+    text = (copied / "config.yaml").read_text()
+    (copied / "config.yaml").write_text(text.replace("rnn_hidden_size: 16", "rnn_hidden_size: 24"))
+    seal(copied, read_description(copied))
+    config = config_for(small_table, tmp_path / "t", training__init_from=str(copied))
+    with pytest.raises(RunError, match=r"must hold the weights that config\.yaml describes"):
+        train(config)
+    assert not (tmp_path / "t").exists()

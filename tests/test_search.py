@@ -1,0 +1,52 @@
+"""Searches on small tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from small import config_for
+
+from guitarclf.config_io import load_config, with_values
+from guitarclf.errors import ConfigError
+from guitarclf.experiment.search import search
+
+
+def test_search_ranks_candidates_and_trains_the_best(small_table, tmp_path):
+    config = config_for(small_table, tmp_path / "search", net__max_epochs=1)
+    params = {"search.params": {"net.lr": ["1e-2", 1e-5], "window.sample_rate": [22050]}}
+    result = search(with_values(config, params, source="test"))
+    assert result.table["rank"].tolist() == sorted(result.table["rank"])
+    written = pd.read_csv(tmp_path / "search" / "search_results.csv")
+    assert written["net.lr"].tolist() == result.table["net.lr"].astype(float).tolist()
+    assert load_config(tmp_path / "search" / "best_config.yaml").net.lr == float(result.best["net.lr"])
+    assert result.run.folder.root == tmp_path / "search" / "best"
+    assert result.run.folder.bundle.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({}, "`search.params` must name at least one key"),
+        ({"net.module.typo": [8]}, "must hold keys under window, logmel, net. Got `net.module.typo`"),
+        ({"net.lr": []}, "must give `net.lr` at least one value"),
+        ({"logmel.n_mels": [0]}, "`logmel.n_mels` must be at least 1. Got 0"),
+    ],
+)
+def test_bad_search_is_refused_before_any_fit(small_table, tmp_path, params, message):
+    config = config_for(small_table, tmp_path / "search")
+    with pytest.raises(ConfigError, match=message):
+        search(with_values(config, {"search.params": params}, source="test"))
+
+
+def test_search_by_log_loss_holds_on_folds_that_lack_a_class(note_table, tmp_path):
+    table = note_table(extra={"track": lambda index, row: f"{row['label_category']}{index % 2}"})
+    config = config_for(table, tmp_path / "search", net__max_epochs=1)
+    config = with_values(
+        config, {"search": {"params": {"net.lr": [1e-3]}, "scoring": "neg_log_loss", "n_splits": 2}}, source="test"
+    )
+    assert np.isfinite(search(config).table["mean_neg_log_loss"]).all()
+
+
+def test_a_search_starts_from_fresh_weights(run, small_table, tmp_path):
+    config = config_for(small_table, tmp_path / "s", training__init_from=str(run.folder.root))
+    with pytest.raises(ConfigError, match=r"`training\.init_from` must be null in `search`"):
+        search(with_values(config, {"search.params": {"net.lr": [1e-3]}}, source="test"))

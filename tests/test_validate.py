@@ -1,0 +1,74 @@
+"""What validate and inspect find in a table."""
+
+import pandas as pd
+import pytest
+import soundfile
+
+from guitarclf.errors import EventTableError
+from guitarclf.experiment.inspect import find_event, inspect_event
+from guitarclf.experiment.validate import validate
+
+
+def test_validate_finds_nothing_wrong_with_a_good_table(small_table):
+    found = validate(small_table.path, small_table.audio_root)
+    assert found.problems == []
+    assert found.summary[0] == "30 events in 30 files, 6 tracks"
+
+
+def test_validate_lists_every_problem(note_table, tmp_path):
+    table = note_table()
+    rows = pd.read_csv(table.path, dtype=str)
+    (table.audio_root / "note001.wav").write_bytes(b"not audio")
+    (table.audio_root / "note002.wav").unlink()
+    first = (table.audio_root / "note003.wav").read_bytes()
+    (table.audio_root / "note004.wav").write_bytes(first)
+    rows.loc[5, "label_category"] = "slap"
+    rows.loc[6, "onset_sec"] = "30"
+    rows.loc[6, "offset_sec"] = "31"
+    rows.to_csv(table.path, index=False)
+    text = "\n".join(validate(table.path, table.audio_root).problems)
+    for part in (
+        "line 7: `label_category` must be one of",
+        "note001.wav must be a WAV or FLAC file",
+        "note002.wav must be an audio file. There is no such file",
+        "event 'n006'",
+        "identical audio under 2 tracks (track3, track4): n003, n004",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("with_model", [False, True])
+def test_inspection_draws_a_png(run, small_table, tmp_path, with_model):
+    event = find_event(small_table.path, "n004", audio_root=small_table.audio_root)
+    scores = inspect_event(event, tmp_path / "event.png", model=run.folder.root if with_model else None)
+    assert (tmp_path / "event.png").read_bytes().startswith(b"\x89PNG")
+    assert (scores is not None) == with_model
+    if with_model:
+        assert sum(scores.values()) == pytest.approx(1)
+
+
+def test_inspecting_an_unknown_note_is_refused(small_table):
+    with pytest.raises(EventTableError, match="There is no 'nobody'"):
+        find_event(small_table.path, "nobody", audio_root=small_table.audio_root)
+
+
+def test_validate_copes_with_a_table_of_which_nothing_can_be_read(small_table, tmp_path):
+    found = validate(small_table.path, tmp_path)
+    assert len(found.problems) == 30
+
+
+def test_validate_finds_the_same_sound_in_another_format_and_a_file_under_two_tracks(note_table):
+    table = note_table()
+    audio, rate = soundfile.read(table.audio_root / "note003.wav")
+    soundfile.write(table.audio_root / "note004.wav", audio, rate, subtype="PCM_24")
+    rows = pd.read_csv(table.path, dtype=str)
+    rows.loc[6, ["audio_path", "onset_sec"]] = ["note005.wav", "0.2"]
+    rows.to_csv(table.path, index=False)
+    text = "\n".join(validate(table.path, table.audio_root).problems)
+    assert "identical audio under 2 tracks (track3, track4): n003, n004" in text
+    assert "note005.wav is under 2 tracks" in text
+
+
+def test_validate_checks_a_given_split(note_table):
+    table = note_table(extra={"split": lambda index, row: "train" if index else "val"})
+    assert any("Track 'track0' is in" in problem for problem in validate(table.path, table.audio_root).problems)
