@@ -1,10 +1,14 @@
 """Searches on small tables."""
 
+import io
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 from small import config_for
 
+from guitarclf import progress
 from guitarclf.config_io import load_config, with_values
 from guitarclf.errors import ConfigError
 from guitarclf.experiment.search import search
@@ -20,6 +24,23 @@ def test_search_ranks_candidates_and_trains_the_best(small_table, tmp_path):
     assert load_config(tmp_path / "search" / "best_config.yaml").net.lr == float(result.best["net.lr"])
     assert result.run.folder.root == tmp_path / "search" / "best"
     assert result.run.folder.bundle.is_dir()
+
+
+def test_a_watched_search_shows_its_candidates(small_table, tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    config = config_for(small_table, tmp_path / "search", net__max_epochs=1)
+    params = {"search.params": {"net.lr": [1e-2, 1e-5]}}
+    monkeypatch.delenv(progress.QUIET, raising=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", Terminal())
+        search(with_values(config, params, source="test"))
+        drawn = sys.stderr.getvalue()
+    assert "search" in drawn
+    assert "1/2" in drawn
+    assert "candidate" in drawn
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.experiment.train import TrainedRun, check_buildable, seed_everything, train
 from guitarclf.lock import locked, require_unlocked
 from guitarclf.pipeline import SECTIONS, build_pipeline, parameter_name
+from guitarclf.progress import Progress
 from guitarclf.run_folder import write_json
 from guitarclf.scorers import scorer
 
@@ -139,10 +140,12 @@ def run_search(config: Config, candidates: list[dict], rows: pd.DataFrame, *, n_
         logger.info("%d candidates were scored before", len(scored))
     todo = [number for number in range(len(candidates)) if number not in scored]
     n_at_once = max(1, -(-effective_n_jobs(n_jobs) // config.search.n_splits))  # enough to keep every job busy
-    for first in range(0, len(todo), n_at_once):
-        numbers = todo[first : first + n_at_once]
-        scored |= _score(config, {number: candidates[number] for number in numbers}, rows, n_jobs)
-        write_json({str(number): score for number, score in sorted(scored.items())}, kept)
+    with Progress(len(todo), desc="search", unit="candidate") as bar:
+        for first in range(0, len(todo), n_at_once):
+            numbers = todo[first : first + n_at_once]
+            scored |= _score(config, {number: candidates[number] for number in numbers}, rows, n_jobs)
+            write_json({str(number): score for number, score in sorted(scored.items())}, kept)
+            bar.update(len(numbers))
     means = [np.mean(scored[number]["folds"]) for number in range(len(candidates))]
     table = pd.DataFrame(candidates, dtype=object)
     table.insert(0, "candidate", range(1, len(candidates) + 1))
