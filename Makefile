@@ -1,6 +1,6 @@
 # make demo   set up .venv and run `guitarclf demo`
 # make test   set up .venv and run lint and the tests
-# make fuzz [N=20000 SEED=0 COMMANDS=300]   mutated files to everything that reads one
+# make fuzz [N=20000 SEED=0 COMMANDS=300 ONLY=parquet]   mutated files to everything that reads one
 # make kills [N=50]   kill and resume a training run at random moments; make soak [N=5000]   predict and watch memory
 # make bench  set up .venv and measure speed and memory against the yardsticks in benchmarks/
 # make pretrained [REAL=folder]   train the model that ships and put it into the package
@@ -19,7 +19,8 @@ test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest
 
 fuzz: $(VENV)/.installed-dev
-	$(BIN)/python tests/fuzz.py --cases $(or $(N),20000) --seed $(or $(SEED),0) --commands $(or $(COMMANDS),0)
+	$(BIN)/python tests/fuzz.py --cases $(or $(N),20000) --seed $(or $(SEED),0) \
+	    --commands $(or $(COMMANDS),0) $(if $(ONLY),--only $(ONLY))
 
 kills: $(VENV)/.installed-dev
 	$(BIN)/python tests/kills.py --kills $(or $(N),50)

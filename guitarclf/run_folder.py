@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from guitarclf.atomic import UNFINISHED, write_text
+from guitarclf.atomic import UNFINISHED, sweep, write_text
 from guitarclf.errors import RunError
 from guitarclf.lock import LOCK_NAME
 
@@ -79,6 +79,11 @@ class RunFolder:
             return False
         names = {item.name for item in self.root.iterdir() if not item.name.endswith(UNFINISHED)}
         return bool(names - {*beside, LOCK_NAME})
+
+    def sweep(self) -> None:
+        """Remove what killed processes left unfinished in the folder and in those of its own that files go into."""
+        for folder in (self.root, self.checkpoints, self.figures):
+            sweep(folder)
 
     def remove_artefacts(self) -> None:
         """Remove what a run writes, its bundle first; what else lies in the folder stays."""

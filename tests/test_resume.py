@@ -7,6 +7,7 @@ import pytest
 import torch
 from small import small_config
 
+from guitarclf.atomic import UNFINISHED
 from guitarclf.config_io import with_values
 from guitarclf.errors import RunError
 from guitarclf.experiment.train import train
@@ -108,6 +109,19 @@ def test_resume_takes_an_absent_an_empty_and_a_finished_folder(small_table, unin
     assert f"the run in {uninterrupted} is finished" in caplog.text
     assert before == {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*") if path.is_file()}
     assert finished.pipeline.predict(small_table.events["audio_path"].tolist()[:2]).shape == (2,)
+
+
+@pytest.mark.parametrize("folder", [".", "checkpoints", "figures"])
+def test_what_a_kill_left_unfinished_is_swept_away(small_table, tmp_path, monkeypatch, folder):
+    config = config_for(small_table, tmp_path / "run", **{"net.max_epochs": 2})
+    with monkeypatch.context() as patch:
+        interrupt(patch, resuming.KeepState, "on_epoch_end", 2)
+        with pytest.raises(KeyboardInterrupt):
+            train(config)
+    leftover = tmp_path / "run" / folder / f".epoch_2.pt.123{UNFINISHED}"
+    leftover.write_bytes(b"half")
+    train(config, resume=True)
+    assert not leftover.exists()
 
 
 def test_a_changed_config_is_refused(small_table, uninterrupted):

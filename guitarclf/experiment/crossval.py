@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from guitarclf.atomic import sweep
 from guitarclf.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
 from guitarclf.config import Config
 from guitarclf.config_io import write_config
@@ -108,7 +107,7 @@ def crossval(
     digest = data_digest(config, events)
     with locked(folder.root):
         folder.require_free(resume=resume, overwrite=overwrite)  # nobody came in between
-        sweep(folder.root)
+        folder.sweep()
         if overwrite:
             folder.remove_artefacts()
         if folder.is_begun:

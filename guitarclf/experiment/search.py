@@ -9,7 +9,7 @@ import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.model_selection import GridSearchCV, GroupKFold, ParameterGrid, ParameterSampler
 
-from guitarclf.atomic import sweep, write_text
+from guitarclf.atomic import write_text
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config_io import with_values, write_config
 from guitarclf.data.splits import assign_splits
@@ -72,7 +72,7 @@ def search(config: Config, *, n_jobs: int = 1, resume=False, overwrite=False) ->
     digest = data_digest(config, events)
     with locked(folder.root):
         folder.require_free(resume=resume, overwrite=overwrite)
-        sweep(folder.root)
+        folder.sweep()
         if overwrite:
             folder.remove_artefacts()
         if folder.is_begun:

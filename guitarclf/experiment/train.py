@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
 
-from guitarclf.atomic import sweep
 from guitarclf.bundle import bundle_folder
 from guitarclf.config import Config
 from guitarclf.config_io import write_config
@@ -95,7 +94,7 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
     digest = data_digest(config, events)
     with locked(run.root):
         run.require_free(beside=beside, resume=resume, overwrite=overwrite)  # nobody came in between
-        sweep(run.root)
+        run.sweep()
         if overwrite:
             run.remove_artefacts()
         if run.is_begun:
