@@ -94,6 +94,14 @@ def test_every_format_is_read_to_its_own_precision(write_wav, tone, name, subtyp
     assert np.abs(segment).max() > 0.4
 
 
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_16_bit_samples_are_libsndfiles_own(write_wav, rng, n_channels):
+    path = write_wav(rng.uniform(-1, 1, (RATE, n_channels)), subtype="PCM_16")
+    expected, _ = sf.read(path, dtype="float32", always_2d=True)
+    segment = load_segment(path, 0, 1, sample_rate=RATE)
+    np.testing.assert_array_equal(segment, expected.mean(axis=1))
+
+
 @pytest.mark.parametrize("n_channels", [2, 3, 6])
 def test_channels_are_averaged_to_mono(write_wav, rng, n_channels):
     channels = rng.uniform(-1, 1, (RATE, n_channels)).astype(np.float32)
