@@ -2,7 +2,7 @@
 # make test   set up .venv and run lint and the tests
 # make fuzz [N=20000 SEED=0 COMMANDS=300 ONLY=parquet]   mutated files to everything that reads one
 # make kills [N=50]   kill and resume a training run at random moments; make soak [N=5000]   predict and watch memory
-# make bench  set up .venv and measure speed and memory against the yardsticks in benchmarks/
+# make bench [REPEATS=3]  set up .venv and measure speed and memory against the yardsticks in benchmarks/
 # make pretrained [REAL=folder]   train the model that ships and put it into the package
 PYTHON ?= python3
 VENV ?= .venv
@@ -42,7 +42,7 @@ pretrained: $(VENV)/.installed
 	$(BIN)/python -m guitarclf.experiment.ship runs/pretrained
 
 bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/yardsticks.py
+	$(BIN)/python benchmarks/yardsticks.py --repeats $(or $(REPEATS),3)
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m guitarclf.config_docs

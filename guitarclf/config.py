@@ -133,6 +133,8 @@ class ModuleConfig:
     )
     band_limit: float = knob(0.0, "share of notes given a band limit; 0: off", low=0, high=1)
     noise_floor: float = knob(0.0, "share of notes given a noise floor; 0: off", low=0, high=1)
+    swap_start: float = knob(0.0, "share of notes that get the first frames of another note; 0: off", low=0, high=1)
+    swap_frames: int = knob(5, "most frames of a start that is swapped", unit="frames", low=1, high=65536)
     mask_bands: int = knob(0, "widest SpecAugment stripe of mel bands; 0: off", unit="bands", low=0, high=1024)
     mask_frames: int = knob(0, "widest SpecAugment stripe of frames; 0: off", unit="frames", low=0, high=65536)
 

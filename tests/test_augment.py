@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from guitarclf.models.augment import Augment, add_noise_floor, mask_stripe, shift_frames
+from guitarclf.models.augment import Augment, add_noise_floor, mask_stripe, shift_frames, swap_starts
 
 EVERYTHING = {
     "gain_db": 6.0,
@@ -11,6 +11,7 @@ EVERYTHING = {
     "eq_db": 6.0,
     "band_limit": 1.0,
     "noise_floor": 1.0,
+    "swap_start": 1.0,
     "mask_bands": 8,
     "mask_frames": 8,
 }
@@ -189,3 +190,20 @@ def test_a_band_limit_takes_from_the_upper_bands_of_some_rows():
     assert (change <= 0).all()
     limited = (change != 0).flatten(1).any(dim=1).float().mean()
     assert 0.35 < limited < 0.6
+
+
+def test_a_swapped_start_is_another_rows_and_the_rest_stays():
+    x = torch.arange(100.0)[:, None, None, None].expand(100, 2, 3, 40).contiguous()
+    swapped = swap_starts(x, 0.5, 5)
+    changed = swapped != x  # a row's own number is everywhere in it
+    assert not changed[..., 5:].any()
+    widths = changed[:, 0, 0].sum(dim=1)
+    assert set(widths.tolist()) == set(range(6))
+    assert 0.35 < (widths > 0).float().mean() < 0.65
+    for row, width in zip(swapped, widths.tolist(), strict=True):
+        assert row[..., :width].unique().numel() == min(width, 1)  # of one other row, every band and channel
+
+
+def test_a_start_may_be_as_long_as_the_note():
+    x = batch(20, n_frames=3)
+    assert swap_starts(x, 1.0, 8).shape == x.shape

@@ -35,12 +35,18 @@ class Augment(nn.Module):
         Share of notes whose upper bands, from a random one on, fall away by 6 dB a band.
     noise_floor : float
         Share of notes that get a noise floor 30 to 80 dB below their loudest cell.
+    swap_start : float
+        Share of notes whose first 1 to ``swap_frames`` frames are those of another note of the batch (in the manner of
+        CutMix, Yun et al. 2019, along time, the label staying that of the note): attacks differ more from
+        guitar to guitar than what follows them, and the net must not rest its judgement on them alone.
+    swap_frames : int
+        Most frames of a start that is swapped.
     mask_bands, mask_frames : int
         Widest stripe of bands and of frames set to the note's mean (Park et al. 2019, SpecAugment).
     last_is_mask : bool
         Whether the last channel tells which frames count: it is shifted with the others, and is no sound to change.
 
-    Each is off at 0. Gain, equaliser, band limit and noise act on channel 0, shift and masks on all.
+    Each is off at 0. Gain, equaliser, band limit and noise act on channel 0, shift, swap and masks on all.
     """
 
     def __init__(
@@ -51,6 +57,8 @@ class Augment(nn.Module):
         eq_db=0.0,
         band_limit=0.0,
         noise_floor=0.0,
+        swap_start=0.0,
+        swap_frames=5,
         mask_bands=0,
         mask_frames=0,
         last_is_mask=False,
@@ -62,6 +70,8 @@ class Augment(nn.Module):
         self.eq_db = eq_db
         self.band_limit = band_limit
         self.noise_floor = noise_floor
+        self.swap_start = swap_start
+        self.swap_frames = swap_frames
         self.mask_bands = mask_bands
         self.mask_frames = mask_frames
 
@@ -80,6 +90,8 @@ class Augment(nn.Module):
         return self._change(x)
 
     def _change(self, x: Tensor) -> Tensor:
+        if self.swap_start > 0:
+            x = swap_starts(x, self.swap_start, self.swap_frames)
         if self.needs_decibels:
             x = torch.cat([self._change_levels(x[:, :1]), x[:, 1:]], dim=1)
         if self.mask_bands > 0:
@@ -143,6 +155,14 @@ def add_noise_floor(x: Tensor, share: float) -> Tensor:
     noise = level + NOISE_SPREAD * torch.randn_like(x)
     louder = torch.logaddexp(x * NEPERS_PER_DB, noise * NEPERS_PER_DB) / NEPERS_PER_DB
     return torch.where(_uniform(x, 0.0, 1.0) < share, louder, x)
+
+
+def swap_starts(x: Tensor, share: float, widest: int) -> Tensor:
+    """Give a ``share`` of the rows the first 1 to ``widest`` frames of another row."""
+    width = torch.randint(1, widest + 1, (len(x), 1), device=x.device)
+    width = width * (torch.rand(len(x), 1, device=x.device) < share)
+    start = (torch.arange(x.shape[3], device=x.device) < width)[:, None, None, :]  # [B, 1, 1, T]
+    return torch.where(start, x[torch.randperm(len(x), device=x.device)], x)
 
 
 def mask_stripe(x: Tensor, widest: int, *, axis: int) -> Tensor:

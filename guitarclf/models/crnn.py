@@ -42,7 +42,7 @@ class CRNN(nn.Module):
         Whether the last input channel is no sound but a mask, above 0 in the frames before the note's offset
         (``logmel.extra_channels: [sounding]``): what the convolutions make of later frames is set to 0 before the
         GRU reads it, and pooling looks at the others alone, at least at one.
-    gain_db, time_shift, eq_db, band_limit, noise_floor, mask_bands, mask_frames
+    gain_db, time_shift, eq_db, band_limit, noise_floor, swap_start, swap_frames, mask_bands, mask_frames
         See :class:`Augment`; active in training mode only.
     """
 
@@ -68,6 +68,8 @@ class CRNN(nn.Module):
         eq_db=0.0,
         band_limit=0.0,
         noise_floor=0.0,
+        swap_start=0.0,
+        swap_frames=5,
         mask_bands=0,
         mask_frames=0,
     ):
@@ -88,6 +90,8 @@ class CRNN(nn.Module):
             eq_db=eq_db,
             band_limit=band_limit,
             noise_floor=noise_floor,
+            swap_start=swap_start,
+            swap_frames=swap_frames,
             mask_bands=mask_bands,
             mask_frames=mask_frames,
             last_is_mask=mask_after_offset,
