@@ -132,7 +132,7 @@ def _read_mono(recording, start: int, stop: int) -> np.ndarray:
             f"{name} must need at most {MAX_STRETCH_BYTES // 2**20} MiB for a stretch. It needs {n_bytes // 2**20}: "
             f"{recording.channels} channels at {recording.samplerate} Hz. Convert it, or ask for less at once."
         )
-    is_pcm_16 = recording.subtype == "PCM_16"  # libsndfile's own conversion to float takes five times as long
+    is_pcm_16 = recording.subtype == "PCM_16"  # libsndfile's own conversion to float is slower
     try:
         recording.seek(start)
         audio = recording.read(stop - start, dtype="int16" if is_pcm_16 else "float32", always_2d=True)
