@@ -45,7 +45,8 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/yardsticks.py --repeats $(or $(REPEATS),3)
 
 docs: $(VENV)/.installed
-	$(BIN)/python -m guitarclf.config_docs
+	$(BIN)/python -m guitarclf.config.docs
+	$(BIN)/python tests/floors.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

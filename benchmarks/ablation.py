@@ -22,12 +22,12 @@ import torch
 from joblib import Parallel, delayed
 from sklearn.metrics import roc_auc_score
 
-from guitarclf.config_io import load_config
+from guitarclf.config.files import load_config
 from guitarclf.data.events import read_events
-from guitarclf.experiment.company import draw_company, fit_in_company
+from guitarclf.evaluation.metrics import evaluate
+from guitarclf.experiment.synthetic_rows import draw_company, fit_in_company
 from guitarclf.experiment.train import seed_everything
 from guitarclf.labels import LABELS
-from guitarclf.metrics import evaluate
 from guitarclf.pipeline import build_net, build_pipeline
 
 COLUMNS = {

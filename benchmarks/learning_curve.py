@@ -13,13 +13,13 @@ from dataclasses import replace
 import click
 import numpy as np
 
-from guitarclf.config_io import with_values
+from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline, load_weights
+from guitarclf.config.files import with_values
 from guitarclf.data.events import read_events
 from guitarclf.data.synth import render_notes
+from guitarclf.evaluation.metrics import evaluate
 from guitarclf.experiment.train import seed_everything
 from guitarclf.labels import LABELS
-from guitarclf.metrics import evaluate
-from guitarclf.persistence import load_bundle_config, load_pipeline, load_weights
 from guitarclf.pipeline import build_net
 from guitarclf.training.callbacks import StartFrom
 

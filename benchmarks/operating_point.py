@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from guitarclf.config_io import load_config
+from guitarclf.config.files import load_config
+from guitarclf.evaluation.metrics import evaluate
 from guitarclf.labels import LABELS
-from guitarclf.metrics import evaluate
-from guitarclf.training.priors import complete_priors, with_priors
+from guitarclf.priors import complete_priors, with_priors
 
 SHARES = (1 / 3, 0.2, 0.14, 0.1, 0.07, 0.05, 0.035, 0.025)
 EQUAL = np.full(len(LABELS), 1 / len(LABELS))

@@ -14,7 +14,7 @@ import torch
 from measure import Row, interleaved, row, run
 
 from guitarclf import Config, OnnxModel, build_pipeline
-from guitarclf.persistence import save_bundle
+from guitarclf.bundle.pipelines import save_bundle
 
 MODEL = Path("runs/benchmarks/model")
 WARM_UP, N_CALLS = 50, 1000

@@ -14,7 +14,7 @@ from measure import Row, empty_cache, interleaved, row, run
 from sklearn.model_selection import GridSearchCV, GroupKFold
 
 from guitarclf import build_pipeline, load_config, read_events
-from guitarclf.config_io import with_values
+from guitarclf.config.files import with_values
 from guitarclf.features.logmel import LogMelSpectrogram
 
 SMALL_NET = {

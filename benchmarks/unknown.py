@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.signal import butter, iirpeak, lfilter, sosfilt
 
+from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.data.events import read_events
-from guitarclf.persistence import load_pipeline
 from guitarclf.pipeline import predict_by_label
 
 N_CLIPS = 500

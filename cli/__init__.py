@@ -11,7 +11,7 @@ import click
 
 from guitarclf import __version__
 from guitarclf.errors import GuitarclfError
-from guitarclf.progress import be_quiet
+from guitarclf.files.progress import be_quiet
 
 # How long an idle thread of torch's OpenMP spins before it sleeps. By default so long that with other
 # work on the machine training is tenfold slower; never spinning costs a quarter on an idle one. Read

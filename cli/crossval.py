@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from guitarclf.cli.options import config_options, read_config
-from guitarclf.config_io import with_values
+from guitarclf.config.files import with_values
 
 
 @click.command("crossval")

@@ -33,10 +33,10 @@ def command(run, form, output):
     output = output or f"{Path(run).resolve().name}.onnx"
     if form == "onnx":
         require_writable(output, suffix=".onnx")
-    from guitarclf.bundle import ONNX_FILE, bundle_folder
-    from guitarclf.bundle_check import read_description, seal
-    from guitarclf.export.write import write_net, write_sound_to_probabilities
-    from guitarclf.persistence import load_pipeline
+    from guitarclf.bundle.check import read_description, seal
+    from guitarclf.bundle.folder import ONNX_FILE, bundle_folder
+    from guitarclf.bundle.pipelines import load_pipeline
+    from guitarclf.onnx.write import write_net, write_sound_to_probabilities
 
     pipeline = load_pipeline(run)
     if form == "bundle":

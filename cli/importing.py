@@ -67,7 +67,7 @@ def idmt(root, output, overwrite, track_by):
     Every annotation/*.xml is paired with its recording in the audio/ folder beside it. HA is a harmonic,
     DN a dead_note, every other expression style a general_note.
     """
-    from guitarclf.data.idmt import read_idmt
+    from guitarclf.data.importers.idmt import read_idmt
 
     write_and_report(lambda: read_idmt(root, track_by=track_by), root, output, overwrite)
 
@@ -81,7 +81,7 @@ def folders(root, output, overwrite, labels):
     The folder below the class is the track. Names such as "Dead Notes" or "general" are understood,
     others with --label.
     """
-    from guitarclf.data.folders import read_folders
+    from guitarclf.data.importers.folders import read_folders
 
     write_and_report(lambda: read_folders(root, labels=labels), root, output, overwrite)
 
@@ -94,7 +94,7 @@ def audacity(root, output, overwrite, labels):
 
     Texts such as "Dead Note" or "harmonics" are understood, others with --label. Each recording is a track.
     """
-    from guitarclf.data.audacity import read_audacity
+    from guitarclf.data.importers.audacity import read_audacity
 
     write_and_report(lambda: read_audacity(root, labels=labels), root, output, overwrite)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from guitarclf.config_io import load_config, with_values
+from guitarclf.config.files import load_config, with_values
 
 
 def config_options(command):

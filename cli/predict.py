@@ -46,10 +46,10 @@ def command(
         require_writable(output)
     elif resume:
         raise click.UsageError("--resume goes with --output.")
-    from guitarclf.atomic import write_text
-    from guitarclf.experiment.keep_rows import unfinished_path
+    from guitarclf.bundle.engines import load_model
     from guitarclf.experiment.predict import joined, predict_notes
-    from guitarclf.inference import load_model
+    from guitarclf.files.whole import write_text
+    from guitarclf.runs.journal import unfinished_path
 
     loaded = load_model(model, engine, allow_pickle=allow_pickle)
     if priors:
@@ -85,9 +85,9 @@ def _keeping_rows(loaded, notes, kept, settings, resume):
     """Return the predictions of notes, a part at a time, each kept on disk until all are there."""
     import numpy as np
 
-    from guitarclf.bundle import model_files
-    from guitarclf.experiment.keep_rows import keep_rows, prediction_key
+    from guitarclf.bundle.folder import model_files
     from guitarclf.experiment.predict import Predictions, predict_notes
+    from guitarclf.runs.journal import keep_rows, prediction_key
 
     def to_plain(part):
         return {"proba": part.proba.tolist(), "confidence": part.confidence.tolist(), "errors": part.errors}
@@ -114,8 +114,8 @@ def _notes(paths, metadata_path, audio_root, model, loaded) -> list:
         notes = notes_of_paths(paths)
         warn_of_long_files(notes, loaded.reader.target_duration)
         return notes
-    from guitarclf.bundle import bundle_folder
-    from guitarclf.config_io import load_config
+    from guitarclf.bundle.folder import bundle_folder
+    from guitarclf.config.files import load_config
     from guitarclf.experiment.tables import other_events
 
     config = load_config(bundle_folder(model) / "config.yaml")
@@ -135,7 +135,7 @@ def _shown_paths(notes, metadata_path, audio_root) -> list[str]:
 
 def read_priors(text: str) -> dict[str, float]:
     """Return ``harmonic=0.03,dead_note=0.05`` as a mapping, checked."""
-    from guitarclf.training.priors import complete_priors
+    from guitarclf.priors import complete_priors
 
     try:
         priors = {label.strip(): float(share) for label, share in (part.split("=") for part in text.split(","))}
@@ -155,7 +155,7 @@ def _say_shares(shares) -> None:
 
 
 def _with_progress(parts, n_events: int):
-    from guitarclf.progress import Progress
+    from guitarclf.files.progress import Progress
 
     with Progress(n_events, unit="event") as bar:
         for part in parts:

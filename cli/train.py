@@ -6,7 +6,7 @@ import click
 
 from guitarclf.cli.options import config_options, read_config
 from guitarclf.config import Config
-from guitarclf.config_io import with_values
+from guitarclf.config.files import with_values
 
 
 @click.command("train")

@@ -11,7 +11,7 @@ from guitarclf.cli.options import echo_findings
 @click.option("--config", type=click.Path(dir_okay=False), help="For its data.columns, data.labels and window.")
 def command(metadata_path, audio_root, config):
     """Check all of a table and its audio, and list every problem found; exit code 1 if there is one."""
-    from guitarclf.config_io import load_config
+    from guitarclf.config.files import load_config
     from guitarclf.experiment.tables import table_folder
     from guitarclf.experiment.validate import validate
 

@@ -11,9 +11,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "LABELS": "guitarclf.labels",
     "Config": "guitarclf.config",
-    "load_config": "guitarclf.config_io",
+    "load_config": "guitarclf.config.files",
     "read_events": "guitarclf.data.events",
-    "load_segment": "guitarclf.data.audio",
+    "load_segment": "guitarclf.audio.recordings",
     "assign_splits": "guitarclf.data.splits",
     "EventWindow": "guitarclf.features.window",
     "LogMelSpectrogram": "guitarclf.features.logmel",
@@ -21,11 +21,11 @@ _HOMES = {
     "NoteEventClassifier": "guitarclf.training.net",
     "NoteEventDataset": "guitarclf.dataset",
     "build_pipeline": "guitarclf.pipeline",
-    "load_pipeline": "guitarclf.persistence",
-    "OnnxModel": "guitarclf.inference",
-    "evaluate": "guitarclf.metrics",
+    "load_pipeline": "guitarclf.bundle.pipelines",
+    "OnnxModel": "guitarclf.bundle.engines",
+    "evaluate": "guitarclf.evaluation.metrics",
     "predict_by_label": "guitarclf.pipeline",
-    "scorer": "guitarclf.scorers",
+    "scorer": "guitarclf.evaluation.scorers",
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 from torch.utils.data import Dataset
 
+from guitarclf.audio.mel import log_mel_channels
+from guitarclf.audio.offsets import needs_ends
 from guitarclf.config import Config, to_dict
 from guitarclf.errors import EventTableError, ParameterError
-from guitarclf.features.ending import needs_ends
 from guitarclf.features.logmel import LogMelSpectrogram
-from guitarclf.features.mel import log_mel_channels
 from guitarclf.features.window import EventWindow, as_requests
 from guitarclf.labels import LABEL_TO_INDEX, LABELS
 

@@ -222,7 +222,7 @@ def small_bundle(small_pipeline, tmp_path_factory) -> Path:
     """The bundle of the small pipeline, with its model.onnx."""
     from small import small_config
 
-    from guitarclf.persistence import save_bundle
+    from guitarclf.bundle.pipelines import save_bundle
 
     folder = tmp_path_factory.mktemp("small_bundle") / "model"
     save_bundle(small_pipeline, small_config(net__max_epochs=2), folder)

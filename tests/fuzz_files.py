@@ -11,7 +11,7 @@ import torch
 from pyarrow import parquet
 from test_onnx_check import WEIGHTS, field, model, node
 
-from guitarclf.config_docs import default_yaml
+from guitarclf.config.docs import default_yaml
 
 BUNDLE = Path(__file__).parent / "bundles" / "v2" / "model"
 HEADER = "note_id,audio_path,onset_sec,offset_sec,pitch_midi,expression_style,label_category,track,split"

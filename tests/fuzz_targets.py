@@ -20,15 +20,15 @@ from fuzz_files import (
 )
 from fuzz_mutations import WORDS
 
-from guitarclf.bundle_check import read_description, seal
-from guitarclf.config_io import load_config
-from guitarclf.data.audacity import parse_labels
+from guitarclf.bundle.check import read_description, seal
+from guitarclf.bundle.pipelines import load_pipeline
+from guitarclf.config.files import load_config
 from guitarclf.data.events import read_events
-from guitarclf.data.idmt import _events, parse_annotation
+from guitarclf.data.importers.audacity import parse_labels
+from guitarclf.data.importers.idmt import _events, parse_annotation
 from guitarclf.features.window import EventWindow, Request
-from guitarclf.onnx_check import check_onnx
-from guitarclf.persistence import load_pipeline
-from guitarclf.training.resuming import read_state
+from guitarclf.onnx.check import check_onnx
+from guitarclf.training.checkpoint import read_state
 
 
 class Target:

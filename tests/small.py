@@ -1,6 +1,6 @@
 """A small, fast configuration for tests that train."""
 
-from guitarclf.config_io import load_config
+from guitarclf.config.files import load_config
 
 SMALL_NET = {
     "net.module.conv_channels": [8, 16],

@@ -14,8 +14,8 @@ import pandas as pd
 import soundfile
 from conftest import decaying_sine
 
+from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.experiment.predict import events_of_paths, predict_events
-from guitarclf.persistence import load_pipeline
 
 MAX_GROWTH = 0.02
 

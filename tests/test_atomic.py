@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from guitarclf.atomic import UNFINISHED, sweep, whole_folder, write_bytes, write_text
 from guitarclf.errors import RunError
-from guitarclf.lock import LOCK_NAME, locked, require_unlocked
+from guitarclf.files.lock import LOCK_NAME, locked, require_unlocked
+from guitarclf.files.whole import UNFINISHED, sweep, whole_folder, write_bytes, write_text
 
 HOLD = """
 import sys, time
-from guitarclf.lock import locked
+from guitarclf.files.lock import locked
 with locked(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guitarclf.data.audacity import parse_labels, read_audacity
+from guitarclf.data.importers.audacity import parse_labels, read_audacity
 
 
 def test_audacity_reads_labels_beside_recordings(sound, tmp_path):

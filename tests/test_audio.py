@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from guitarclf.data.audio import (
+from guitarclf.audio.recordings import (
     find_audio_files,
     load_segment,
     open_recording,

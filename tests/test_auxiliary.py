@@ -6,14 +6,14 @@ import torch
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from small import small_config, still_config
 
+from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.errors import ParameterError
-from guitarclf.experiment.company import draw_company, fit_in_company
+from guitarclf.experiment.synthetic_rows import draw_company, fit_in_company
 from guitarclf.experiment.train import train
 from guitarclf.labels import LABELS
 from guitarclf.models.auxiliary import AuxiliaryHeads
 from guitarclf.models.crnn import CRNN
 from guitarclf.models.loss import NO_NOTE, NoteLoss
-from guitarclf.persistence import load_pipeline
 from guitarclf.pipeline import build_net, build_pipeline
 from guitarclf.training.pitches import pitch_targets
 

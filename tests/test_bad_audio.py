@@ -11,12 +11,12 @@ import soundfile as sf
 from conftest import RATE, decaying_sine
 from small import small_config
 
-from guitarclf.data.audio import load_segment, open_recording, outside_root
-from guitarclf.data.header import check_header
+from guitarclf.audio.header import check_header
+from guitarclf.audio.recordings import load_segment, open_recording, outside_root
 from guitarclf.errors import AudioReadError, ConfigError, ParameterError
 from guitarclf.experiment.train import train
 from guitarclf.experiment.validate import validate
-from guitarclf.features import cache, passing
+from guitarclf.features import cache, extraction
 from guitarclf.features.window import EventWindow
 
 TONE = decaying_sine(440.0)
@@ -226,9 +226,9 @@ def test_a_full_cache_hides_no_bad_audio(note_table, tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "GRAIN_SEC", 0.0)  # the files are new
     sides = ("train", "train", "train", "train", "val", "test")
     table, computed = note_table(extra={"split": lambda index, row: sides[index % 6]}), []
-    whole = passing.log_mel_channels
+    whole = extraction.log_mel_channels
     monkeypatch.setattr(
-        passing, "log_mel_channels", lambda windows, **settings: computed.append(1) or whole(windows, **settings)
+        extraction, "log_mel_channels", lambda windows, **settings: computed.append(1) or whole(windows, **settings)
     )
     train(config_for(table, tmp_path / "first"))
     assert computed

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from pyarrow import parquet as pq
 
 from guitarclf.cli import main
-from guitarclf.config_io import load_config
+from guitarclf.config.files import load_config
 from guitarclf.data.events import read_events
 from guitarclf.errors import ConfigError, EventTableError
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from guitarclf.baselines import duration_only, event_durations
+from guitarclf.evaluation.baselines import duration_only, event_durations
 from guitarclf.labels import LABELS
 
 

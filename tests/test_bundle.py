@@ -14,13 +14,13 @@ import torch
 from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
-from guitarclf.bundle_check import FORMAT_VERSION, FORMAT_VERSIONS, read_description, seal
+from guitarclf.bundle.check import FORMAT_VERSION, FORMAT_VERSIONS, read_description, seal
+from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.cli import main
-from guitarclf.config_io import load_config
+from guitarclf.config.files import load_config
 from guitarclf.errors import ConfigError, RunError
-from guitarclf.persistence import load_pipeline
 from guitarclf.pipeline import predict_by_label
-from guitarclf.training.resuming import read_state
+from guitarclf.training.checkpoint import read_state
 
 BUNDLES = Path(__file__).parent / "bundles"
 sys.path.append(str(BUNDLES))

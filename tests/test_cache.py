@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from guitarclf.cli import main
 from guitarclf.errors import AudioReadError
 from guitarclf.features import cache as cache_module
-from guitarclf.features import passing, shards
+from guitarclf.features import extraction, shards
 from guitarclf.features.cache import FeatureCache
 from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.features.window import EventWindow
@@ -54,13 +54,13 @@ def old_enough(monkeypatch):
 def computed(monkeypatch):
     """The rows that are computed, as counted by what decodes them."""
     counts = []
-    whole = passing.log_mel_channels
+    whole = extraction.log_mel_channels
 
     def counting(windows, **settings):
         counts.append(len(windows))
         return whole(windows, **settings)
 
-    monkeypatch.setattr(passing, "log_mel_channels", counting)
+    monkeypatch.setattr(extraction, "log_mel_channels", counting)
     return counts
 
 
@@ -170,15 +170,15 @@ def test_audio_rewritten_within_the_clocks_grain_is_noticed(paths, folder, rng, 
 
 
 def test_audio_that_changes_while_it_is_read_is_not_kept(paths, folder, computed, monkeypatch):
-    whole = passing.log_mel_channels
+    whole = extraction.log_mel_channels
 
     def change_meanwhile(windows, **settings):
         os.utime(paths[0])
         return whole(windows, **settings)
 
-    monkeypatch.setattr(passing, "log_mel_channels", change_meanwhile)
+    monkeypatch.setattr(extraction, "log_mel_channels", change_meanwhile)
     features(paths[:2], folder)
-    monkeypatch.setattr(passing, "log_mel_channels", whole)
+    monkeypatch.setattr(extraction, "log_mel_channels", whole)
     features(paths[:2], folder)
     assert computed == [2, 1]
 
@@ -216,18 +216,18 @@ def test_a_full_disk_is_said_and_gone_without(paths, folder, monkeypatch, caplog
 
 
 def test_a_pass_cut_short_is_taken_up_again(paths, folder, computed, monkeypatch):
-    monkeypatch.setattr(passing, "ROWS_AT_ONCE", 4)
-    whole = passing.log_mel_channels
+    monkeypatch.setattr(extraction, "ROWS_AT_ONCE", 4)
+    whole = extraction.log_mel_channels
 
     def interrupt(windows, **settings):
         if sum(computed) == 8:
             raise KeyboardInterrupt
         return whole(windows, **settings)
 
-    monkeypatch.setattr(passing, "log_mel_channels", interrupt)
+    monkeypatch.setattr(extraction, "log_mel_channels", interrupt)
     with pytest.raises(KeyboardInterrupt):
         features(paths, folder)
-    monkeypatch.setattr(passing, "log_mel_channels", whole)
+    monkeypatch.setattr(extraction, "log_mel_channels", whole)
     np.testing.assert_array_equal(features(paths, folder), features(paths, None))
     assert computed[:3] == [4, 4, 4]
     assert sum(computed[:3]) == N_NOTES
@@ -235,8 +235,8 @@ def test_a_pass_cut_short_is_taken_up_again(paths, folder, computed, monkeypatch
 
 def test_several_shards_are_one_array(paths, folder, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_BYTES", 1)
-    monkeypatch.setattr(passing, "ROWS_AT_ONCE", 5)
-    monkeypatch.setattr(passing, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(extraction, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(extraction, "IN_MEMORY_BYTES", 0)
     features(paths, folder)
     assert len(list(folder.glob("*/*.keys"))) == 3
     rows = LogMelSpectrogram(cache=folder, **FAST).transform(EventWindow(target_duration=0.1).transform(paths))
@@ -287,7 +287,7 @@ def test_the_least_recently_used_go_when_the_limit_is_reached(paths, folder, com
 
 
 def test_rows_in_use_survive_their_removal(paths, folder, monkeypatch):
-    monkeypatch.setattr(passing, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(extraction, "IN_MEMORY_BYTES", 0)
     rows = LogMelSpectrogram(cache=folder, cache_gb=1e-9, **FAST).transform(
         EventWindow(target_duration=0.1).transform(paths)
     )
@@ -307,7 +307,7 @@ def test_a_folder_that_cannot_be_used_is_said_and_gone_without(paths, tmp_path, 
 
 def test_without_a_cache_large_features_lie_on_disk(paths, monkeypatch):
     expected = features(paths, None)
-    monkeypatch.setattr(passing, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(extraction, "IN_MEMORY_BYTES", 0)
     np.testing.assert_array_equal(features(paths, None, window={"num_workers": 2}), expected)
 
 

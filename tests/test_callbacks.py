@@ -12,7 +12,7 @@ from small import small_config
 from guitarclf.pipeline import build_net
 from guitarclf.training.averaging import WeightAverage
 from guitarclf.training.callbacks import MONITOR, BestEpoch, EarlyStop, StopTraining, accuracy, macro_f1
-from guitarclf.training.recording import EpochCheckpoint, EpochLog, HistoryCsv
+from guitarclf.training.run_callbacks import EpochCheckpoint, EpochLog, HistoryCsv
 
 
 def net_with(scores, losses=None):

@@ -169,7 +169,7 @@ def test_demo_does_not_replace_what_is_no_demo(tmp_path):
 @pytest.mark.slow
 def test_demo_learns_and_a_second_one_replaces_it(tmp_path, monkeypatch):
     def brief(output_dir, seed):
-        from guitarclf.config_io import with_values
+        from guitarclf.config.files import with_values
 
         return with_values(demo_config(output_dir, seed), SMALL_NET | {"net.max_epochs": 4}, source="test")
 

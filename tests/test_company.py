@@ -8,7 +8,7 @@ from small import small_config, still_config
 from guitarclf.data.synth import render_clutter, render_notes
 from guitarclf.data.synth.clutter import KINDS
 from guitarclf.errors import ParameterError
-from guitarclf.experiment.company import draw_company, fit_in_company
+from guitarclf.experiment.synthetic_rows import draw_company, fit_in_company
 from guitarclf.models.loss import NO_NOTE, NoteLoss
 from guitarclf.pipeline import build_net, build_pipeline
 

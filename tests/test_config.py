@@ -6,7 +6,7 @@ import json
 import pytest
 
 from guitarclf.config import Config, WindowConfig, get_value, leaves, to_dict
-from guitarclf.config_io import config_from_dict, load_config, with_values, write_config
+from guitarclf.config.files import config_from_dict, load_config, with_values, write_config
 from guitarclf.errors import ConfigError
 
 

@@ -9,13 +9,13 @@ import pytest
 from scipy.stats import binomtest
 from small import small_config
 
-from guitarclf.baselines import majority, mfcc_statistics, svm_on_mfcc
 from guitarclf.errors import ConfigError, SplitError
+from guitarclf.evaluation.baselines import majority, mfcc_statistics, svm_on_mfcc
+from guitarclf.evaluation.crossval import summarise, wilson
+from guitarclf.evaluation.metrics import class_calibration_error
 from guitarclf.experiment import crossval as module
 from guitarclf.experiment.crossval import crossval, fold_of_rows
-from guitarclf.experiment.crossval_report import summarise, wilson
 from guitarclf.labels import LABELS
-from guitarclf.metrics import class_calibration_error
 
 
 def config_for(table, output_dir, **overrides):

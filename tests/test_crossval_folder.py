@@ -12,14 +12,14 @@ from click.testing import CliRunner
 from small import options_for, small_config
 
 from guitarclf.cli import main
-from guitarclf.config_io import with_values
+from guitarclf.config.files import with_values
 from guitarclf.errors import AudioReadError, RunError
 from guitarclf.experiment import crossval as module
 from guitarclf.experiment.crossval import crossval
-from guitarclf.experiment.crossval_folder import from_plain
 from guitarclf.experiment.search import search
 from guitarclf.experiment.train import train
-from guitarclf.lock import locked
+from guitarclf.files.lock import locked
+from guitarclf.runs.crossval_folder import from_plain
 
 ARTEFACTS = [
     "config.yaml",

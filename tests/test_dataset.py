@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from guitarclf.config_io import load_config
+from guitarclf.config.files import load_config
 from guitarclf.data.splits import assign_splits
 from guitarclf.dataset import NoteEventDataset
 from guitarclf.errors import AudioReadError, EventTableError, ParameterError

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 import guitarclf
 from guitarclf.cli import COMMANDS, main
 from guitarclf.config import Config
-from guitarclf.config_docs import default_yaml, markdown_table
-from guitarclf.config_io import load_config
+from guitarclf.config.docs import default_yaml, markdown_table
+from guitarclf.config.files import load_config
 from guitarclf.experiment.demo import demo_config
 
 ROOT = Path(guitarclf.__file__).parent.parent

@@ -6,16 +6,16 @@ import pytest
 import torch
 from small import still_config
 
+from guitarclf.audio.offsets import NEVER, silenced_after, sounding_frames
+from guitarclf.bundle.engines import OnnxModel, load_model
+from guitarclf.bundle.pipelines import save_bundle
 from guitarclf.data.synth import render_notes
 from guitarclf.errors import AudioReadError, ParameterError
-from guitarclf.experiment.company import draw_company
 from guitarclf.experiment.predict import notes_of_events, predict_notes
-from guitarclf.features.ending import NEVER, silenced_after, sounding_frames
+from guitarclf.experiment.synthetic_rows import draw_company
 from guitarclf.features.window import EventWindow
-from guitarclf.inference import OnnxModel, load_model
 from guitarclf.models.augment import Augment
 from guitarclf.models.crnn import CRNN
-from guitarclf.persistence import save_bundle
 from guitarclf.pipeline import build_pipeline
 
 RATE, HOP = 22050, 256

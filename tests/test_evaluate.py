@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from small import config_for
 
-from guitarclf.config_io import with_values
+from guitarclf.bundle.pipelines import load_pipeline
+from guitarclf.config.files import with_values
 from guitarclf.errors import EventTableError, SplitError
 from guitarclf.experiment.evaluate import evaluate_run
 from guitarclf.experiment.inspect import find_event, inspect_event
@@ -15,8 +16,7 @@ from guitarclf.experiment.predict import PREDICTION_COLUMNS, events_of_paths, pr
 from guitarclf.experiment.tables import run_events
 from guitarclf.experiment.train import train
 from guitarclf.experiment.validate import validate
-from guitarclf.features.requests import as_requests
-from guitarclf.persistence import load_pipeline
+from guitarclf.features.inputs import as_requests
 
 
 def test_evaluation_writes_metrics_and_figure(run):

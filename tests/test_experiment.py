@@ -9,11 +9,11 @@ import pytest
 import torch
 from small import config_for
 
-from guitarclf.config_io import load_config, with_values
+from guitarclf.bundle.pipelines import load_pipeline
+from guitarclf.config.files import load_config, with_values
 from guitarclf.data.events import read_events
 from guitarclf.errors import AudioReadError, ParameterError, RunError
 from guitarclf.experiment.train import train
-from guitarclf.persistence import load_pipeline
 from guitarclf.training.device import is_available
 
 RUN_FILES = {

@@ -13,10 +13,10 @@ from small import small_config
 
 from guitarclf.cli import main
 from guitarclf.errors import RunError
-from guitarclf.export import write
-from guitarclf.export.net import add_net
-from guitarclf.export.write import write_net, write_sound_to_probabilities
 from guitarclf.labels import LABELS
+from guitarclf.onnx import write
+from guitarclf.onnx.net import add_net
+from guitarclf.onnx.write import write_net, write_sound_to_probabilities
 from guitarclf.pipeline import build_pipeline
 
 ATOL = 1e-4

@@ -19,7 +19,7 @@ from soak import growth, soak
 from guitarclf.errors import GuitarclfError, RunError
 from guitarclf.experiment.crossval import crossval
 from guitarclf.experiment.train import train
-from guitarclf.lock import LOCK_NAME
+from guitarclf.files.lock import LOCK_NAME
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guitarclf.data.folders import label_of, read_folders
+from guitarclf.data.importers.folders import label_of, read_folders
 from guitarclf.errors import ParameterError
 
 

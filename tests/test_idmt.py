@@ -4,7 +4,7 @@ import pytest
 from idmt_annotations import NOTE, annotation_xml, event_xml
 
 from guitarclf.data.events import read_events
-from guitarclf.data.idmt import MAX_XML_BYTES, read_idmt
+from guitarclf.data.importers.idmt import MAX_XML_BYTES, read_idmt
 from guitarclf.errors import ParameterError
 
 

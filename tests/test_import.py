@@ -7,7 +7,7 @@ from idmt_annotations import event_xml
 
 from guitarclf.cli.importing import command
 from guitarclf.data.events import read_events
-from guitarclf.data.idmt import read_idmt
+from guitarclf.data.importers.idmt import read_idmt
 from guitarclf.errors import EventTableError
 from guitarclf.experiment.importing import import_table
 

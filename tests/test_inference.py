@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from guitarclf.bundle_check import read_description, seal
+from guitarclf.audio.windows import Request
+from guitarclf.bundle.check import read_description, seal
+from guitarclf.bundle.engines import OnnxModel, TorchModel, load_model
+from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.cli import main
 from guitarclf.errors import ParameterError, RunError
 from guitarclf.experiment.ship import ship
-from guitarclf.features.reader import Request
-from guitarclf.inference import OnnxModel, TorchModel, load_model
-from guitarclf.persistence import load_pipeline
 
 ATOL = 1e-4
 PRIORS = {"harmonic": 0.02, "dead_note": 0.3}

@@ -7,8 +7,8 @@ import pytest
 import torch
 from small import config_for
 
-from guitarclf.bundle_check import read_description, seal
-from guitarclf.config_io import load_config, with_values
+from guitarclf.bundle.check import read_description, seal
+from guitarclf.config.files import load_config, with_values
 from guitarclf.errors import ConfigError, RunError
 from guitarclf.experiment.train import train
 

@@ -6,14 +6,14 @@ import pytest
 from click.testing import CliRunner
 from small import small_config
 
-from guitarclf.bundle import model_files
+from guitarclf.bundle.engines import Model
+from guitarclf.bundle.folder import model_files
 from guitarclf.cli import main
-from guitarclf.config_io import with_values
+from guitarclf.config.files import with_values
 from guitarclf.errors import RunError
-from guitarclf.experiment import keep_rows as keeping
 from guitarclf.experiment import search as searching
-from guitarclf.experiment.search_folder import read_scored
-from guitarclf.inference import Model
+from guitarclf.runs import journal as keeping
+from guitarclf.runs.search_folder import read_scored
 
 EVENTS = pd.DataFrame({"note_id": list("abcdef"), "audio_path": list("uvwxyz"), "onset_sec": np.arange(6.0)})
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from guitarclf import lock
 from guitarclf.errors import RunError
-from guitarclf.lock import LOCK_NAME, locked, require_unlocked
+from guitarclf.files import lock
+from guitarclf.files.lock import LOCK_NAME, locked, require_unlocked
 
 
 class Windows:

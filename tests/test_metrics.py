@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
 from guitarclf.errors import LabelError, ParameterError
+from guitarclf.evaluation.metrics import ClassScore, evaluate
 from guitarclf.labels import LABELS
-from guitarclf.metrics import ClassScore, evaluate
 
 H, D, G = LABELS
 Y_TRUE = [H, H, D, D, G, G, G, G]

@@ -16,9 +16,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict, cross_validat
 from small import small_config, still_config
 
 from guitarclf.errors import LabelError, ParameterError, SplitError
+from guitarclf.evaluation.scorers import scorer
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
-from guitarclf.scorers import scorer
 from guitarclf.training.targets import SORTED_LABELS
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from guitarclf.errors import RunError
-from guitarclf.onnx_check import check_onnx, check_onnx_bytes
+from guitarclf.onnx.check import check_onnx, check_onnx_bytes
 
 
 def varint(number: int) -> bytes:

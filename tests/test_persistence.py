@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from small import small_config
 
-from guitarclf.config_io import with_values
+from guitarclf.bundle.pipelines import load_pipeline, save_bundle
+from guitarclf.config.files import with_values
 from guitarclf.errors import RunError
-from guitarclf.persistence import load_pipeline, save_bundle
 from guitarclf.pipeline import build_pipeline
-from guitarclf.run_folder import RunFolder
+from guitarclf.runs.folder import RunFolder
 from guitarclf.training.device import is_available
 
 

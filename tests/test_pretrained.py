@@ -6,14 +6,14 @@ import pytest
 from click.testing import CliRunner
 
 import guitarclf
-from guitarclf.bundle import BUNDLE_FILES, ONNX_FILE, PRETRAINED
+from guitarclf.bundle.folder import BUNDLE_FILES, ONNX_FILE, PRETRAINED
+from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline, save_bundle
 from guitarclf.cli import main
 from guitarclf.config import Config
-from guitarclf.config_io import load_config
+from guitarclf.config.files import load_config
 from guitarclf.data.synth import render_notes, write_snippets
+from guitarclf.evaluation.metrics import evaluate
 from guitarclf.experiment.ship import ship
-from guitarclf.metrics import evaluate
-from guitarclf.persistence import load_bundle_config, load_pipeline, save_bundle
 from guitarclf.pipeline import predict_by_label
 
 ROOT = Path(guitarclf.__file__).parent.parent

@@ -11,7 +11,7 @@ from guitarclf.experiment.predict import UNKNOWN, Predictions, predict_events
 from guitarclf.labels import LABELS
 from guitarclf.models.calibrate import Calibrate
 from guitarclf.pipeline import build_net, build_pipeline
-from guitarclf.training.priors import complete_priors, estimate_priors, with_priors
+from guitarclf.priors import complete_priors, estimate_priors, with_priors
 
 EQUAL = np.full(3, 1 / 3)
 

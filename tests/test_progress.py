@@ -6,9 +6,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from guitarclf import progress
 from guitarclf.cli import main
-from guitarclf.progress import Progress
+from guitarclf.files import progress
+from guitarclf.files.progress import Progress
 
 
 class Terminal(io.StringIO):

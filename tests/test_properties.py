@@ -10,9 +10,9 @@ import soundfile as sf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from guitarclf.audio.recordings import load_segment
 from guitarclf.config import Config, leaves
-from guitarclf.config_io import load_config, write_config
-from guitarclf.data.audio import load_segment
+from guitarclf.config.files import load_config, write_config
 from guitarclf.data.events import COLUMNS, read_events
 from guitarclf.errors import AudioReadError, ConfigError, EventTableError
 from guitarclf.features.window import EventWindow

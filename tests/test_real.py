@@ -10,7 +10,8 @@ import soundfile
 import soxr
 from small import small_config
 
-from guitarclf.data.audio import load_segment
+from guitarclf.audio.recordings import load_segment
+from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.data.events import read_events
 from guitarclf.data.splits import assign_splits
 from guitarclf.experiment.evaluate import evaluate_run
@@ -19,7 +20,6 @@ from guitarclf.experiment.train import train
 from guitarclf.experiment.validate import validate
 from guitarclf.features.logmel import log_mel
 from guitarclf.features.window import EventWindow
-from guitarclf.persistence import load_pipeline
 
 
 @pytest.fixture(scope="module")

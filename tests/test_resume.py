@@ -7,12 +7,12 @@ import pytest
 import torch
 from small import small_config
 
-from guitarclf.atomic import UNFINISHED
-from guitarclf.config_io import with_values
+from guitarclf.config.files import with_values
 from guitarclf.errors import RunError
 from guitarclf.experiment.train import train
-from guitarclf.run_folder import RunFolder
-from guitarclf.training import recording, resuming
+from guitarclf.files.whole import UNFINISHED
+from guitarclf.runs.folder import RunFolder
+from guitarclf.training import checkpoint, run_callbacks
 
 # Everything that keeps a state: a mean of the weights, a schedule, early stopping, augmentation, mixup, heads.
 STATEFUL = {
@@ -66,11 +66,11 @@ def uninterrupted(small_table, tmp_path_factory):
 @pytest.mark.parametrize(
     ("owner", "method", "at_call"),
     [
-        (recording.EpochCheckpoint, "on_epoch_end", 1),  # before anything of an epoch was written
-        (recording.HistoryCsv, "on_epoch_end", 3),
-        (resuming.KeepState, "on_epoch_end", 2),  # after the checkpoint of epoch 2, before its state
-        (recording.EpochProgress, "on_batch_end", 14),  # within an epoch
-        (recording.EpochCheckpoint, "on_train_end", 1),  # all is learnt
+        (run_callbacks.EpochCheckpoint, "on_epoch_end", 1),  # before anything of an epoch was written
+        (run_callbacks.HistoryCsv, "on_epoch_end", 3),
+        (checkpoint.KeepState, "on_epoch_end", 2),  # after the checkpoint of epoch 2, before its state
+        (run_callbacks.EpochProgress, "on_batch_end", 14),  # within an epoch
+        (run_callbacks.EpochCheckpoint, "on_train_end", 1),  # all is learnt
     ],
 )
 def test_an_interrupted_run_ends_as_if_it_had_not_been(
@@ -91,7 +91,7 @@ def test_a_run_interrupted_twice_ends_as_if_it_had_not_been(small_table, uninter
     config = config_for(small_table, tmp_path / "run")
     for resume, at_call in ((False, 2), (True, 2)):
         with monkeypatch.context() as patch:
-            interrupt(patch, resuming.KeepState, "on_epoch_end", at_call)
+            interrupt(patch, checkpoint.KeepState, "on_epoch_end", at_call)
             with pytest.raises(KeyboardInterrupt):
                 train(config, resume=resume)
     train(config, resume=True)
@@ -115,7 +115,7 @@ def test_resume_takes_an_absent_an_empty_and_a_finished_folder(small_table, unin
 def test_what_a_kill_left_unfinished_is_swept_away(small_table, tmp_path, monkeypatch, folder):
     config = config_for(small_table, tmp_path / "run", **{"net.max_epochs": 2})
     with monkeypatch.context() as patch:
-        interrupt(patch, resuming.KeepState, "on_epoch_end", 2)
+        interrupt(patch, checkpoint.KeepState, "on_epoch_end", 2)
         with pytest.raises(KeyboardInterrupt):
             train(config)
     leftover = tmp_path / "run" / folder / f".epoch_2.pt.123{UNFINISHED}"
@@ -177,21 +177,21 @@ def test_a_folder_that_is_no_run_is_left_alone(small_table, tmp_path, how):
 def test_a_damaged_state_is_refused(tmp_path, content, message):
     (tmp_path / "resume.pt").write_bytes(content)
     with pytest.raises(RunError, match=message):
-        resuming.read_state(tmp_path / "resume.pt")
+        checkpoint.read_state(tmp_path / "resume.pt")
 
 
 def test_a_state_of_another_version_is_refused(tmp_path):
     torch.save({"version": 99}, tmp_path / "resume.pt")
     with pytest.raises(RunError, match=r"must be of version 1 to go on from\. Got 99"):
-        resuming.read_state(tmp_path / "resume.pt")
+        checkpoint.read_state(tmp_path / "resume.pt")
 
 
 def test_a_state_holds_what_json_and_tensors_can(small_table, tmp_path, monkeypatch):
     config = config_for(small_table, tmp_path / "run")
-    interrupt(monkeypatch, resuming.KeepState, "on_epoch_end", 3)
+    interrupt(monkeypatch, checkpoint.KeepState, "on_epoch_end", 3)
     with pytest.raises(KeyboardInterrupt):
         train(config)
-    state = resuming.read_state(RunFolder(tmp_path / "run").state)
+    state = checkpoint.read_state(RunFolder(tmp_path / "run").state)
     assert state["epoch"] == len(json.loads(state["history"])) == 2
     kept = {name: set(values) for name, values in state["callbacks"].items()}
     assert {"mean_", "trained_", "n_steps_"} <= kept["weight_average"]

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from small import config_for
 
-from guitarclf import progress
-from guitarclf.config_io import load_config, with_values
+from guitarclf.config.files import load_config, with_values
 from guitarclf.errors import ConfigError
 from guitarclf.experiment.search import search
+from guitarclf.files import progress
 
 
 def test_search_ranks_candidates_and_trains_the_best(small_table, tmp_path):

@@ -17,8 +17,8 @@ from guitarclf.errors import RunError, TrainingError
 from guitarclf.experiment.train import train
 from guitarclf.models.loss import NoteLoss
 from guitarclf.pipeline import build_net
-from guitarclf.run_folder import RunFolder
-from guitarclf.training.resuming import read_state
+from guitarclf.runs.folder import RunFolder
+from guitarclf.training.checkpoint import read_state
 
 SETTINGS = [part for path, value in SMALL_NET.items() for part in ("--set", f"{path}={value}")]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from guitarclf.atomic import write_text
-from guitarclf.data.event_rules import NO_PITCH, as_events_in_file, as_number, check_cells
+from guitarclf.data.rules import NO_PITCH, as_events_in_file, as_number, check_cells
 from guitarclf.data.table import RawTable, read_table
 from guitarclf.errors import EventTableError
+from guitarclf.files.whole import write_text
 from guitarclf.labels import LABELS
 
 COLUMNS = (

@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import pandas as pd
 
-from guitarclf.data.event_rules import SPLITS
 from guitarclf.data.events import each_note_is_its_own_track
+from guitarclf.data.rules import SPLITS
 from guitarclf.errors import SplitError
 from guitarclf.labels import LABEL_TO_INDEX, LABELS
 

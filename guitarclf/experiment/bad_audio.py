@@ -4,13 +4,13 @@ import logging
 
 import pandas as pd
 
-from guitarclf.atomic import write_text
+from guitarclf.audio.header import shown
+from guitarclf.audio.recordings import outside_root, require_audio_files
+from guitarclf.audio.windows import WindowReader
 from guitarclf.config import Config, to_dict
-from guitarclf.data.audio import outside_root, require_audio_files
-from guitarclf.data.header import shown
 from guitarclf.errors import AudioReadError
-from guitarclf.features.reader import WindowReader
-from guitarclf.features.requests import as_requests
+from guitarclf.features.inputs import as_requests
+from guitarclf.files.whole import write_text
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from guitarclf.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
 from guitarclf.config import Config
-from guitarclf.config_io import write_config
-from guitarclf.environment import describe_environment
+from guitarclf.config.files import write_config
+from guitarclf.evaluation.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
+from guitarclf.evaluation.crossval import CrossvalReport, summarise
 from guitarclf.experiment.bad_audio import report_bad_audio
-from guitarclf.experiment.company import Company, draw_company, fit_in_company
-from guitarclf.experiment.crossval_folder import (
+from guitarclf.experiment.folds import fold_of_rows, leaking_folds
+from guitarclf.experiment.initial_weights import require_fresh_weights
+from guitarclf.experiment.synthetic_rows import Company, draw_company, fit_in_company
+from guitarclf.experiment.tables import config_events, with_absolute_paths
+from guitarclf.experiment.train import check_buildable, seed_everything
+from guitarclf.files.lock import locked, require_unlocked
+from guitarclf.files.progress import Progress
+from guitarclf.labels import LABELS
+from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.runs.crossval_folder import (
     CrossvalFolder,
     Fit,
     FitOutcome,
@@ -24,20 +32,12 @@ from guitarclf.experiment.crossval_folder import (
     list_fits,
     to_plain,
 )
-from guitarclf.experiment.crossval_folds import fold_of_rows, leaking_folds
-from guitarclf.experiment.crossval_report import CrossvalReport, summarise
-from guitarclf.experiment.initial_weights import require_fresh_weights
-from guitarclf.experiment.keep_rows import keep_rows
-from guitarclf.experiment.resume import data_digest, require_same_config, require_same_data, require_same_options
-from guitarclf.experiment.run_log import discarding_unstarted, log_to
-from guitarclf.experiment.tables import config_events, with_absolute_paths
-from guitarclf.experiment.train import check_buildable, seed_everything
-from guitarclf.labels import LABELS
-from guitarclf.lock import locked, require_unlocked
-from guitarclf.pipeline import build_net, build_pipeline
-from guitarclf.progress import Progress
-from guitarclf.run_folder import write_json
-from guitarclf.training.rows import validation_mask
+from guitarclf.runs.environment import describe_environment
+from guitarclf.runs.folder import write_json
+from guitarclf.runs.journal import keep_rows
+from guitarclf.runs.log import discarding_unstarted, log_to
+from guitarclf.runs.session import data_digest, require_same_config, require_same_data, require_same_options
+from guitarclf.training.statistics import validation_mask
 from guitarclf.training.targets import encode_labels
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.config import Config, DataConfig, LogMelConfig, ModuleConfig, NetConfig, TrainingConfig
 from guitarclf.data.events import read_events
 from guitarclf.data.synth import write_snippets
@@ -15,10 +16,9 @@ from guitarclf.errors import ParameterError, RunError
 from guitarclf.experiment.evaluate import Evaluation, evaluate_run
 from guitarclf.experiment.predict import DECIMALS, predict_events
 from guitarclf.experiment.train import TrainedRun, check_buildable, train
-from guitarclf.lock import LOCK_NAME, locked
-from guitarclf.persistence import load_pipeline
-from guitarclf.progress import Progress
-from guitarclf.run_folder import RunFolder, discard, write_json
+from guitarclf.files.lock import LOCK_NAME, locked
+from guitarclf.files.progress import Progress
+from guitarclf.runs.folder import RunFolder, discard, write_json
 
 logger = logging.getLogger(__name__)
 

@@ -6,19 +6,19 @@ from pathlib import Path
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from guitarclf.baselines import duration_only
-from guitarclf.data.audio import require_audio_files
-from guitarclf.data.event_rules import SPLITS
+from guitarclf.audio.recordings import require_audio_files
+from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline
 from guitarclf.data.events import read_events
+from guitarclf.data.rules import SPLITS
 from guitarclf.dataset import rows_of_split
 from guitarclf.errors import EventTableError, SplitError
-from guitarclf.experiment.figures import save_confusion_matrix
+from guitarclf.evaluation.baselines import duration_only
+from guitarclf.evaluation.figures import save_confusion_matrix
+from guitarclf.evaluation.metrics import Report, evaluate
 from guitarclf.experiment.tables import other_events, run_events
 from guitarclf.labels import LABELS
-from guitarclf.metrics import Report, evaluate
-from guitarclf.persistence import load_bundle_config, load_pipeline
 from guitarclf.pipeline import predict_by_label
-from guitarclf.run_folder import RunFolder, write_json
+from guitarclf.runs.folder import RunFolder, write_json
 
 
 @dataclass(frozen=True)

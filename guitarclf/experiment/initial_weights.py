@@ -4,11 +4,11 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from guitarclf.bundle import PRETRAINED, bundle_folder
+from guitarclf.bundle.folder import PRETRAINED, bundle_folder
+from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.errors import ConfigError, RunError
-from guitarclf.persistence import load_bundle_config, load_pipeline
-from guitarclf.run_folder import RunFolder
+from guitarclf.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
 

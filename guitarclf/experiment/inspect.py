@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from guitarclf.audio.recordings import open_recording, read_segment, resampled_length
+from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline
 from guitarclf.config import Config
-from guitarclf.data.audio import open_recording, read_segment, resampled_length
 from guitarclf.errors import EventTableError
-from guitarclf.experiment.figures import save_inspection
+from guitarclf.evaluation.figures import save_inspection
 from guitarclf.experiment.tables import other_events
 from guitarclf.features.logmel import mel_centers
 from guitarclf.features.window import as_requests
 from guitarclf.labels import LABELS
-from guitarclf.persistence import load_bundle_config, load_pipeline
 from guitarclf.pipeline import build_pipeline, without_cache
 
 SHOWN_AROUND = 2.0  # seconds of the file drawn before and after the window

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from guitarclf.data.audio import find_audio_files, open_recording
+from guitarclf.audio.recordings import find_audio_files, open_recording
+from guitarclf.audio.windows import SNIPPET_MAX_RATIO, Request
+from guitarclf.bundle.engines import Model, TorchModel
 from guitarclf.errors import AudioReadError
-from guitarclf.features.passing import in_threads
-from guitarclf.features.reader import SNIPPET_MAX_RATIO, Request
-from guitarclf.inference import Model, TorchModel
+from guitarclf.features.extraction import in_threads
 from guitarclf.labels import LABELS
-from guitarclf.training.priors import estimate_priors, with_priors
+from guitarclf.priors import estimate_priors, with_priors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +121,7 @@ def notes_of_paths(paths) -> list[Note]:
 
 def notes_of_events(events: "pd.DataFrame") -> list[Note]:
     """Return the notes of an events table."""
-    from guitarclf.features.requests import as_requests
+    from guitarclf.features.inputs import as_requests
 
     return [Note(name, request) for name, request in zip(events["note_id"], as_requests(events), strict=True)]
 

@@ -9,24 +9,24 @@ import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.model_selection import GridSearchCV, GroupKFold, ParameterGrid, ParameterSampler
 
-from guitarclf.atomic import write_text
 from guitarclf.config import Config, get_value, leaves
-from guitarclf.config_io import with_values, write_config
+from guitarclf.config.files import with_values, write_config
 from guitarclf.data.splits import assign_splits
-from guitarclf.environment import describe_environment
 from guitarclf.errors import ConfigError, SplitError
+from guitarclf.evaluation.scorers import scorer
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.initial_weights import require_fresh_weights
-from guitarclf.experiment.resume import data_digest, require_same_config, require_same_data
-from guitarclf.experiment.run_log import discarding_unstarted, log_to
-from guitarclf.experiment.search_folder import SearchFolder, read_scored
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.experiment.train import TrainedRun, check_buildable, seed_everything, train
-from guitarclf.lock import locked, require_unlocked
+from guitarclf.files.lock import locked, require_unlocked
+from guitarclf.files.progress import Progress
+from guitarclf.files.whole import write_text
 from guitarclf.pipeline import SECTIONS, build_pipeline, parameter_name
-from guitarclf.progress import Progress
-from guitarclf.run_folder import write_json
-from guitarclf.scorers import scorer
+from guitarclf.runs.environment import describe_environment
+from guitarclf.runs.folder import write_json
+from guitarclf.runs.log import discarding_unstarted, log_to
+from guitarclf.runs.search_folder import SearchFolder, read_scored
+from guitarclf.runs.session import data_digest, require_same_config, require_same_data
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from guitarclf.bundle import BUNDLE_FILES, ONNX_FILE, PRETRAINED, bundle_folder
-from guitarclf.bundle_check import read_description, seal
+from guitarclf.bundle.check import read_description, seal
+from guitarclf.bundle.folder import BUNDLE_FILES, ONNX_FILE, PRETRAINED, bundle_folder
+from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline
 from guitarclf.config import Config
-from guitarclf.config_io import write_config
-from guitarclf.export.write import write_net
-from guitarclf.persistence import load_bundle_config, load_pipeline
+from guitarclf.config.files import write_config
+from guitarclf.onnx.write import write_net
 
 
 def ship(run_dir, target=PRETRAINED) -> Path:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from guitarclf.audio.recordings import require_audio_files
 from guitarclf.config import Config
-from guitarclf.data.audio import require_audio_files
 from guitarclf.data.events import is_in_our_terms, read_events
 from guitarclf.errors import RunError
 from guitarclf.experiment.bad_audio import require_inside, without_bad_audio
-from guitarclf.run_folder import RunFolder
+from guitarclf.runs.folder import RunFolder
 
 
 def with_absolute_paths(config: Config) -> Config:

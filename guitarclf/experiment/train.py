@@ -9,30 +9,31 @@ import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
 
-from guitarclf.bundle import bundle_folder
+from guitarclf.bundle.folder import bundle_folder
+from guitarclf.bundle.pipelines import load_pipeline, load_weights, save_bundle, save_joblib
 from guitarclf.config import Config
-from guitarclf.config_io import write_config
-from guitarclf.data.event_rules import SPLITS
+from guitarclf.config.files import write_config
 from guitarclf.data.events import write_events
+from guitarclf.data.rules import SPLITS
 from guitarclf.data.splits import assign_splits
-from guitarclf.environment import describe_environment
 from guitarclf.errors import ConfigError, SplitError
+from guitarclf.evaluation.figures import save_learning_curves
+from guitarclf.evaluation.metrics import Report
 from guitarclf.experiment.bad_audio import report_bad_audio
-from guitarclf.experiment.company import draw_company, fit_in_company
 from guitarclf.experiment.evaluate import evaluate_rows
-from guitarclf.experiment.figures import save_learning_curves
 from guitarclf.experiment.initial_weights import require_outside, with_model_sections
-from guitarclf.experiment.resume import data_digest, require_same_config, require_same_data
-from guitarclf.experiment.run_log import discarding_unstarted, log_to
+from guitarclf.experiment.synthetic_rows import draw_company, fit_in_company
 from guitarclf.experiment.tables import config_events, with_absolute_paths
+from guitarclf.files.lock import locked, require_unlocked
 from guitarclf.labels import LABELS
-from guitarclf.lock import locked, require_unlocked
-from guitarclf.metrics import Report
-from guitarclf.persistence import load_pipeline, load_weights, save_bundle, save_joblib
 from guitarclf.pipeline import build_net, build_pipeline
-from guitarclf.run_folder import RunFolder, write_json
+from guitarclf.runs.environment import describe_environment
+from guitarclf.runs.folder import RunFolder, write_json
+from guitarclf.runs.log import discarding_unstarted, log_to
+from guitarclf.runs.session import data_digest, require_same_config, require_same_data
 from guitarclf.training.callbacks import StartFrom
-from guitarclf.training.recording import (
+from guitarclf.training.checkpoint import KeepState, read_state
+from guitarclf.training.run_callbacks import (
     EpochCheckpoint,
     EpochLog,
     EpochProgress,
@@ -41,7 +42,6 @@ from guitarclf.training.recording import (
     with_recorders,
     without_recorders,
 )
-from guitarclf.training.resuming import KeepState, read_state
 
 logger = logging.getLogger(__name__)
 

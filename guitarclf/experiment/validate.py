@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from guitarclf.audio.header import shown
+from guitarclf.audio.recordings import open_recording, outside_root
+from guitarclf.audio.windows import WindowReader
 from guitarclf.config import Config, to_dict
-from guitarclf.data.audio import open_recording, outside_root
 from guitarclf.data.events import check_events, each_note_is_its_own_track
-from guitarclf.data.header import shown
 from guitarclf.data.splits import given_splits, has_split
 from guitarclf.errors import AudioReadError, SplitError
-from guitarclf.features.reader import WindowReader
-from guitarclf.features.requests import as_requests
+from guitarclf.features.inputs import as_requests
+from guitarclf.files.progress import Progress
 from guitarclf.labels import LABELS
-from guitarclf.progress import Progress
 
 CHUNK = 512  # events whose audio is read at once
 PAST_THE_END = 0.01  # seconds by which an offset may miss the end of its file

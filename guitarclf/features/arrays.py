@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from guitarclf.audio.windows import Request, WindowReader
 from guitarclf.errors import AudioReadError
-from guitarclf.features.reader import Request, WindowReader
 
 
 class RowArray:

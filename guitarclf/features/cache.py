@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from guitarclf.features.reader import Request, WindowReader
+from guitarclf.audio.windows import Request, WindowReader
 from guitarclf.features.shards import NO_KEY, Shelf
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ GRAIN_SEC = 2.0  # the coarsest clock of a file system in use (FAT)
 STALE_PART_SEC = 86400  # a file still being written after a day was left behind
 GIGABYTE = 10**9
 # What computes or refuses a row, beside its parameters: a change in any of these files makes other rows.
-CODE = ("data/audio.py", "data/header.py", "features/ending.py", "features/reader.py", "features/mel.py")
+CODE = ("audio/recordings.py", "audio/header.py", "audio/offsets.py", "audio/windows.py", "audio/mel.py")
 SHAPELESS = ("num_workers", "max_duration")  # parameters of a reader that change no row
 
 

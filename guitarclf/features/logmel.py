@@ -3,10 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from guitarclf.errors import ParameterError
-from guitarclf.features.arrays import Windows
-from guitarclf.features.cache import FeatureCache
-from guitarclf.features.mel import (
+from guitarclf.audio.mel import (
     COMPRESSIONS,
     EXTRA_CHANNELS,
     frame_rms_db,
@@ -15,7 +12,10 @@ from guitarclf.features.mel import (
     mel_centers,
     mel_filters,
 )
-from guitarclf.features.passing import features_of
+from guitarclf.errors import ParameterError
+from guitarclf.features.arrays import Windows
+from guitarclf.features.cache import FeatureCache
+from guitarclf.features.extraction import features_of
 
 __all__ = ["LogMelSpectrogram", "frame_rms_db", "log_mel", "mel_centers", "mel_filters"]
 
@@ -105,7 +105,7 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
 
     @property
     def settings(self) -> dict:
-        """The keywords of :func:`guitarclf.features.mel.log_mel_channels`."""
+        """The keywords of :func:`guitarclf.audio.mel.log_mel_channels`."""
         return {name: value for name, value in self.get_params().items() if name not in ELSEWHERE}
 
     def _check(self):

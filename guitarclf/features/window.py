@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from guitarclf.audio.windows import SNIPPET_MAX_RATIO, Request, WindowReader, set_level
 from guitarclf.features.arrays import Windows
-from guitarclf.features.reader import SNIPPET_MAX_RATIO, Request, WindowReader, set_level
-from guitarclf.features.requests import as_requests, as_waveforms
+from guitarclf.features.inputs import as_requests, as_waveforms
 
 __all__ = ["SNIPPET_MAX_RATIO", "EventWindow", "Request", "as_requests", "as_waveforms", "set_level"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import NotFittedError
 
-from guitarclf.training.priors import complete_priors, with_priors
+from guitarclf.priors import complete_priors, with_priors
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED
 
 

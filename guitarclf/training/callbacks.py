@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 from guitarclf.errors import TrainingError
 from guitarclf.labels import LABELS
 from guitarclf.models.loss import NO_NOTE
-from guitarclf.training.priors import UNSEEN
+from guitarclf.priors import UNSEEN
 
 MONITOR = "valid_macro_f1"
 BATCH_NORM_MOMENTUM = 0.1  # torch's default; 0 keeps the running statistics as they are

@@ -10,14 +10,14 @@ from skorch.callbacks import EpochTimer, PassthroughScoring
 from guitarclf.errors import ParameterError
 from guitarclf.models.crnn import CRNN
 from guitarclf.models.loss import NO_NOTE, NoteLoss
+from guitarclf.priors import complete_priors
 from guitarclf.training.answering import Answering
 from guitarclf.training.batches import BatchIterator, FeatureDataset
 from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining
 from guitarclf.training.device import computes_in_bf16, resolve_device
 from guitarclf.training.optimizing import AdamW, fused_settings
 from guitarclf.training.pitches import pitch_targets
-from guitarclf.training.priors import complete_priors
-from guitarclf.training.rows import repeated, set_buffers, validation_mask
+from guitarclf.training.statistics import repeated, set_buffers, validation_mask
 from guitarclf.training.steps import TrainingSteps, encoding_size
 from guitarclf.training.targets import class_weights, encode_labels
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from guitarclf.config_io import load_config
-from guitarclf.persistence import save_bundle
+from guitarclf.bundle.pipelines import save_bundle
+from guitarclf.config.files import load_config
 from guitarclf.pipeline import build_pipeline, predict_by_label
 
 RATE = 8000

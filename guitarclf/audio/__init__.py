@@ -1,0 +1,1 @@
+"""Recordings and windows of sound, and their mel spectrograms; no scikit-learn, no pandas."""

@@ -1,0 +1,207 @@
+"""Read stretches of recordings as mono audio at one rate, decoding only what is needed."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from guitarclf.audio.header import check_format, check_header, shown
+from guitarclf.errors import AudioReadError
+
+# Neighbouring audio the resampler's filter needs on both sides of a stretch, in seconds.
+CONTEXT_SEC = 0.05
+MAX_MAGNITUDE = 1e10  # of a sample; some programs write floats at 16- or 32-bit scale
+PCM_16_STEP = np.float32(2.0**-15)
+MAX_STRETCH_BYTES = 256 * 2**20  # decoded at once; a window of a second takes half a megabyte
+AUDIO_SUFFIXES = (".wav", ".flac")
+
+
+def load_segment(path, onset, duration, *, sample_rate):
+    """Return one stretch of a recording as mono audio.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any file soundfile reads; channels are averaged to mono.
+    onset, duration : float
+        Start and length in seconds. Before or past the file: zeros, so the
+        onset keeps its place in the window.
+    sample_rate : int
+        Rate of the result in Hz; the file is resampled if it differs.
+
+    Returns
+    -------
+    segment : ndarray of shape (n_samples,), dtype=float32
+        ``n_samples = round(duration * sample_rate)``.
+
+    Raises
+    ------
+    AudioReadError
+        If the file is missing, unreadable, silent or with NaN or infinite samples in
+        the stretch, or lies wholly outside it.
+    """
+    with open_recording(path) as recording:
+        start = round(onset * sample_rate)
+        return read_segment(recording, start, round(duration * sample_rate), sample_rate=sample_rate)
+
+
+def open_recording(path) -> soundfile.SoundFile:
+    """Return an open recording, to be used in a ``with`` block; AudioReadError if it is none that is read.
+
+    Container, codec, rate, channels and length are checked on the header, before memory is taken.
+    """
+    path = os.fspath(path)
+    if not os.path.exists(path) or os.path.isdir(path):
+        what = "There is no such file"
+        if os.path.isdir(path):
+            what = "It is a folder" if find_audio_files(path) else "It is a folder without WAV or FLAC files"
+        raise AudioReadError(f"{shown(path)} must be an audio file. {what}. Check `audio_path` and --audio-root.")
+    check_header(path)
+    try:
+        # For libsndfile "-" is the standard input.
+        recording = soundfile.SoundFile(os.path.join(os.curdir, path) if path.startswith("-") else path)
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.strip().rstrip(".")
+        raise AudioReadError(
+            f"{shown(path)} must be a WAV or FLAC file (OGG and MP3 are read too). {reason}. Convert or replace it."
+        ) from error
+    try:
+        check_format(path, recording)
+        if recording.frames <= 0:
+            raise AudioReadError(f"{shown(path)} must be a whole recording. It has no samples. Replace it.")
+    except AudioReadError:
+        recording.close()
+        raise
+    return recording
+
+
+def read_segment(recording, start: int, n_samples: int, *, sample_rate: int) -> np.ndarray:
+    """Return ``n_samples`` from position ``start``, both counted at ``sample_rate``, of an open recording.
+
+    Equal to resampling the whole file and cutting: the read starts where an input
+    and an output sample coincide, with context for the filter on both sides.
+    """
+    rate_in = recording.samplerate
+    n_total = resampled_length(recording.frames, rate_in, sample_rate)
+    low, high = max(start, 0), min(start + n_samples, n_total)
+    if n_samples > MAX_STRETCH_BYTES // 4:
+        raise AudioReadError(
+            f"A stretch must be at most {MAX_STRETCH_BYTES // 4 // sample_rate} s long. "
+            f"Got {n_samples / sample_rate:.3g} s. Ask for less at once."
+        )
+    if low >= high:
+        raise AudioReadError(
+            f"{shown(recording.name)} must reach the asked stretch, {start / sample_rate:.3f} s to "
+            f"{(start + n_samples) / sample_rate:.3f} s. It is {n_total / sample_rate:.3f} s long. "
+            "Check `onset_sec`."
+        )
+    common = math.gcd(rate_in, sample_rate)
+    step_in, step_out = rate_in // common, sample_rate // common
+    context = 0 if rate_in == sample_rate else math.ceil(CONTEXT_SEC * sample_rate)
+    block = max(0, low - context) // step_out
+    stop_in = min(recording.frames, math.ceil((high + context) * rate_in / sample_rate))
+    audio = _read_mono(recording, block * step_in, stop_in)
+    if rate_in != sample_rate:
+        audio = soxr.resample(audio, rate_in, sample_rate, quality="HQ")
+    audio = audio[low - block * step_out : high - block * step_out]
+    if not audio.any():
+        raise AudioReadError(
+            f"{shown(recording.name)} must hold sound. It is silent from {low / sample_rate:.3f} s to "
+            f"{high / sample_rate:.3f} s. Check `onset_sec`, or replace it."
+        )
+    if len(audio) == n_samples:
+        return audio
+    segment = np.zeros(n_samples, dtype=np.float32)
+    segment[low - start : low - start + len(audio)] = audio
+    return segment
+
+
+def resampled_length(n_frames: int, rate_in: int, rate_out: int) -> int:
+    """Return how many samples a recording has after resampling, as librosa counts them."""
+    return math.ceil(n_frames * rate_out / rate_in)
+
+
+def _read_mono(recording, start: int, stop: int) -> np.ndarray:
+    """Return the frames ``start`` to ``stop`` averaged over channels, float32."""
+    name, n_bytes = shown(recording.name), 4 * (stop - start) * recording.channels
+    if n_bytes > MAX_STRETCH_BYTES:
+        raise AudioReadError(
+            f"{name} must need at most {MAX_STRETCH_BYTES // 2**20} MiB for a stretch. It needs {n_bytes // 2**20}: "
+            f"{recording.channels} channels at {recording.samplerate} Hz. Convert it, or ask for less at once."
+        )
+    is_pcm_16 = recording.subtype == "PCM_16"  # libsndfile's own conversion to float is slower
+    try:
+        recording.seek(start)
+        audio = recording.read(stop - start, dtype="int16" if is_pcm_16 else "float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise AudioReadError(f"{name} must be readable to its end. {error.error_string} Replace it.") from error
+    if len(audio) < stop - start:
+        raise AudioReadError(
+            f"{name} must hold the {recording.frames} frames its header promises. "
+            f"It ends at frame {start + len(audio)}. The file is truncated; replace it."
+        )
+    if is_pcm_16:
+        audio = np.multiply(audio, PCM_16_STEP, dtype=np.float32)
+    else:
+        _check_magnitude(audio, name)
+    return _mono(audio)
+
+
+def _check_magnitude(audio: np.ndarray, name: str) -> None:
+    low, high = audio.min(), audio.max()  # NaN if one sample is
+    if low >= -MAX_MAGNITUDE and high <= MAX_MAGNITUDE:
+        return
+    if not np.isfinite(audio).all():
+        raise AudioReadError(f"{name} must hold finite samples. It has NaN or infinity. Replace it.")
+    raise AudioReadError(
+        f"{name} must hold samples of at most {MAX_MAGNITUDE:g}, full scale being 1. "
+        f"It has {max(-low, high):.3g}. Replace it."
+    )
+
+
+def _mono(audio: np.ndarray) -> np.ndarray:
+    """`[n_frames, n_channels]` -> `[n_frames]`, their mean (as ``mean(axis=1)``, which is slow for so few)."""
+    mono = audio[:, 0]
+    if audio.shape[1] == 1:
+        return mono
+    for channel in range(1, audio.shape[1]):
+        mono = mono + audio[:, channel]
+    return mono / audio.shape[1]
+
+
+def find_audio_files(folder) -> list[Path]:
+    """Return every WAV and FLAC file below a folder, sorted by path."""
+    return sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
+
+
+def require_audio_files(paths, *, beside=None) -> None:
+    """Raise AudioReadError naming the files that do not exist, before long work starts on the others.
+
+    ``beside`` is the table's folder: where the files lie below it, the message says so.
+    """
+    missing = [path for path in dict.fromkeys(map(str, paths)) if not os.path.isfile(path)]
+    if not missing:
+        return
+    hint = "Check `audio_path` and --audio-root."
+    if beside is not None and _lies_below(Path(beside), missing[0]):
+        hint = f"It lies beside the table: pass --audio-root {beside}."
+    raise AudioReadError(
+        f"{shown(missing[0])} must be an audio file. There is no such file ({len(missing)} missing). {hint}"
+    )
+
+
+def outside_root(audio_root, paths) -> np.ndarray:
+    """Return which paths lead out of a folder by their names, such as ``../x.wav``; links within it are followed."""
+    root = os.path.join(os.path.abspath(audio_root), "")
+    paths = list(paths)
+    outside = {path: not os.path.abspath(path).startswith(root) for path in set(paths)}
+    return np.array([outside[path] for path in paths], dtype=bool)
+
+
+def _lies_below(folder: Path, path: str) -> bool:
+    """Return whether a file of this name, with some of its parent folders, is below ``folder``."""
+    parts = Path(path).parts
+    return any(folder.joinpath(*parts[skip:]).is_file() for skip in range(1, len(parts)))

@@ -1,0 +1,155 @@
+"""What a bundle must be before anything in it is used: its description, checksums, and the weights' header.
+
+Format 1 has no checksums; format 2 has one for every file that is read but ``model.json``, which holds them. They
+tell a damaged or half-copied bundle, not a forged one: whoever forges a file can forge its checksum too.
+"""
+
+import hashlib
+import json
+import math
+import os
+import struct
+from pathlib import Path
+
+from guitarclf.bundle.folder import parts_of
+from guitarclf.errors import RunError
+from guitarclf.files.whole import write_text
+from guitarclf.labels import LABELS
+
+FORMAT_VERSION = 2
+FORMAT_VERSIONS = (1, 2)
+DESCRIPTION = "model.json"
+MAX_BYTES = {DESCRIPTION: 2**20, "config.yaml": 2**17}
+MAX_OTHER_BYTES = 2**30
+MAX_HEADER_BYTES = 2**20  # of the weights: names and shapes; ours has some 3,000
+DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+
+def read_description(folder) -> dict:
+    """Return what ``model.json`` says, checked; RunError if it is not of a model that is read here."""
+    path = Path(folder) / DESCRIPTION
+    try:
+        description = json.loads(_read(path, MAX_BYTES[DESCRIPTION]).decode("utf-8"))
+        version, labels, shape = (description[key] for key in ("format_version", "labels", "input_shape"))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise RunError(f"{path} must describe a model. {reason}. Copy the bundle again.") from error
+    if isinstance(version, bool) or version not in FORMAT_VERSIONS:
+        raise RunError(
+            f"{path}: the bundle's format must be version {' or '.join(map(str, FORMAT_VERSIONS))}. "
+            f"Got {_short(version)}. Install the guitarclf version named in the file."
+        )
+    if labels != list(LABELS):
+        raise RunError(f"{path}: the labels must be {', '.join(LABELS)}. Got {_short(labels)}. It is another's model.")
+    if not (isinstance(shape, list) and len(shape) == 3 and all(_is_size(n) for n in shape)):
+        raise RunError(
+            f"{path}: `input_shape` must be three whole numbers. Got {_short(shape)}. Copy the bundle again."
+        )
+    files = description.get("files")
+    if (version > 1) != isinstance(files, dict):
+        what = "It has none" if version > 1 else "It has some in format 1"
+        raise RunError(f"{path}: a bundle of format 2 must have checksums. {what}. Copy the bundle again.")
+    return description
+
+
+def read_file(folder, name: str, description: dict) -> bytes:
+    """Return the bytes of a bundle's file; RunError if they are not those of its checksum."""
+    path = Path(folder) / name
+    content = _read(path, MAX_BYTES.get(name, MAX_OTHER_BYTES))
+    if description["format_version"] == 1:
+        return content
+    expected = description["files"].get(name)
+    if expected is None:
+        raise RunError(f"{path} must have a checksum in {DESCRIPTION}. It has none. Save the model again.")
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise RunError(
+            f"{path} must be as it was written: its SHA-256 must be {_short(expected)}. It is {found}. "
+            "Copy the bundle again; if you changed the file yourself, save the model again."
+        )
+    return content
+
+
+def seal(folder, description: dict) -> None:
+    """Write a bundle's ``model.json`` with the checksums of all its other files, texts for people (.md) apart."""
+    folder = Path(folder)
+    files = {
+        item.name: hashlib.sha256(item.read_bytes()).hexdigest()
+        for item in parts_of(folder)
+        if item.name != DESCRIPTION
+    }
+    sealed = {**description, "format_version": FORMAT_VERSION, "files": files}
+    write_text(folder / DESCRIPTION, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
+
+
+def tensor_table(content: bytes, path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return name -> (dtype, shape) of a safetensors file, from its header alone."""
+    (length,) = struct.unpack("<Q", content[:8]) if len(content) >= 8 else (0,)
+    if not 2 <= length <= min(MAX_HEADER_BYTES, len(content) - 8):
+        raise RunError(
+            f"{path} must hold weights, behind a header of at most {MAX_HEADER_BYTES // 2**20} MB. It has "
+            f"{len(content)} bytes and a header of {length}. Copy the bundle again."
+        )
+    try:
+        header = json.loads(content[8 : 8 + length].decode("utf-8"))
+        header.pop("__metadata__", None)
+        table = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in header.items()}
+        n_bytes = sum(DTYPE_BYTES[dtype] * math.prod(shape) for dtype, shape in table.values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise RunError(f"{path} must hold weights. Its header is none: {reason}. Copy the bundle again.") from error
+    if n_bytes != len(content) - 8 - length:
+        raise RunError(
+            f"{path} must hold weights, as many bytes as its header promises. It has {len(content) - 8 - length} "
+            f"of {_short(n_bytes)}. Copy the bundle again."
+        )
+    return table
+
+
+def require_tensors(table: dict, expected: dict, path) -> None:
+    """Raise RunError unless a file has the tensors that a module expects, of their types and shapes."""
+    missing, extra = sorted(expected.keys() - table.keys()), sorted(table.keys() - expected.keys())
+    misshapen = [name for name in expected if name in table and table[name] != expected[name]]
+    reasons = [f"Missing: {_names(missing)}."] if missing else []
+    reasons += [f"Not expected: {_names(extra)}."] if extra else []
+    for name in misshapen[:1]:
+        reasons.append(f"{name} is {_shape(table[name])}, expected {_shape(expected[name])} ({len(misshapen)} such).")
+    if reasons:
+        raise RunError(
+            f"{path} must hold the weights that config.yaml describes. {' '.join(reasons)} Copy the bundle again."
+        )
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        if not path.is_file():
+            raise RunError(f"{path} must be a file of the bundle. There is no such file. Copy the bundle again.")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(limit + 1) if size <= limit else b""
+    except OSError as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"{path} must be readable. {error.strerror}. Check its permissions.") from error
+    if size > limit or len(content) > limit:
+        raise RunError(
+            f"{path} must have at most {limit // 2**10} KB. It has {size} bytes. It is no model of this kind."
+        )
+    return content
+
+
+def _is_size(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**20
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(map(_short, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _shape(entry) -> str:
+    return f"{entry[0]} {list(entry[1])}"
+
+
+def _short(value) -> str:
+    text = value if isinstance(value, str) and value.isprintable() else repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."

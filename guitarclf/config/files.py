@@ -1,0 +1,200 @@
+"""Read a Config from YAML or JSON, override it, write it."""
+
+import dataclasses
+import difflib
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+from guitarclf.config import Config, leaves, to_dict
+from guitarclf.config.dialect import from_yaml, shortened, to_yaml
+from guitarclf.errors import ConfigError
+from guitarclf.files.whole import write_text
+
+MAX_BYTES = 2**17  # of a configuration file; YAML is read at some 100 kB a second
+# What people type out of habit from other programs -> where it lives here.
+HABITS = {
+    "num_epochs": "net.max_epochs",
+    "n_epochs": "net.max_epochs",
+    "epochs": "net.max_epochs",
+    "learning_rate": "net.lr",
+    "optimizer": "net.optimizer.weight_decay",
+    "hidden_size": "net.module.rnn_hidden_size",
+    "num_layers": "net.module.rnn_num_layers",
+    "bidirectional": "net.module.rnn_bidirectional",
+    "sr": "window.sample_rate",
+    "duration": "window.target_duration",
+    "hop": "logmel.hop_length",
+    "val_size": "training.valid_size",
+    "early_stopping_patience": "training.patience",
+    "class_weights": "net.class_weight",
+    "random_state": "seed",
+    "metadata_csv": "data.metadata_path",
+    "audio_dir": "data.audio_root",
+    "num_mels": "logmel.n_mels",
+}
+
+
+def load_config(path=None, overrides=()) -> Config:
+    """Return the Config of a YAML or JSON file, with overrides on top.
+
+    Parameters
+    ----------
+    path : str, Path or None
+        The file; None stands for the defaults.
+    overrides : iterable of str, or mapping
+        ``"net.lr=3e-4"`` strings, values in YAML; or a dotted path -> value mapping.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown key (the nearest name is suggested) or a value that breaks its rule.
+    """
+    raw = {} if path is None else read_mapping(path)
+    source = "the configuration" if path is None else str(path)
+    for key, value in _parse_overrides(overrides):
+        _put(raw, key, value, source)
+    return config_from_dict(raw, source=source)
+
+
+def with_values(config: Config, values: dict, *, source: str) -> Config:
+    """Return a config with the values at some dotted paths replaced and checked."""
+    raw = to_dict(config)
+    for path, value in values.items():
+        _put(raw, path, value, source)
+    return config_from_dict(raw, source=source)
+
+
+def read_mapping(path) -> dict:
+    """Return a YAML or JSON file's top-level mapping."""
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} must be a readable YAML or JSON file. It is a folder, a pipe or a device.")
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"{path} must be a readable YAML or JSON file. {error}") from error
+    if len(text) > MAX_BYTES:
+        raise ConfigError(f"{path} must have at most {MAX_BYTES // 2**10} KB. It has more. Is it a configuration?")
+    try:
+        raw = json.loads(text) if path.suffix.lower() == ".json" else from_yaml(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} must be valid YAML or JSON. {error}") from error
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} must hold sections such as `net:` at its top. Got {type(raw).__name__}.")
+    return raw
+
+
+def config_from_dict(raw: dict, *, source: str = "the configuration") -> Config:
+    """Return the Config that nested dicts describe; what is absent keeps its default."""
+    return _build(Config, raw, "", source)
+
+
+def write_config(config: Config, path) -> None:
+    """Write a Config as YAML that ``load_config`` reads back to an equal one."""
+    text = to_yaml(to_dict(config))
+    write_text(path, text)
+
+
+def _build(section: type, raw, prefix: str, source: str):
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{source}: `{prefix.rstrip('.')}` must be a section of keys. Got {shortened(repr(raw))}.")
+    known = {item.name: item for item in dataclasses.fields(section)}
+    values = {}
+    for key, value in raw.items():
+        if key not in known:
+            raise ConfigError(f"{source}: unknown key `{prefix}{shortened(str(key))}`. {suggest(prefix, str(key))}")
+        kind = known[key].type
+        if dataclasses.is_dataclass(kind):
+            values[key] = _build(kind, {} if value is None else value, f"{prefix}{key}.", source)
+        else:
+            values[key] = coerce(value, kind)
+    try:
+        return section(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from None
+
+
+def coerce(value, wanted):
+    """Return a value read from text as its leaf's type where that is unambiguous, else unchanged."""
+    if isinstance(wanted, types.UnionType):
+        options = typing.get_args(wanted)
+        if value is None or (isinstance(value, str) and str in options):
+            return value
+        return coerce(value, next((o for o in options if o not in (str, type(None))), str))
+    origin = typing.get_origin(wanted) or wanted
+    if origin is list and isinstance(value, list | tuple):
+        (item_type,) = typing.get_args(wanted) or (Any,)
+        return [coerce(item, item_type) for item in value]
+    if origin is dict and isinstance(value, dict):
+        return {str(key): coerce(item, typing.get_args(wanted)[1]) for key, item in value.items()}
+    if wanted in (int, float) and isinstance(value, str | int | float) and not isinstance(value, bool):
+        return _coerce_number(value, wanted)
+    return value
+
+
+def _coerce_number(value, wanted):
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return value
+    if wanted is float:
+        return number
+    return int(value) if isinstance(value, int) else int(number) if number.is_integer() else value
+
+
+def suggest(prefix: str, key: str) -> str:
+    """Return where an unknown key probably belongs, as a sentence."""
+    paths = [path for path, _ in leaves()]
+    if key in HABITS:
+        return f"Here it is `{HABITS[key]}`."
+    same_name = [path for path in paths if path.split(".")[-1] == key]
+    if same_name:
+        return f"Here it is {' or '.join(f'`{path}`' for path in same_name)}."
+    sections = sorted({path.rsplit(".", 1)[0] for path in paths if "." in path})
+    names = {path.split(".")[-1]: path for path in paths} | {path: path for path in [*paths, *sections]}
+    close = difflib.get_close_matches(prefix + key, names, n=1) or difflib.get_close_matches(key, names, n=1)
+    if close:
+        return f"Did you mean `{names[close[0]]}`?"
+    return "The README lists every key."
+
+
+def _parse_overrides(overrides) -> list[tuple[str, Any]]:
+    if isinstance(overrides, dict):
+        return list(overrides.items())
+    pairs = []
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"An override must look like net.lr=3e-4. Got {shortened(text)!r}.")
+        try:
+            pairs.append((key.strip(), from_yaml(value)))
+        except ValueError as error:
+            raise ConfigError(
+                f"The value of {shortened(key.strip())!r} must be valid YAML. Got {shortened(value)!r}. {error}."
+            ) from error
+    return pairs
+
+
+def _put(raw: dict, path: str, value, source: str) -> None:
+    """Set the value at a dotted path of nested dicts, making the sections it needs."""
+    sections = {name.rsplit(".", 1)[0] for name, _ in leaves() if "." in name}
+    if isinstance(value, dict) and path in sections:  # --set "net={lr: 1e-3}" leaves the rest of net as it is
+        for key, item in value.items():
+            _put(raw, f"{path}.{key}", item, source)
+        return
+    *parents, last = path.split(".")
+    for name in parents:
+        if raw.get(name) is None:
+            raw[name] = {}
+        raw = raw[name]
+        if not isinstance(raw, dict):
+            raise ConfigError(f"{source}: unknown key `{shortened(path)}`: `{shortened(name)}` has no keys below it.")
+    raw[last] = value

@@ -1,0 +1,1 @@
+"""Tables from other people's data: a module a kind of source."""

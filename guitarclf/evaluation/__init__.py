@@ -1,0 +1,1 @@
+"""Scores, baselines and figures, from tables and arrays only."""

@@ -1,0 +1,129 @@
+"""What a cross-validation found: pooled and per track, with intervals, beside the baselines."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import f1_score
+
+from guitarclf.evaluation.metrics import Report, evaluate
+from guitarclf.labels import LABELS
+
+N_DRAWS = 1000  # of the bootstrap
+LEVEL = 0.95
+Z = 1.96  # of a normal distribution, for LEVEL
+BASELINE_COLUMNS = ("majority", "duration only", "SVM on MFCC")
+
+
+@dataclass(frozen=True)
+class CrossvalReport:
+    """Scores of events none of whose tracks the net had heard (``by track``).
+
+    ``pooled`` is over all events and repeats; ``intervals`` are 95 % intervals for other notes of these
+    tracks: Wilson's for shares, a bootstrap of events within classes for the rest. They say nothing
+    about other guitars: for that look at ``per_track``, how unlike the tracks are.
+    """
+
+    pooled: Report
+    by_repeat: list[Report]
+    intervals: dict[str, tuple[float, float]]
+    per_track: pd.DataFrame
+    baselines: dict[str, dict[str, float]]
+
+    def to_dict(self) -> dict:
+        """Return the report as plain dicts and lists, for JSON."""
+        return {
+            "pooled": self.pooled.to_dict(),
+            "by_repeat": [report.to_dict() for report in self.by_repeat],
+            "intervals": {name: list(bounds) for name, bounds in self.intervals.items()},
+            "per_track": self.per_track.to_dict("records"),
+            "baselines": self.baselines,
+        }
+
+    def to_text(self) -> str:
+        """Return the report as tables for a terminal."""
+        lines = [self.pooled.to_text(), "", "95 % intervals for other notes of these tracks:"]
+        lines += [f"  {name:28} {low:.3f} to {high:.3f}" for name, (low, high) in self.intervals.items()]
+        if len(self.by_repeat) > 1:
+            scores = ", ".join(f"{r.macro_f1:.3f} / {r.balanced_accuracy:.3f}" for r in self.by_repeat)
+            lines += ["", f"macro-F1 / balanced accuracy of each repeat: {scores}"]
+        lines += ["", self.per_track.to_string(index=False, float_format="%.3f")]
+        lines += ["", f"{'':16}{'macro-F1':>10}{'balanced accuracy':>20}"]
+        rows = {"this model": {"macro_f1": self.pooled.macro_f1, "balanced_accuracy": self.pooled.balanced_accuracy}}
+        for name, scores in (rows | self.baselines).items():
+            lines.append(f"{name:16}{scores['macro_f1']:10.4f}{scores['balanced_accuracy']:20.4f}")
+        return "\n".join(lines)
+
+
+def summarise(table: pd.DataFrame) -> CrossvalReport:
+    """Return the report of the predictions of all folds and repeats."""
+    y_true, y_proba = table["label_category"].to_numpy(), _proba(table)
+    by_repeat = [evaluate(part["label_category"], _proba(part)) for _, part in table.groupby("repeat")]
+    pooled = evaluate(y_true, y_proba)
+    baselines = {name: _baseline_scores(y_true, table[name].to_numpy()) for name in BASELINE_COLUMNS}
+    return CrossvalReport(pooled, by_repeat, _intervals(table, pooled), _per_track(table), baselines)
+
+
+def _proba(table: pd.DataFrame) -> np.ndarray:
+    return table[[f"p_{label}" for label in LABELS]].to_numpy()
+
+
+def _baseline_scores(y_true, called) -> dict[str, float]:
+    macro_f1 = f1_score(y_true, called, labels=list(LABELS), average="macro", zero_division=0)
+    return {"macro_f1": float(macro_f1), "balanced_accuracy": balanced_accuracy(y_true, called)}
+
+
+def balanced_accuracy(y_true, called) -> float:
+    """Return the mean recall of the classes that are in ``y_true``."""
+    return float(np.mean([(called[y_true == label] == label).mean() for label in np.unique(y_true)]))
+
+
+def _per_track(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per track and label: events, recall, and what share was called each label."""
+    rows = []
+    n_repeats = table["repeat"].nunique()
+    for (track, label), part in table.groupby(["track", "label_category"]):
+        shares = {f"called {called}": float((part["called"] == called).mean()) for called in LABELS}
+        rows.append({"track": track, "label": label, "events": len(part) // n_repeats, **shares})
+    return pd.DataFrame(rows)
+
+
+def _intervals(table: pd.DataFrame, pooled: Report) -> dict[str, tuple[float, float]]:
+    """Return 95 % intervals; repeats share their events, so only one repeat's events are counted."""
+    n_repeats = table["repeat"].nunique()
+    n_events = len(table) // n_repeats
+    intervals = {}
+    for label, score in pooled.per_class.items():
+        support = score.support // n_repeats
+        if support:
+            intervals[f"recall {label}"] = wilson(score.recall, support)
+        intervals[f"false alarm {label}"] = wilson(score.false_alarm, n_events - support)
+    return intervals | _bootstrap(table[table["repeat"] == 1])
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """Return Wilson's score interval of a share of ``count`` events (Wilson 1927)."""
+    if not count:
+        return 0.0, 1.0
+    middle = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
+    half = Z / (1 + Z**2 / count) * np.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
+    return float(max(0, middle - half)), float(min(1, middle + half))
+
+
+def _bootstrap(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Return percentile intervals of macro-F1 and balanced accuracy, events redrawn within each class."""
+    draws = np.random.default_rng(0)
+    y_true = table["label_category"].map(LABELS.index).to_numpy()
+    called = table["called"].map(LABELS.index).to_numpy()
+    rows_of_class = [np.flatnonzero(y_true == index) for index in range(len(LABELS))]
+    scores = []
+    for _ in range(N_DRAWS):
+        rows = np.concatenate([draws.choice(own, len(own)) for own in rows_of_class if len(own)])
+        confusion = np.zeros((len(LABELS), len(LABELS)))
+        np.add.at(confusion, (y_true[rows], called[rows]), 1)
+        hits, support = np.diag(confusion), confusion.sum(axis=1)
+        f1 = 2 * hits / np.maximum(support + confusion.sum(axis=0), 1)
+        scores.append((f1.mean(), (hits[support > 0] / support[support > 0]).mean()))
+    low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    names = ("macro-F1", "balanced accuracy")
+    return {name: (float(low[i]), float(high[i])) for i, name in enumerate(names)}

@@ -1,0 +1,102 @@
+"""The PNGs of a run: learning curves, confusion matrix, one event as the model sees it."""
+
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from guitarclf.evaluation.metrics import Report
+from guitarclf.files.whole import write_bytes
+from guitarclf.labels import LABELS
+
+DPI = 120
+
+
+def save_learning_curves(history: list[dict], path) -> None:
+    """Draw loss, accuracy, macro-F1 and learning rate over the epochs; the best epoch is marked."""
+    epochs = [row["epoch"] for row in history]
+    best = [row["epoch"] for row in history if row.get("is_best")]
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    axes = figure.subplots(1, 3)
+    panels = (
+        ("loss (weighted cross-entropy)", (("train_loss", "training"), ("valid_loss", "validation"))),
+        ("score", (("train_acc", "training accuracy"), ("valid_acc", "validation accuracy"))),
+        ("learning rate", (("lr", "lr"),)),
+    )
+    for axis, (title, curves) in zip(axes, panels, strict=True):
+        for name, label in curves:
+            if name in history[0]:
+                axis.plot(epochs, [row[name] for row in history], marker=".", label=label)
+        axis.set(title=title, xlabel="epoch")
+    if "valid_macro_f1" in history[0]:
+        axes[1].plot(epochs, [row["valid_macro_f1"] for row in history], marker=".", label="validation macro-F1")
+    axes[1].set_ylim(0, 1.02)
+    axes[2].set_yscale("log")
+    for axis in axes:
+        if best:
+            axis.axvline(best[-1], color="0.6", linestyle=":", label=f"best epoch ({best[-1]})")
+        axis.legend(fontsize="small")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    _save(figure, path)
+
+
+def save_confusion_matrix(report: Report, title: str, path) -> None:
+    """Draw the confusion matrix: shade by share of the true class, numbers are counts."""
+    counts = np.array(report.confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(5.2, 4.6), layout="constrained")
+    axis = figure.subplots()
+    image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+    ticks = range(len(LABELS))
+    axis.set_xticks(ticks, LABELS)
+    axis.set_yticks(ticks, LABELS)
+    axis.set(xlabel="called", ylabel="true", title=f"{title}\nmacro-F1 {report.macro_f1:.3f}")
+    for i in ticks:
+        for j in ticks:
+            text = f"{counts[i, j]}\n{shares[i, j]:.0%}"
+            axis.text(j, i, text, ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
+    figure.colorbar(image, label="share of the true class")
+    _save(figure, path)
+
+
+def save_inspection(recording, window, spectrogram, *, file_start, span, rates, band_hz, title, path) -> None:
+    """Draw a recording, the window cut from it, and its log-mel.
+
+    Parameters
+    ----------
+    recording, window : ndarray
+        Mono audio at ``rates[0]`` Hz; the window as the model sees it.
+    spectrogram : ndarray of shape (n_mels, n_frames)
+    file_start : float
+        Where in the file ``recording`` starts, in seconds.
+    span : (float, float)
+        Start and end of the window in the file, in seconds.
+    rates : (int, int)
+        Sample rate in Hz, hop length in samples.
+    band_hz : ndarray of shape (n_mels,)
+        Centre of each mel band.
+    title : str
+    """
+    sample_rate, hop_length = rates
+    figure = Figure(figsize=(9, 8), layout="constrained")
+    top, middle, bottom = figure.subplots(3, 1)
+    top.plot(file_start + np.arange(len(recording)) / sample_rate, recording, linewidth=0.5)
+    top.axvspan(*span, color="tab:orange", alpha=0.25, label="window")
+    top.set(title=title, xlabel="time in the file (s)", ylabel="amplitude")
+    top.legend(loc="upper right")
+    middle.plot(np.arange(len(window)) / sample_rate, window, linewidth=0.5)
+    middle.set(title="the window the model sees", xlabel="time in the window (s)", ylabel="amplitude")
+    middle.set_xlim(0, len(window) / sample_rate)
+    extent = (0, spectrogram.shape[1] * hop_length / sample_rate, -0.5, spectrogram.shape[0] - 0.5)
+    image = bottom.imshow(spectrogram, origin="lower", aspect="auto", extent=extent, cmap="magma")
+    bands = np.linspace(0, len(band_hz) - 1, min(6, len(band_hz))).round().astype(int)
+    bottom.set_yticks(bands, [f"{band_hz[band]:.0f}" for band in bands])
+    bottom.set(title="log-mel", xlabel="time in the window (s)", ylabel="centre of the mel band (Hz)")
+    figure.colorbar(image, ax=bottom, label="level")
+    _save(figure, path)
+
+
+def _save(figure: Figure, path) -> None:
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=DPI, format="png")
+    write_bytes(path, picture.getvalue())

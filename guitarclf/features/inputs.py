@@ -1,0 +1,52 @@
+"""What a user may call X, as requests or waveforms: the one place that tells a table, paths and sound apart."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from guitarclf.audio.windows import Request, checked_waveforms
+from guitarclf.errors import ParameterError
+
+
+def as_waveforms(X) -> list[np.ndarray] | None:
+    """Return X as a list of 1-D float32 waveforms, or None if it holds no arrays."""
+    if isinstance(X, pd.DataFrame | pd.Series | str | Path):
+        return None
+    if isinstance(X, np.ndarray):
+        if not (X.ndim == 2 and np.issubdtype(X.dtype, np.floating)):
+            return None
+    elif not (isinstance(X, list | tuple) and X and all(isinstance(row, np.ndarray) for row in X)):
+        return None
+    return checked_waveforms(X)
+
+
+def as_requests(X) -> list[Request]:
+    """Return X, an events table or a sequence of paths, as one Request a row."""
+    if isinstance(X, pd.DataFrame):
+        missing = [name for name in ("audio_path", "onset_sec") if name not in X]
+        if missing:
+            raise TypeError(f"An events table must have audio_path and onset_sec. Missing: {', '.join(missing)}.")
+        if not np.isfinite(X["onset_sec"].to_numpy(dtype=np.float64)).all():
+            raise ParameterError("`onset_sec` must be a number of seconds in every row. There is a NaN or infinity.")
+        alone = X["events_in_file"] == 1 if "events_in_file" in X else [True] * len(X)
+        return [
+            Request(str(path), float(onset), bool(only), offset)
+            for path, onset, only, offset in zip(X["audio_path"], X["onset_sec"], alone, _offsets(X), strict=True)
+        ]
+    is_sequence = isinstance(X, list | tuple | pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1)
+    if is_sequence and all(isinstance(item, str | os.PathLike) for item in X):
+        return [Request(os.fspath(item), 0.0, True) for item in X]
+    raise TypeError(
+        "X must be an events table (DataFrame), a sequence of paths, or waveforms (2-D float array or list of "
+        f"1-D float arrays). Got {type(X).__name__}."
+    )
+
+
+def _offsets(events: pd.DataFrame) -> list[float | None]:
+    """Return the offset of each event, None where the table has none, or no number."""
+    if "offset_sec" not in events:
+        return [None] * len(events)
+    offsets = pd.to_numeric(events["offset_sec"], errors="coerce").to_numpy(dtype=np.float64)
+    return [float(offset) if np.isfinite(offset) else None for offset in offsets]

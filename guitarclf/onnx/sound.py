@@ -1,0 +1,102 @@
+"""The nodes from a waveform to its log-mel: level, frames, DFT as a matrix product, mel bands, compression."""
+
+import numpy as np
+
+from guitarclf.audio import mel
+from guitarclf.onnx.graph import Graph
+
+DB_PER_NEPER = 10 / np.log(10)  # of power
+
+
+def add_sound(graph: Graph, value: str, n_samples: int, normalize: str, settings: dict) -> str:
+    """`[B, n_samples]` -> `[B, C, F, T]`, equal to set_level and log_mel_channels but for float32 rounding.
+
+    Parameters
+    ----------
+    graph : Graph
+    value : str
+        The waveform.
+    n_samples : int
+    normalize : {"peak", "rms", "none"}
+    settings : dict
+        Keywords of :func:`guitarclf.audio.mel.log_mel_channels`.
+    """
+    n_fft, hop_length = settings["n_fft"], settings["hop_length"]
+    n_frames = 1 + n_samples // hop_length
+    x = graph.node("Pad", _add_level(graph, value, normalize), [0, n_fft // 2, 0, n_fft // 2])
+    starts = hop_length * np.arange(n_frames)[:, None]
+    power = _add_power(graph, x, starts, n_fft)
+    names = ("sample_rate", "n_fft", "n_mels", "fmin", "fmax")
+    bands = graph.node("MatMul", power, mel.mel_filters(*(settings[name] for name in names)))
+    spectrogram = _add_compression(graph, graph.node("Transpose", bands, perm=[0, 2, 1]), n_frames, settings)
+    channels = [spectrogram]
+    for name in settings["extra_channels"]:
+        if name == "rms":
+            channels.append(_add_rms(graph, x, starts, settings))
+        elif name == "sounding":  # a waveform has no offset
+            ones = np.ones((1, settings["n_mels"], n_frames), dtype=np.float32)
+            channels.append(graph.node("Expand", ones, graph.node("Shape", spectrogram)))
+        else:
+            channels.append(graph.node("MatMul", spectrogram, mel.delta_matrix(n_frames)))
+    channels = [graph.node("Unsqueeze", channel, [1]) for channel in channels]
+    return graph.node("Concat", *channels, axis=1) if len(channels) > 1 else channels[0]
+
+
+def _add_level(graph: Graph, x: str, normalize: str) -> str:
+    if normalize == "none":
+        return x
+    if normalize == "peak":
+        level = graph.node("ReduceMax", graph.node("Abs", x), axes=[1], keepdims=1)
+    else:
+        level = graph.node("Sqrt", graph.node("ReduceMean", graph.node("Mul", x, x), axes=[1], keepdims=1))
+    is_sound = graph.node("Greater", level, np.float32(0))
+    return graph.node("Div", x, graph.node("Where", is_sound, level, np.float32(1)))
+
+
+def _add_power(graph: Graph, x: str, starts: np.ndarray, n_fft: int) -> str:
+    """`[B, samples]` -> `[B, T, bins]`.
+
+    Hann is symmetric and 0 at the first sample, so a frame is folded in half: sums of mirrored samples give the
+    real part, differences the imaginary one, at half the multiplications.
+    """
+    samples = np.arange(1, n_fft // 2 + 1)
+    ahead, mirrored = (graph.node("Gather", x, starts + place, axis=1) for place in (samples, n_fft - samples))
+    phase = 2 * np.pi * (np.outer(samples, np.arange(1 + n_fft // 2)) % n_fft) / n_fft
+    window = mel.hann(n_fft)[samples] * np.where(samples == n_fft // 2, 0.5, 1)  # the middle is its own mirror
+    real = graph.node("MatMul", graph.node("Add", ahead, mirrored), window[:, None] * np.cos(phase))
+    imaginary = graph.node("MatMul", graph.node("Sub", ahead, mirrored), window[:, None] * np.sin(phase))
+    return graph.node("Add", graph.node("Mul", real, real), graph.node("Mul", imaginary, imaginary))
+
+
+def _add_decibels(graph: Graph, power: str) -> str:
+    return graph.node("Mul", graph.node("Log", graph.node("Max", power, np.float32(mel.AMIN))), DB_PER_NEPER)
+
+
+def _add_compression(graph: Graph, power: str, n_frames: int, settings: dict) -> str:
+    if settings["compression"] == "pcen":
+        return _add_pcen(graph, power, n_frames, settings)
+    if settings["compression"] == "log1p":
+        return graph.node("Log", graph.node("Add", graph.node("Mul", power, settings["log1p_alpha"]), np.float32(1)))
+    decibels = _add_decibels(graph, power)
+    if settings["top_db"] is None:
+        return decibels
+    loudest = graph.node("ReduceMax", decibels, axes=[1, 2], keepdims=1)
+    return graph.node("Max", decibels, graph.node("Sub", loudest, np.float32(settings["top_db"])))
+
+
+def _add_pcen(graph: Graph, power: str, n_frames: int, settings: dict) -> str:
+    matrix, offset = mel.pcen_smoothing(n_frames, settings["sample_rate"], settings["hop_length"])
+    power = graph.node("Mul", power, np.float32(mel.PCEN_SCALE))
+    smooth = graph.node("Add", graph.node("MatMul", power, matrix), offset)
+    gain = graph.node("Pow", graph.node("Add", smooth, np.float32(mel.PCEN_EPS)), np.float32(-mel.PCEN_GAIN))
+    biased = graph.node("Add", graph.node("Mul", power, gain), np.float32(mel.PCEN_BIAS))
+    root = graph.node("Pow", biased, np.float32(mel.PCEN_POWER))
+    return graph.node("Sub", root, np.float32(mel.PCEN_BIAS**mel.PCEN_POWER))
+
+
+def _add_rms(graph: Graph, x: str, starts: np.ndarray, settings: dict) -> str:
+    """The root mean square of each frame in dB, the same in every band, `[B, F, T]`."""
+    frames = graph.node("Gather", x, starts + np.arange(settings["n_fft"]), axis=1)
+    mean = graph.node("ReduceMean", graph.node("Mul", frames, frames), axes=[2], keepdims=0)
+    decibels = graph.node("Unsqueeze", _add_decibels(graph, mean), [1])
+    return graph.node("Add", decibels, np.zeros((1, settings["n_mels"], 1), dtype=np.float32))

@@ -1,0 +1,121 @@
+"""Write a fitted pipeline as ONNX, and compare what ONNX Runtime makes of it with torch before it is kept."""
+
+import dataclasses
+import json
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+import guitarclf
+from guitarclf.errors import RunError
+from guitarclf.files.whole import write_bytes
+from guitarclf.labels import LABELS
+from guitarclf.onnx.check import check_onnx_bytes
+from guitarclf.onnx.graph import Graph
+from guitarclf.onnx.net import add_net
+from guitarclf.onnx.session import open_session
+from guitarclf.onnx.sound import add_sound
+from guitarclf.priors import UNSEEN
+
+TOLERANCE = 1e-4  # of a probability
+N_COMPARED = 16  # random inputs
+
+
+def write_net(pipeline: Pipeline, path) -> None:
+    """Write the net of a fitted pipeline, `[batch, C, F, T]` log-mel -> `[batch, 3]` probabilities.
+
+    They are under the shares of the net's loss, in the order of LABELS. This is the bundle's ``model.onnx``.
+
+    Raises
+    ------
+    RunError
+        If ONNX Runtime and torch differ by more than TOLERANCE; nothing is then written.
+    """
+    net, graph = pipeline["net"], Graph("log-mel to probabilities")
+    value = graph.input("log_mel", (None, *net.input_shape_))
+    graph.output(add_net(graph, net.module_, value, net.input_shape_), "probabilities", (None, len(LABELS)))
+    standardize, rng = net.module_.standardize, np.random.default_rng(0)
+    spread = rng.standard_normal((N_COMPARED, *net.input_shape_)).astype(np.float32)
+    features = spread * standardize.scale.cpu().numpy() + standardize.mean.cpu().numpy()
+    model = graph.to_bytes(_metadata(pipeline, "log-mel to probabilities as learnt"))
+    _keep_if_equal(model, path, features, net.predict_proba_as_learnt(features))
+
+
+def write_sound_to_probabilities(pipeline: Pipeline, path) -> None:
+    """Write a fitted pipeline as one file, `[batch, n_samples]` waveform -> `[batch, 3]` probabilities.
+
+    The waveform is mono, at the rate and of the length in the file's metadata, at any level. All that follows is
+    inside: level, log-mel, standardisation, net, temperature, softmax, and ``net.priors`` if they are set.
+
+    Raises
+    ------
+    RunError
+        As :func:`write_net`.
+    """
+    net, reader, graph = pipeline["net"], pipeline["window"].reader, Graph("waveform to probabilities")
+    value = graph.input("waveform", (None, reader.n_samples))
+    features = add_sound(graph, value, reader.n_samples, reader.normalize, pipeline["logmel"].settings)
+    proba = _add_priors(graph, net, add_net(graph, net.module_, features, net.input_shape_))
+    graph.output(proba, "probabilities", (None, len(LABELS)))
+    waveforms = _example_notes(reader.n_samples, reader.sample_rate)
+    expected = net.predict_proba_by_label(pipeline[:-1].transform(waveforms))
+    _keep_if_equal(graph.to_bytes(_metadata(pipeline, "waveform to probabilities")), path, waveforms, expected)
+
+
+def _add_priors(graph: Graph, net, proba: str) -> str:
+    """As guitarclf.priors.with_priors."""
+    if net.priors is None:
+        return proba
+    before, after = net.train_priors_, net.priors_
+    changed = graph.node("Mul", proba, np.where(before > UNSEEN, after / before, 0.0))
+    return graph.node("Div", changed, graph.node("ReduceSum", changed, [1], keepdims=1))
+
+
+def _metadata(pipeline: Pipeline, kind: str) -> dict[str, str]:
+    """Return what a program needs to know to feed the model and to read what it says, as JSON texts."""
+    net, reader = pipeline["net"], pipeline["window"].reader
+    window = {
+        name: value for name, value in dataclasses.asdict(reader).items() if name not in ("num_workers", "max_duration")
+    }
+    settings = pipeline["logmel"].settings
+    values = {
+        "labels": list(LABELS),
+        "sample_rate": reader.sample_rate,
+        "duration": reader.target_duration,
+        "n_samples": reader.n_samples,
+        "window": window,
+        "logmel": settings | {"extra_channels": list(settings["extra_channels"])},
+        "train_priors": net.train_priors_.tolist(),
+        "priors": net.priors_.tolist(),
+        "guitarclf_version": guitarclf.__version__,
+    }
+    return {"kind": kind} | {name: json.dumps(value) for name, value in values.items()}
+
+
+def _example_notes(n_samples: int, sample_rate: int) -> np.ndarray:
+    """Return decaying partials and noise at levels 80 dB apart, some followed by digital silence, float32."""
+    rng, time = np.random.default_rng(0), np.arange(n_samples) / sample_rate
+    notes = np.empty((N_COMPARED, n_samples), dtype=np.float32)
+    for row in range(N_COMPARED):
+        frequencies = rng.uniform(60, sample_rate / 5) * np.arange(1, 6)
+        partials = np.sin(2 * np.pi * frequencies[:, None] * time) / np.arange(1, 6)[:, None]
+        sound = partials.sum(axis=0) + rng.uniform(0, 0.5) * rng.standard_normal(n_samples)
+        notes[row] = 10.0 ** rng.uniform(-4, 0) * np.exp(-time / rng.uniform(0.02, 1)) * sound
+        if row % 4 == 0:
+            notes[row, n_samples // (row // 4 + 2) :] = 0
+    return notes
+
+
+def _keep_if_equal(model: bytes, path, inputs: np.ndarray, expected: np.ndarray) -> None:
+    session = open_session(model)
+    (name,) = (value.name for value in session.get_inputs())
+    # One by one and together: the batch must be free.
+    parts = [session.run(None, {name: part})[0] for part in (inputs[:1], inputs[1:])]
+    difference = float(np.abs(np.concatenate(parts) - expected).max())
+    if not difference <= TOLERANCE:
+        raise RunError(
+            f"The ONNX model must answer as torch does, to {TOLERANCE:g}. It differs by {difference:.2g}, and {path} "
+            "was not written. If the net has a new part, teach it to guitarclf/onnx/net.py."
+        )
+    check_onnx_bytes(model, path)  # what is written here must be what is read here
+    write_bytes(path, model)

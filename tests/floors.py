@@ -1,0 +1,56 @@
+"""The floors of the house, from the top: what each room holds. The architecture test checks imports against this list.
+
+``python tests/floors.py`` (part of ``make docs``) writes it into the README.
+"""
+
+from pathlib import Path
+
+START, END = "<!-- floors: written by `make docs` -->", "<!-- end of floors -->"
+FLOORS = [
+    {"cli": "one thin click command a file; installed as guitarclf.cli"},
+    {"experiment": "the tasks: train, evaluate, predict, search, crossval, validate, import, inspect, demo"},
+    {"bundle": "a model on disk: found, checked, loaded, asked"},
+    {
+        "pipeline": "build_pipeline(config): steps window, logmel, net",
+        "dataset": "the same features as a torch Dataset",
+        "runs": "folders that commands write into, and going on with what was begun there",
+    },
+    {
+        "training": "the net as a scikit-learn classifier, its callbacks, its checkpoints",
+        "onnx": "a model as an ONNX file: written, checked, run",
+        "evaluation": "scores, baselines and figures, from tables and arrays only",
+    },
+    {
+        "features": "scikit-learn transformers: windows and log-mel, and the store of features",
+        "data": "tables of events, splits, importers, modelled guitars",
+        "config": "the typed configuration, its files and its tables",
+    },
+    {
+        "models": "torch modules: the CRNN, its augmentation, loss and calibration",
+        "audio": "recordings, windows of sound, mel spectrograms",
+    },
+    {
+        "files": "whole files, locks, digests, progress",
+        "priors": "Bayes' rule on the shares of the classes",
+    },
+    {"labels": "the three classes and their order", "errors": "what can go wrong, as one tree"},
+]
+
+
+def as_text() -> str:
+    """Return the floors as a block for the README, the lowest with number 1."""
+    lines = []
+    for above, rooms in enumerate(FLOORS):
+        lines += [f"{len(FLOORS) - above:2}  {room:12}{holds}" for room, holds in rooms.items()]
+    return "\n".join(["```", *lines, "```"])
+
+
+def with_floors(readme: str) -> str:
+    """Return the README's text with the block between its markers replaced."""
+    before, _, rest = readme.partition(START)
+    return f"{before}{START}\n{as_text()}\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    path = Path(__file__).resolve().parent.parent / "README.md"
+    path.write_text(with_floors(path.read_text(encoding="utf-8")), encoding="utf-8")
