@@ -19,14 +19,14 @@ test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest
 
 fuzz: $(VENV)/.installed-dev
-	$(BIN)/python tests/fuzz.py --cases $(or $(N),20000) --seed $(or $(SEED),0) \
+	PYTHONPATH=tests/support $(BIN)/python tests/stress/fuzz.py --cases $(or $(N),20000) --seed $(or $(SEED),0) \
 	    --commands $(or $(COMMANDS),0) $(if $(ONLY),--only $(ONLY))
 
 kills: $(VENV)/.installed-dev
-	$(BIN)/python tests/kills.py --kills $(or $(N),50)
+	PYTHONPATH=tests/support $(BIN)/python tests/stress/kills.py --kills $(or $(N),50)
 
 soak: $(VENV)/.installed-dev
-	$(BIN)/python tests/soak.py --predictions $(or $(N),5000)
+	PYTHONPATH=tests/support $(BIN)/python tests/stress/soak.py --predictions $(or $(N),5000)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -46,7 +46,7 @@ bench: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m guitarclf.config.docs
-	$(BIN)/python tests/floors.py
+	$(BIN)/python tests/support/floors.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -8,12 +8,12 @@ import pandas as pd
 import pyarrow as pa
 import soundfile
 import torch
+from onnx_bytes import WEIGHTS, field, model, node
 from pyarrow import parquet
-from test_onnx_check import WEIGHTS, field, model, node
 
 from guitarclf.config.docs import default_yaml
 
-BUNDLE = Path(__file__).parent / "bundles" / "v2" / "model"
+BUNDLE = Path(__file__).parent.parent / "fixtures" / "bundles" / "v2" / "model"
 HEADER = "note_id,audio_path,onset_sec,offset_sec,pitch_midi,expression_style,label_category,track,split"
 TABLE = HEADER + "".join(
     f"\nn{n},a b.wav,{n / 3:.4f},{n / 3 + 0.5:.4f},{40 + n},NO,general_note,t,train" for n in range(9)

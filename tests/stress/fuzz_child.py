@@ -5,6 +5,7 @@ dies or hangs.
 """
 
 import json
+import os
 import random
 import select
 import signal
@@ -31,7 +32,9 @@ class Child:
     def ask(self, name: str, path: Path, seed: float) -> tuple[str, str]:
         """Return (what became of it, details): read, refused or FAILED."""
         if self.process is None:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # it finds what this one finds
+            self.process = subprocess.Popen(self.command, env=environment, **pipes)
             self._answer(60)  # that it has begun
         self.process.stdin.write(json.dumps([name, str(path), seed]) + "\n")
         self.process.stdin.flush()

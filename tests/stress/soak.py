@@ -1,4 +1,4 @@
-"""Predict thousands of times in one process and watch its memory: ``python tests/soak.py --predictions 5000``.
+"""Predict thousands of times in one process and watch its memory: ``python tests/stress/soak.py --predictions 5000``.
 
 What counts is anonymous memory (Linux; pages of mapped files come and go), after a warm-up of a tenth.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
-from conftest import decaying_sine
+from notes import decaying_sine
 
 from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.experiment.predict import events_of_paths, predict_events

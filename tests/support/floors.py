@@ -1,6 +1,6 @@
 """The floors of the house, from the top: what each room holds. The architecture test checks imports against this list.
 
-``python tests/floors.py`` (part of ``make docs``) writes it into the README.
+``python tests/support/floors.py`` (part of ``make docs``) writes it into the README.
 """
 
 from pathlib import Path
@@ -52,5 +52,5 @@ def with_floors(readme: str) -> str:
 
 
 if __name__ == "__main__":
-    path = Path(__file__).resolve().parent.parent / "README.md"
+    path = Path(__file__).resolve().parent.parent.parent / "README.md"
     path.write_text(with_floors(path.read_text(encoding="utf-8")), encoding="utf-8")

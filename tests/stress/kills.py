@@ -1,4 +1,4 @@
-"""Kill a training run at random moments, resume it, and compare: ``python tests/kills.py --kills 50`` (``make kills``).
+"""Kill a training run at random moments, resume it, and compare: ``tests/stress/kills.py --kills 50`` (``make kills``).
 
 A real ``guitarclf train`` is killed with SIGKILL after a random time, its modules loaded or not, and started again
 with ``--resume``, some runs several times over; when it comes to its end its checkpoints, weights and history
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from conftest import write_note_table
+from notes import write_note_table
 from small import SMALL_NET
 
 # All that has a state; small, so that a run is mostly what may be interrupted: steps, callbacks and writes.

@@ -1,4 +1,4 @@
-"""Feed mutated files to everything that reads one: ``python tests/fuzz.py --cases 20000`` (``make fuzz N=20000``).
+"""Feed mutated files to everything that reads one: ``tests/stress/fuzz.py --cases 20000`` (``make fuzz N=20000``).
 
 Every case is drawn from the seed and its number, so that ``--first NUMBER --cases 1`` plays one again. A case is
 sound if it is read, or refused with one of our errors; it fails with any other exception, a warning, more than

@@ -22,7 +22,7 @@ from guitarclf.errors import ConfigError, RunError
 from guitarclf.pipeline import predict_by_label
 from guitarclf.training.checkpoint import read_state
 
-BUNDLES = Path(__file__).parent / "bundles"
+BUNDLES = Path(__file__).parent.parent / "fixtures" / "bundles"
 sys.path.append(str(BUNDLES))
 from make import tone  # noqa: E402
 

@@ -166,7 +166,9 @@ def test_a_shipped_model_has_its_onnx(old_bundle, tmp_path):
 
 
 def test_a_model_is_shipped_over_one_without_checksums_and_its_card_stays_free(old_bundle, tmp_path):
-    target = shutil.copytree(Path(__file__).parent / "bundles" / "v1" / "model", tmp_path / "shipped")
+    target = shutil.copytree(
+        Path(__file__).parent.parent / "fixtures" / "bundles" / "v1" / "model", tmp_path / "shipped"
+    )
     (target / "README.md").write_text("the card")
     ship(old_bundle, target)
     (target / "README.md").write_text("the card, as it is written by hand after that")

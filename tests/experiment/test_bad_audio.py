@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile as sf
-from conftest import RATE, decaying_sine
+from notes import RATE, decaying_sine
 from small import small_config
 
 from guitarclf.audio.header import check_header
