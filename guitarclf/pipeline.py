@@ -1,6 +1,8 @@
 """build_pipeline: a Config as an unfitted scikit-learn Pipeline of window, logmel and net."""
 
 import os
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -9,8 +11,8 @@ from sklearn.pipeline import Pipeline
 from guitarclf.config import Config, to_dict
 from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.features.window import EventWindow
-from guitarclf.training.averaging import WeightAverage
-from guitarclf.training.callbacks import BestEpoch, CosineScheduler, EarlyStop, PlateauScheduler, Temperature
+from guitarclf.parameters.sections import WatchParameters
+from guitarclf.training.callbacks import watching_callbacks
 from guitarclf.training.net import NoteEventClassifier
 
 SECTIONS = ("window", "logmel", "net")
@@ -62,22 +64,13 @@ def build_net(config: Config) -> NoteEventClassifier:
     """Return the unfitted NoteEventClassifier of a Config, with the callbacks that write nothing."""
     settings = to_dict(config.net)
     parts = {part: settings.pop(part) for part in ("module", "optimizer", "criterion")}
-    training = config.training
-    schedule = PlateauScheduler(patience=training.lr_patience, factor=training.lr_factor)
-    if training.lr_schedule == "cosine":
-        schedule = CosineScheduler(T_max=config.net.max_epochs)
+    watching = {item.name: getattr(config.training, item.name) for item in fields(WatchParameters)}
     return NoteEventClassifier(
         **settings,
         **{f"{part}__{name}": value for part, values in parts.items() for name, value in values.items()},
-        valid_size=training.valid_size,
+        valid_size=config.training.valid_size,
         random_state=config.seed,
-        callbacks=[
-            ("weight_average", WeightAverage(decay=training.weight_average)),
-            ("best_epoch", BestEpoch()),
-            ("temperature", Temperature()),
-            ("lr_scheduler", schedule),
-            ("early_stopping", EarlyStop(patience=training.patience)),
-        ],
+        callbacks=watching_callbacks(**watching, max_epochs=config.net.max_epochs),
     )
 
 
@@ -86,7 +79,7 @@ def parameter_name(path: str) -> str:
     return path.replace(".", "__")
 
 
-def predict_by_label(pipeline: Pipeline, X) -> np.ndarray:
+def predict_by_label(pipeline: Pipeline, X: Any) -> np.ndarray:
     """Return probabilities of shape (n_events, 3) with columns in the order of LABELS.
 
     ``pipeline.predict_proba`` follows ``classes_``, which is sorted; reports and tables do not.

@@ -4,13 +4,10 @@ A net trained with balanced weights answers as if each class were as common as t
 rule turns its probabilities into those for any other shares, without training again.
 """
 
-from collections.abc import Mapping
-from numbers import Real
-
 import numpy as np
 
-from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
+from guitarclf.parameters.sections import check_priors
 
 SMALLEST = 1e-6  # share; keeps a class possible
 UNSEEN = 1e-5  # a class with a smaller share in training was not there: the net knows nothing of it
@@ -20,17 +17,9 @@ EM_TOLERANCE = 1e-6
 
 def complete_priors(priors: dict[str, float]) -> np.ndarray:
     """Return the share of each class in the order of LABELS; classes not named divide the rest equally."""
-    shares = list(priors.values()) if isinstance(priors, Mapping) else [None]
-    are_shares = all(isinstance(s, Real) and not isinstance(s, bool) and 0 <= s <= 1 for s in shares)
-    if not are_shares or not set(priors) <= set(LABELS):
-        raise ParameterError(
-            f"`priors` must map {', '.join(LABELS)} to shares from 0 to 1. Got {priors!r}. For instance "
-            "{'harmonic': 0.03, 'dead_note': 0.05}; the rest goes to the classes not named."
-        )
+    check_priors(priors)
     others = [label for label in LABELS if label not in priors]
-    rest = 1 - sum(shares)
-    if rest < -1e-6 or (not others and abs(rest) > 1e-3):
-        raise ParameterError(f"`priors` must add up to 1, or less if a class is not named. Got {priors}.")
+    rest = 1 - sum(priors.values())
     complete = np.array([priors.get(label, rest / max(1, len(others))) for label in LABELS], dtype=np.float64)
     complete = np.maximum(complete, SMALLEST)
     return complete / complete.sum()

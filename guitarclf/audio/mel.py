@@ -10,13 +10,12 @@ import numpy as np
 
 from guitarclf.audio.offsets import SOUNDING, sounding_frames
 from guitarclf.errors import ParameterError
+from guitarclf.parameters.sections import Compression, LogMelParameters, WindowParameters
 
 AMIN = 1e-10  # smallest power, as in librosa.power_to_db
 DELTA_WIDTH = 9  # frames, as in librosa.feature.delta
 CHUNK = 2  # windows transformed at once: their spectra fit in the cache of a core
 BANDS = 8  # mel bands summed at once: a product so small that BLAS wakes no other threads
-COMPRESSIONS = ("db", "log1p", "pcen")
-EXTRA_CHANNELS = ("rms", "delta", SOUNDING)
 # Slaney's mel scale (Auditory Toolbox): linear to 1 kHz, 15 mel, then a factor of 6.4 in 27 steps.
 LINEAR_HZ, LINEAR_END_HZ, LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
 # Per-channel energy normalisation, as in librosa.pcen.
@@ -27,16 +26,16 @@ PCEN_SCALE = 2.0**31
 def log_mel(
     waveforms,
     *,
-    sample_rate=22050,
-    n_fft=1024,
-    hop_length=256,
-    n_mels=64,
-    fmin=0.0,
-    fmax=None,
-    compression="db",
-    log1p_alpha=1000.0,
-    top_db=None,
-):
+    sample_rate: int = WindowParameters.sample_rate,
+    n_fft: int = LogMelParameters.n_fft,
+    hop_length: int = LogMelParameters.hop_length,
+    n_mels: int = LogMelParameters.n_mels,
+    fmin: float = LogMelParameters.fmin,
+    fmax: float | None = LogMelParameters.fmax,
+    compression: Compression = LogMelParameters.compression,
+    log1p_alpha: float = LogMelParameters.log1p_alpha,
+    top_db: float | None = LogMelParameters.top_db,
+) -> np.ndarray:
     """Return the log-mel spectrogram of each waveform.
 
     Equal to ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)`` with a
@@ -94,12 +93,14 @@ def log_mel_channels(waveforms, *, extra_channels=(), ends=None, **settings) -> 
     """
     spectrograms = log_mel(waveforms, **settings)
     channels = [spectrograms]
+    n_fft = settings.get("n_fft", LogMelParameters.n_fft)
+    hop_length = settings.get("hop_length", LogMelParameters.hop_length)
     for name in extra_channels:
         if name == "rms":
-            envelope = frame_rms_db(waveforms, settings.get("n_fft", 1024), settings.get("hop_length", 256))
+            envelope = frame_rms_db(waveforms, n_fft, hop_length)
             channels.append(np.broadcast_to(envelope[:, None, :], spectrograms.shape))
         elif name == SOUNDING:
-            sounding = sounding_frames(ends, len(waveforms), spectrograms.shape[2], settings.get("hop_length", 256))
+            sounding = sounding_frames(ends, len(waveforms), spectrograms.shape[2], hop_length)
             channels.append(np.broadcast_to(sounding[:, None, :], spectrograms.shape))
         else:
             channels.append(np.matmul(spectrograms, delta_matrix(spectrograms.shape[2])))

@@ -12,12 +12,12 @@ from guitarclf.audio.header import shown
 from guitarclf.audio.offsets import FADE_SEC, NEVER, silenced_after
 from guitarclf.audio.recordings import open_recording, read_segment, resampled_length
 from guitarclf.errors import AudioReadError, ParameterError
+from guitarclf.parameters.rules import knob
+from guitarclf.parameters.sections import Level, WindowParameters
 
 # A file this much longer than the window, at most, is a snippet if its one event starts this early.
 SNIPPET_MAX_RATIO = 1.2
 SNIPPET_MAX_ONSET = 0.05
-CROPS = ("center", "start")
-LEVELS = ("peak", "rms", "none")
 ROWS_AT_ONCE = 16  # events of one file that a thread reads before another may join in
 
 
@@ -34,16 +34,10 @@ class Request(NamedTuple):
 
 
 @dataclass(frozen=True)
-class WindowReader:
+class WindowReader(WindowParameters):
     """Reads the windows of requests; the fields are the parameters of EventWindow."""
 
-    sample_rate: int = 22050
-    target_duration: float = 1.0
-    max_duration: float = 60.0
-    snippet_crop: str = "center"
-    normalize: str = "peak"
-    zero_after_offset: bool = False
-    num_workers: int = 1
+    num_workers: int = knob(1, "threads that read files, at most the cores there are", low=1)
 
     def read(self, requests: Sequence[Request]):
         """Return (windows, errors): one row per request, and row -> AudioReadError where reading failed."""
@@ -103,26 +97,6 @@ class WindowReader:
     def n_threads(self) -> int:
         """Threads that read: ``num_workers``, at most the cores there are."""
         return min(self.num_workers, os.cpu_count() or 1)
-
-    def check(self) -> None:
-        """Raise ParameterError for a parameter that breaks its rule."""
-        if not (self.sample_rate > 0 and self.target_duration > 0 and self.n_samples > 0):
-            raise ParameterError(
-                "`sample_rate` and `target_duration` must be above 0. "
-                f"Got {self.sample_rate!r} Hz and {self.target_duration!r} s."
-            )
-        if self.target_duration > self.max_duration:
-            raise ParameterError(
-                "`target_duration` must be at most `max_duration`. "
-                f"Got {self.target_duration!r} s and {self.max_duration!r} s."
-            )
-        if self.snippet_crop not in CROPS or self.normalize not in LEVELS:
-            raise ParameterError(
-                f"`snippet_crop` must be one of {', '.join(CROPS)} and `normalize` one of {', '.join(LEVELS)}. "
-                f"Got {self.snippet_crop!r} and {self.normalize!r}."
-            )
-        if self.num_workers < 1:
-            raise ParameterError(f"`num_workers` must be at least 1. Got {self.num_workers!r}.")
 
     def _read_file(self, requests, rows, windows, errors) -> None:
         try:
@@ -197,7 +171,7 @@ def checked_waveforms(rows) -> list[np.ndarray]:
     return [waveform.astype(np.float32, copy=False) for waveform in waveforms]
 
 
-def set_level(window: np.ndarray, normalize: str) -> np.ndarray:
+def set_level(window: np.ndarray, normalize: Level) -> np.ndarray:
     """Return a window scaled to peak 1 or RMS 1; silence is returned as it is."""
     if normalize == "none":
         return window

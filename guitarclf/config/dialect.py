@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from typing import Any
 
 import yaml
 
@@ -15,7 +16,7 @@ class ConfigLoader(yaml.SafeLoader):
     (``!!python/...``), which could make objects, and aliases, by which a few lines expand to billions.
     """
 
-    def compose_node(self, parent, index):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()
         if isinstance(event, yaml.events.AliasEvent):
             raise yaml.composer.ComposerError(
@@ -25,7 +26,7 @@ class ConfigLoader(yaml.SafeLoader):
             raise yaml.composer.ComposerError(None, None, f"tags such as {event.tag} are not read", event.start_mark)
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         doubled = [key for key, count in Counter(keys).items() if count > 1]
         if doubled:
@@ -65,7 +66,7 @@ ConfigDumper.yaml_implicit_resolvers = {
 }
 
 
-def from_yaml(text: str):
+def from_yaml(text: str) -> Any:
     """Return what a YAML text says; ValueError, in one line, if it is none that is read."""
     try:
         return yaml.load(text, Loader=ConfigLoader)

@@ -4,7 +4,9 @@
 """
 
 import json
+from dataclasses import Field
 from pathlib import Path
+from typing import Any
 
 from guitarclf.config import Config, get_value, leaves
 
@@ -42,7 +44,7 @@ def with_table(readme: str) -> str:
     return f"{before}{TABLE_START}\n{markdown_table()}\n{TABLE_END}{after}"
 
 
-def _as_yaml(value) -> str:
+def _as_yaml(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, float):
@@ -50,7 +52,7 @@ def _as_yaml(value) -> str:
     return json.dumps(value)
 
 
-def _explanation(leaf) -> str:
+def _explanation(leaf: Field) -> str:
     unit = leaf.metadata["unit"]
     return f"{leaf.metadata['doc']} [{unit}]" if unit else leaf.metadata["doc"]
 

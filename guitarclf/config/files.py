@@ -5,6 +5,7 @@ import difflib
 import json
 import types
 import typing
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from guitarclf.errors import ConfigError
 from guitarclf.files.whole import write_text
 
 MAX_BYTES = 2**17  # of a configuration file; YAML is read at some 100 kB a second
+Overrides = Iterable[str] | Mapping[str, Any]
 # What people type out of habit from other programs -> where it lives here.
 HABITS = {
     "num_epochs": "net.max_epochs",
@@ -37,7 +39,7 @@ HABITS = {
 }
 
 
-def load_config(path=None, overrides=()) -> Config:
+def load_config(path: str | Path | None = None, overrides: Overrides = ()) -> Config:
     """Return the Config of a YAML or JSON file, with overrides on top.
 
     Parameters
@@ -59,7 +61,7 @@ def load_config(path=None, overrides=()) -> Config:
     return config_from_dict(raw, source=source)
 
 
-def with_values(config: Config, values: dict, *, source: str) -> Config:
+def with_values(config: Config, values: Mapping[str, Any], *, source: str) -> Config:
     """Return a config with the values at some dotted paths replaced and checked."""
     raw = to_dict(config)
     for path, value in values.items():
@@ -67,7 +69,7 @@ def with_values(config: Config, values: dict, *, source: str) -> Config:
     return config_from_dict(raw, source=source)
 
 
-def read_mapping(path) -> dict:
+def read_mapping(path: str | Path) -> dict:
     """Return a YAML or JSON file's top-level mapping."""
     path = Path(path)
     try:
@@ -97,13 +99,12 @@ def config_from_dict(raw: dict, *, source: str = "the configuration") -> Config:
     return _build(Config, raw, "", source)
 
 
-def write_config(config: Config, path) -> None:
+def write_config(config: Config, path: str | Path) -> None:
     """Write a Config as YAML that ``load_config`` reads back to an equal one."""
-    text = to_yaml(to_dict(config))
-    write_text(path, text)
+    write_text(path, to_yaml(to_dict(config)))
 
 
-def _build(section: type, raw, prefix: str, source: str):
+def _build(section: Any, raw: Any, prefix: str, source: str) -> Any:
     if not isinstance(raw, dict):
         raise ConfigError(f"{source}: `{prefix.rstrip('.')}` must be a section of keys. Got {shortened(repr(raw))}.")
     known = {item.name: item for item in dataclasses.fields(section)}
@@ -122,7 +123,7 @@ def _build(section: type, raw, prefix: str, source: str):
         raise ConfigError(f"{source}: {error}") from None
 
 
-def coerce(value, wanted):
+def coerce(value: Any, wanted: Any) -> Any:
     """Return a value read from text as its leaf's type where that is unambiguous, else unchanged."""
     if isinstance(wanted, types.UnionType):
         options = typing.get_args(wanted)
@@ -140,7 +141,7 @@ def coerce(value, wanted):
     return value
 
 
-def _coerce_number(value, wanted):
+def _coerce_number(value: str | int | float, wanted: type) -> str | int | float:
     try:
         number = float(value)
     except (ValueError, OverflowError):
@@ -166,8 +167,8 @@ def suggest(prefix: str, key: str) -> str:
     return "The README lists every key."
 
 
-def _parse_overrides(overrides) -> list[tuple[str, Any]]:
-    if isinstance(overrides, dict):
+def _parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:
+    if isinstance(overrides, Mapping):
         return list(overrides.items())
     pairs = []
     for text in overrides:
@@ -183,7 +184,7 @@ def _parse_overrides(overrides) -> list[tuple[str, Any]]:
     return pairs
 
 
-def _put(raw: dict, path: str, value, source: str) -> None:
+def _put(raw: dict, path: str, value: Any, source: str) -> None:
     """Set the value at a dotted path of nested dicts, making the sections it needs."""
     sections = {name.rsplit(".", 1)[0] for name, _ in leaves() if "." in name}
     if isinstance(value, dict) and path in sections:  # --set "net={lr: 1e-3}" leaves the rest of net as it is

@@ -1,21 +1,17 @@
 """LogMelSpectrogram: windows of audio -> log-mel spectrograms, from the cache where it has them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from guitarclf.audio.mel import (
-    COMPRESSIONS,
-    EXTRA_CHANNELS,
-    frame_rms_db,
-    log_mel,
-    log_mel_channels,
-    mel_centers,
-    mel_filters,
-)
+from guitarclf.audio.mel import frame_rms_db, log_mel, log_mel_channels, mel_centers, mel_filters
 from guitarclf.errors import ParameterError
 from guitarclf.features.arrays import Windows
 from guitarclf.features.cache import FeatureCache
 from guitarclf.features.extraction import features_of
+from guitarclf.parameters.rules import plain
+from guitarclf.parameters.sections import CACHE_GB, Compression, ExtraChannel, LogMelParameters, WindowParameters
 
 __all__ = ["LogMelSpectrogram", "frame_rms_db", "log_mel", "mel_centers", "mel_filters"]
 
@@ -42,18 +38,18 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        sample_rate=22050,
-        n_fft=1024,
-        hop_length=256,
-        n_mels=64,
-        fmin=0.0,
-        fmax=None,
-        compression="db",
-        log1p_alpha=1000.0,
-        top_db=None,
-        extra_channels=(),
-        cache=None,
-        cache_gb=10.0,
+        sample_rate: int = WindowParameters.sample_rate,
+        n_fft: int = LogMelParameters.n_fft,
+        hop_length: int = LogMelParameters.hop_length,
+        n_mels: int = LogMelParameters.n_mels,
+        fmin: float = LogMelParameters.fmin,
+        fmax: float | None = LogMelParameters.fmax,
+        compression: Compression = LogMelParameters.compression,
+        log1p_alpha: float = LogMelParameters.log1p_alpha,
+        top_db: float | None = LogMelParameters.top_db,
+        extra_channels: Sequence[ExtraChannel] = (),
+        cache: str | None = None,
+        cache_gb: float = CACHE_GB,
     ):
         self.sample_rate = sample_rate
         self.n_fft = n_fft
@@ -108,24 +104,11 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
         """The keywords of :func:`guitarclf.audio.mel.log_mel_channels`."""
         return {name: value for name, value in self.get_params().items() if name not in ELSEWHERE}
 
-    def _check(self):
-        if min(self.n_fft, self.hop_length, self.n_mels, self.sample_rate) < 1:
-            raise ParameterError(
-                "`sample_rate`, `n_fft`, `hop_length` and `n_mels` must be at least 1. "
-                f"Got {self.sample_rate}, {self.n_fft}, {self.hop_length} and {self.n_mels}."
-            )
-        top = self.sample_rate / 2 if self.fmax is None else self.fmax
-        if self.n_fft % 2 or not 0 <= self.fmin < top <= self.sample_rate / 2:
-            raise ParameterError(
-                "`n_fft` must be even, and `fmin` below `fmax`, at most half of `sample_rate`. "
-                f"Got {self.n_fft}, {self.fmin}, {self.fmax} and {self.sample_rate}."
-            )
-        unknown = [name for name in self.extra_channels if name not in EXTRA_CHANNELS]
-        if self.compression not in COMPRESSIONS or unknown:
-            raise ParameterError(
-                f"`compression` must be one of {', '.join(COMPRESSIONS)}, `extra_channels` among "
-                f"{', '.join(EXTRA_CHANNELS)}. Got {self.compression!r} and {list(self.extra_channels)}."
-            )
+    def _check(self) -> None:
+        """Raise ParameterError for a parameter that breaks its rule."""
+        settings = plain(self.settings)
+        window = WindowParameters.of({"sample_rate": settings.pop("sample_rate")})
+        LogMelParameters.of(settings).check_bands(window.sample_rate)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

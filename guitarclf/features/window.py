@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from guitarclf.audio.windows import SNIPPET_MAX_RATIO, Request, WindowReader, set_level
 from guitarclf.features.arrays import Windows
 from guitarclf.features.inputs import as_requests, as_waveforms
+from guitarclf.parameters.sections import Level, SnippetCrop
 
 __all__ = ["SNIPPET_MAX_RATIO", "EventWindow", "Request", "as_requests", "as_waveforms", "set_level"]
 
@@ -41,13 +42,13 @@ class EventWindow(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        sample_rate=22050,
-        target_duration=1.0,
-        max_duration=60.0,
-        snippet_crop="center",
-        normalize="peak",
-        zero_after_offset=False,
-        num_workers=1,
+        sample_rate: int = WindowReader.sample_rate,
+        target_duration: float = WindowReader.target_duration,
+        max_duration: float = WindowReader.max_duration,
+        snippet_crop: SnippetCrop = WindowReader.snippet_crop,
+        normalize: Level = WindowReader.normalize,
+        zero_after_offset: bool = WindowReader.zero_after_offset,
+        num_workers: int = WindowReader.num_workers,
     ):
         self.sample_rate = sample_rate
         self.target_duration = target_duration
@@ -59,7 +60,7 @@ class EventWindow(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         """Check the parameters; nothing is learnt."""
-        self.reader.check()
+        _ = self.reader
         return self
 
     def transform(self, X):
@@ -83,11 +84,11 @@ class EventWindow(TransformerMixin, BaseEstimator):
         TypeError
             If X is none of the three.
         """
-        self.reader.check()
+        reader = self.reader
         waveforms = as_waveforms(X)
         if waveforms is not None:
-            return self.reader.cut(waveforms)
-        return Windows(self.reader, as_requests(X))
+            return reader.cut(waveforms)
+        return Windows(reader, as_requests(X))
 
     def read(self, requests: Sequence[Request]):
         """Return (windows, errors): one row per request, and row -> AudioReadError where reading failed."""
@@ -99,8 +100,8 @@ class EventWindow(TransformerMixin, BaseEstimator):
 
     @property
     def reader(self) -> WindowReader:
-        """What reads: the same parameters without scikit-learn."""
-        return WindowReader(**self.get_params())
+        """What reads: the same parameters without scikit-learn; ParameterError for one that breaks its rule."""
+        return WindowReader.of(self.get_params())
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

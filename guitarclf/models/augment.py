@@ -9,6 +9,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from guitarclf.parameters.sections import DECIBEL_CHANGES, AugmentParameters
+
 # A noise floor is drawn this far below the loudest cell of the note, in dB.
 NOISE_LOWEST, NOISE_HIGHEST = -80.0, -30.0
 # Standard deviation of a noise floor's cells around its level, in dB.
@@ -52,16 +54,16 @@ class Augment(nn.Module):
     def __init__(
         self,
         *,
-        gain_db=0.0,
-        time_shift=0.0,
-        eq_db=0.0,
-        band_limit=0.0,
-        noise_floor=0.0,
-        swap_start=0.0,
-        swap_frames=5,
-        mask_bands=0,
-        mask_frames=0,
-        last_is_mask=False,
+        gain_db: float = AugmentParameters.gain_db,
+        time_shift: float = AugmentParameters.time_shift,
+        eq_db: float = AugmentParameters.eq_db,
+        band_limit: float = AugmentParameters.band_limit,
+        noise_floor: float = AugmentParameters.noise_floor,
+        swap_start: float = AugmentParameters.swap_start,
+        swap_frames: int = AugmentParameters.swap_frames,
+        mask_bands: int = AugmentParameters.mask_bands,
+        mask_frames: int = AugmentParameters.mask_frames,
+        last_is_mask: bool = False,
     ):
         super().__init__()
         self.last_is_mask = last_is_mask
@@ -78,7 +80,7 @@ class Augment(nn.Module):
     @property
     def needs_decibels(self) -> bool:
         """Whether an active change is only right on a log-mel in dB."""
-        return max(self.gain_db, self.eq_db, self.band_limit, self.noise_floor) > 0
+        return any(getattr(self, name) > 0 for name in DECIBEL_CHANGES)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:

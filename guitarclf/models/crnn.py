@@ -1,6 +1,8 @@
 """The CRNN: convolutions over the log-mel, a GRU over time, a small head."""
 
+from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +11,9 @@ from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
 from guitarclf.models.augment import Augment
 from guitarclf.models.calibrate import Calibrate
+from guitarclf.parameters.sections import CONV_CHANNELS, POOLS, ArchitectureParameters, ModuleParameters, Pooling
 
 N_CLASSES = len(LABELS)
-POOLINGS = ("final", "mean", "attention")
 UNHEARD = -1e9  # attention's score of a frame that does not count: its weight is exactly 0
 
 
@@ -42,39 +44,33 @@ class CRNN(nn.Module):
         Whether the last input channel is no sound but a mask, above 0 in the frames before the note's offset
         (``logmel.extra_channels: [sounding]``): what the convolutions make of later frames is set to 0 before the
         GRU reads it, and pooling looks at the others alone, at least at one.
-    gain_db, time_shift, eq_db, band_limit, noise_floor, swap_start, swap_frames, mask_bands, mask_frames
-        See :class:`Augment`; active in training mode only.
+    **augment
+        The parameters of :class:`Augment`, which is active in training mode only.
     """
 
     def __init__(
         self,
         *,
-        n_channels=1,
-        n_mels=64,
-        n_frames=87,
-        n_classes=N_CLASSES,
-        conv_channels=(32, 64, 128),
-        pools=((2, 2), (2, 2), (2, 1)),
-        kernel_size=3,
-        rnn_hidden_size=128,
-        rnn_num_layers=1,
-        rnn_bidirectional=True,
-        pooling="final",
-        head_hidden_size=64,
-        dropout=0.3,
-        mask_after_offset=False,
-        gain_db=0.0,
-        time_shift=0.0,
-        eq_db=0.0,
-        band_limit=0.0,
-        noise_floor=0.0,
-        swap_start=0.0,
-        swap_frames=5,
-        mask_bands=0,
-        mask_frames=0,
+        n_channels: int = 1,
+        n_mels: int = 64,
+        n_frames: int = 87,
+        n_classes: int = N_CLASSES,
+        conv_channels: Sequence[int] = CONV_CHANNELS,
+        pools: Sequence[tuple[int, int]] = POOLS,
+        kernel_size: int = ArchitectureParameters.kernel_size,
+        rnn_hidden_size: int = ArchitectureParameters.rnn_hidden_size,
+        rnn_num_layers: int = ArchitectureParameters.rnn_num_layers,
+        rnn_bidirectional: bool = ArchitectureParameters.rnn_bidirectional,
+        pooling: Pooling = ArchitectureParameters.pooling,
+        head_hidden_size: int = ArchitectureParameters.head_hidden_size,
+        dropout: float = ArchitectureParameters.dropout,
+        mask_after_offset: bool = ArchitectureParameters.mask_after_offset,
+        **augment: Any,
     ):
         super().__init__()
-        check_architecture(n_mels, n_frames, conv_channels, pools, kernel_size, pooling)
+        shape = {"conv_channels": conv_channels, "pools": pools, "kernel_size": kernel_size, "pooling": pooling}
+        ModuleParameters.of(shape | augment)
+        check_input(n_mels, n_frames, pools)
         if mask_after_offset and n_channels < 2:
             raise ParameterError(
                 "`mask_after_offset` must have a channel that tells where the note sounds, after the log-mel. "
@@ -84,23 +80,12 @@ class CRNN(nn.Module):
         self.mask_after_offset = mask_after_offset
         self.n_heard = n_channels - mask_after_offset  # channels that the convolutions hear
         self.frames_per_step = prod(pool[1] for pool in pools)  # of the input, for one of the GRU
-        self.augment = Augment(
-            gain_db=gain_db,
-            time_shift=time_shift,
-            eq_db=eq_db,
-            band_limit=band_limit,
-            noise_floor=noise_floor,
-            swap_start=swap_start,
-            swap_frames=swap_frames,
-            mask_bands=mask_bands,
-            mask_frames=mask_frames,
-            last_is_mask=mask_after_offset,
-        )
+        self.augment = Augment(**augment, last_is_mask=mask_after_offset)
         self.standardize = BandStandardize(n_channels, n_mels)
         widths = [self.n_heard, *conv_channels]
         self.blocks = nn.Sequential(
             *(
-                conv_block(before, after, kernel_size, tuple(pool))
+                conv_block(before, after, kernel_size, (pool[0], pool[1]))
                 for before, after, pool in zip(widths[:-1], widths[1:], pools, strict=True)
             )
         )
@@ -213,20 +198,10 @@ def conv_block(n_in: int, n_out: int, kernel_size: int, pool: tuple[int, int]) -
     )
 
 
-def check_architecture(n_mels, n_frames, conv_channels, pools, kernel_size, pooling) -> None:
-    """Raise ParameterError for a CRNN that cannot be built."""
-    if len(conv_channels) != len(pools) or not pools:
-        raise ParameterError(
-            f"`conv_channels` and `pools` must have one entry per block. Got {conv_channels} and {pools}."
-        )
-    if kernel_size % 2 == 0:
-        raise ParameterError(f"`kernel_size` must be odd, so that a block keeps its size. Got {kernel_size}.")
-    if pooling not in POOLINGS:
-        raise ParameterError(f"`pooling` must be one of {', '.join(POOLINGS)}. Got {pooling!r}.")
+def check_input(n_mels: int, n_frames: int, pools: Sequence[tuple[int, int]]) -> None:
+    """Raise ParameterError unless pooling leaves something of an input."""
     bands, frames = n_mels, n_frames
     for pool in pools:
-        if len(tuple(pool)) != 2 or min(pool) < 1:
-            raise ParameterError(f"`pools` must hold pairs of whole numbers from 1 up. Got {pools}.")
         bands, frames = bands // pool[0], frames // pool[1]
     if bands < 1 or frames < 1:
         raise ParameterError(

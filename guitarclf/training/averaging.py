@@ -3,6 +3,8 @@
 import torch
 from skorch.callbacks import Callback
 
+from guitarclf.parameters.sections import WatchParameters
+
 WARM_UP = 10  # steps; the mean forgets its first, untrained weights soon
 
 
@@ -18,7 +20,7 @@ class WeightAverage(Callback):
         What the mean keeps of itself at each step; 0 does nothing.
     """
 
-    def __init__(self, decay=0.0):
+    def __init__(self, decay: float = WatchParameters.weight_average):
         self.decay = decay
 
     def on_train_begin(self, net, **kwargs):

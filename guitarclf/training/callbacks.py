@@ -13,7 +13,9 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 from guitarclf.errors import TrainingError
 from guitarclf.labels import LABELS
 from guitarclf.models.loss import NO_NOTE
+from guitarclf.parameters.sections import NetParameters, Schedule, WatchParameters
 from guitarclf.priors import UNSEEN
+from guitarclf.training.averaging import WeightAverage
 
 MONITOR = "valid_macro_f1"
 BATCH_NORM_MOMENTUM = 0.1  # torch's default; 0 keeps the running statistics as they are
@@ -170,7 +172,7 @@ class StartFrom(Callback):
 class EarlyStop(Callback):
     """Stop after ``patience`` epochs without a better macro-F1; 0 never stops, nor does a fit without validation."""
 
-    def __init__(self, patience=10):
+    def __init__(self, patience: int = WatchParameters.patience):
         self.patience = patience
 
     def on_train_begin(self, net, **kwargs):
@@ -197,16 +199,50 @@ class Scheduler(LRScheduler):
 class CosineScheduler(Scheduler):
     """Let the learning rate fall along a half cosine, to 0 after ``T_max`` epochs (Loshchilov and Hutter 2017)."""
 
-    def __init__(self, policy=CosineAnnealingLR, T_max=50, **kwargs):
+    def __init__(self, policy=CosineAnnealingLR, T_max: int = NetParameters.max_epochs, **kwargs):
         super().__init__(policy=policy, T_max=T_max, **kwargs)
 
 
 class PlateauScheduler(Scheduler):
     """ReduceLROnPlateau on the validation macro-F1; does nothing in a fit without validation."""
 
-    def __init__(self, policy=ReduceLROnPlateau, monitor=MONITOR, mode="max", patience=3, factor=0.5, **kwargs):
+    def __init__(
+        self,
+        policy=ReduceLROnPlateau,
+        monitor=MONITOR,
+        mode="max",
+        patience: int = WatchParameters.lr_patience,
+        factor: float = WatchParameters.lr_factor,
+        **kwargs,
+    ):
         super().__init__(policy=policy, monitor=monitor, mode=mode, patience=patience, factor=factor, **kwargs)
 
     def on_epoch_end(self, net, **kwargs):
         if self.monitor in net.history[-1]:
             super().on_epoch_end(net, **kwargs)
+
+
+def watching_callbacks(
+    *,
+    lr_schedule: Schedule = WatchParameters.lr_schedule,
+    patience: int = WatchParameters.patience,
+    lr_patience: int = WatchParameters.lr_patience,
+    lr_factor: float = WatchParameters.lr_factor,
+    weight_average: float = WatchParameters.weight_average,
+    max_epochs: int = NetParameters.max_epochs,
+) -> list[tuple[str, Callback]]:
+    """Return the (name, callback) pairs that every net has: what it keeps, when its lr falls, when it stops.
+
+    Parameters are those of the section ``training`` of the configuration, and ``max_epochs`` for the cosine. The
+    order matters: the mean of the weights is what the others look at, and nothing follows what ends a training.
+    """
+    schedule: Scheduler = PlateauScheduler(patience=lr_patience, factor=lr_factor)
+    if lr_schedule == "cosine":
+        schedule = CosineScheduler(T_max=max_epochs)
+    return [
+        ("weight_average", WeightAverage(decay=weight_average)),
+        ("best_epoch", BestEpoch()),
+        ("temperature", Temperature()),
+        ("lr_scheduler", schedule),
+        ("early_stopping", EarlyStop(patience=patience)),
+    ]

@@ -1,11 +1,13 @@
 """Where a net runs and in which arithmetic, decided on the machine at hand."""
 
+from typing import get_args
+
 import torch
 
 from guitarclf.errors import ParameterError
+from guitarclf.parameters.sections import Device, Precision
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16")
+DEVICES, PRECISIONS = get_args(Device), get_args(Precision)
 
 
 def computes_in_bf16(precision: str, device: str) -> bool:

@@ -1,5 +1,6 @@
 """NoteEventClassifier: the CRNN as a scikit-learn classifier, with a grouped validation split."""
 
+from collections.abc import Sequence
 from contextlib import contextmanager, suppress
 
 import numpy as np
@@ -10,10 +11,11 @@ from skorch.callbacks import EpochTimer, PassthroughScoring
 from guitarclf.errors import ParameterError
 from guitarclf.models.crnn import CRNN
 from guitarclf.models.loss import NO_NOTE, NoteLoss
+from guitarclf.parameters.sections import SEED, NetParameters, OptimizerParameters, Precision, SplitParameters
 from guitarclf.priors import complete_priors
 from guitarclf.training.answering import Answering
 from guitarclf.training.batches import BatchIterator, FeatureDataset
-from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining
+from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining, watching_callbacks
 from guitarclf.training.device import computes_in_bf16, resolve_device
 from guitarclf.training.optimizing import AdamW, fused_settings
 from guitarclf.training.pitches import pitch_targets
@@ -56,7 +58,8 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
         Training notes are mixed in pairs, in shares drawn from Beta(mixup, mixup), and so are their losses
         (Zhang et al. 2018); 0 is off.
     **kwargs
-        As for ``skorch.NeuralNetClassifier``: ``module__...``, ``optimizer__...``, ``callbacks``.
+        As for ``skorch.NeuralNetClassifier``: ``module__...``, ``optimizer__...``, ``callbacks``. A pair of
+        ``callbacks`` that is named as one of :func:`watching_callbacks` takes its place.
 
     Attributes
     ----------
@@ -70,19 +73,23 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
         *,
         criterion=NoteLoss,
         optimizer=AdamW,
+        optimizer__weight_decay: float = OptimizerParameters.weight_decay,
+        lr: float = NetParameters.lr,
+        max_epochs: int = NetParameters.max_epochs,
+        batch_size: int = NetParameters.batch_size,
         iterator_train=BatchIterator,
         iterator_train__shuffle=True,
         iterator_valid=BatchIterator,
         iterator_valid__batch_size=PREDICTION_BATCH,
         dataset=FeatureDataset,
         train_split=None,
-        class_weight="balanced",
-        valid_size=0.1,
-        random_state=42,
-        device="auto",
-        precision="auto",
-        mixup=0.0,
-        priors=None,
+        class_weight: str | Sequence[float] = NetParameters.class_weight,
+        valid_size: float = SplitParameters.valid_size,
+        random_state: int | None = SEED,
+        device: str = NetParameters.device,
+        precision: Precision = NetParameters.precision,
+        mixup: float = NetParameters.mixup,
+        priors: dict[str, float] | None = NetParameters.priors,
         verbose=0,
         **kwargs,
     ):
@@ -90,6 +97,10 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
             module,
             criterion=criterion,
             optimizer=optimizer,
+            optimizer__weight_decay=optimizer__weight_decay,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
             iterator_train=iterator_train,
             iterator_valid=iterator_valid,
             dataset=dataset,
@@ -109,13 +120,21 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
 
     @property
     def _default_callbacks(self):
+        """Those of skorch that are used here, and those of ours whose names are not taken by ``callbacks``."""
+        taken = [item[0] for item in self.callbacks or () if isinstance(item, tuple)]
         return [
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
             ("valid_loss", PassthroughScoring(name="valid_loss")),
             ("epoch_metrics", EpochMetrics()),
             ("finite_loss", FiniteLoss()),
+            *(pair for pair in watching_callbacks() if pair[0] not in taken),
         ]
+
+    def _get_params_callbacks(self, deep=True):
+        """As skorch's, without the defaults of what was set, which it would show in the place of the value."""
+        params = super()._get_params_callbacks(deep)
+        return {name: value for name, value in params.items() if name not in vars(self)}
 
     # -- fitting ---------------------------------------------------------------------------
 

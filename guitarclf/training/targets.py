@@ -1,12 +1,12 @@
 """Label names <-> class indices, and the weight of each class in the loss."""
 
 import sys
-from numbers import Real
 
 import numpy as np
 
-from guitarclf.errors import LabelError, ParameterError
+from guitarclf.errors import LabelError
 from guitarclf.labels import LABEL_TO_INDEX, LABELS
+from guitarclf.parameters.sections import check_class_weight
 
 SORTED_LABELS = np.array(sorted(LABELS))
 # Column i of what the estimator returns is column TO_SORTED[i] of what the module computes.
@@ -79,15 +79,9 @@ def class_weights(class_weight, y: np.ndarray) -> np.ndarray:
     """
     if class_weight is None or (isinstance(class_weight, str) and class_weight == "none"):
         return np.ones(len(LABELS), dtype=np.float32)
-    if isinstance(class_weight, str) and class_weight == "balanced":
+    check_class_weight(class_weight)
+    if isinstance(class_weight, str):
         counts = np.bincount(y, minlength=len(LABELS))
         balanced = len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))
         return np.where(counts > 0, balanced, 1.0).astype(np.float32)
-    is_list = isinstance(class_weight, list | tuple | np.ndarray) and len(class_weight) == len(LABELS)
-    # 0 is not allowed: a batch of that class alone would divide by it.
-    if not is_list or not all(isinstance(w, Real) and 0 < w < float("inf") for w in class_weight):
-        raise ParameterError(
-            f"`class_weight` must be balanced, none, or {len(LABELS)} numbers above 0 in the order of LABELS. "
-            f"Got {class_weight!r}."
-        )
     return np.asarray(class_weight, dtype=np.float32)

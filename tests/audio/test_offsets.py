@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small import still_config
+from small import NO_AUGMENTATION, still_config
 
 from guitarclf.audio.offsets import NEVER, silenced_after, sounding_frames
 from guitarclf.bundle.engines import OnnxModel, load_model
@@ -175,14 +175,14 @@ def test_augmentation_moves_a_mask_with_the_sound_and_leaves_it_a_mask():
     torch.manual_seed(0)
     x = masked_batch([20] * 100)
     x[:, 0] = x[:, 2]
-    everything = {"gain_db": 6.0, "noise_floor": 1.0, "mask_bands": 8, "mask_frames": 8}
-    mask = Augment(time_shift=0.2, last_is_mask=True, **everything).train()(x)[:, 2, 0]
+    everything = {"gain_db": 6.0, "noise_floor": 1.0, "mask_bands": 8, "mask_frames": 8, "time_shift": 0.2}
+    mask = Augment(**(NO_AUGMENTATION | everything), last_is_mask=True).train()(x)[:, 2, 0]
     assert set(mask.unique().tolist()) == {0, 1}
     assert (mask.diff() <= 0).all()
     shifts = mask.sum(dim=1) - 20
     assert shifts.min() == -8
     assert shifts.max() == 8
-    shifted = Augment(time_shift=0.2, last_is_mask=True).train()(x)
+    shifted = Augment(**(NO_AUGMENTATION | {"time_shift": 0.2}), last_is_mask=True).train()(x)
     right = shifted[:, 2, 0].sum(dim=1) < 20  # what enters on the left is no sound, and counts
     assert torch.equal(shifted[right, 0], shifted[right, 2])
 

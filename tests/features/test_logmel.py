@@ -147,9 +147,9 @@ def test_no_windows_give_no_features():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_mels": 0}, "`n_mels` must be at least 1. Got 22050, 1024, 256 and 0"),
+        ({"n_mels": 0}, "`n_mels` must be at least 1. Got 0"),
         ({"compression": "dB"}, "`compression` must be one of db, log1p, pcen.*Got 'dB'"),
-        ({"extra_channels": ["mfcc"]}, r"`extra_channels` among rms, delta.*\['mfcc'\]"),
+        ({"extra_channels": ["mfcc"]}, "`extra_channels` must be one of rms, delta, sounding. Got 'mfcc'"),
     ],
 )
 def test_a_bad_parameter_is_refused_in_fit_and_in_transform(settings, message):
@@ -169,9 +169,20 @@ def test_a_window_too_short_for_a_slope_is_refused():
         LogMelSpectrogram(extra_channels=["delta"]).transform(np.zeros((1, 1024)))
 
 
-@pytest.mark.parametrize("parameters", [{"n_fft": 1023}, {"fmax": 20000.0}, {"fmin": 5000.0, "fmax": 400.0}])
-def test_frames_and_bands_that_cannot_be_are_refused(parameters):
-    with pytest.raises(ParameterError, match="`n_fft` must be even, and `fmin` below `fmax`"):
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_fft": 1023}, "`n_fft` must be even. Got 1023"),
+        (
+            {"fmax": 20000.0},
+            "`fmin` must be below `fmax`, and that at most half of `sample_rate`. Got 0.0, 20000",
+        ),
+        ({"fmin": 5000.0, "fmax": 400.0}, "`fmin` must be below `fmax`"),
+        ({"sample_rate": 0}, "`sample_rate` must be at least 4000. Got 0"),
+    ],
+)
+def test_frames_and_bands_that_cannot_be_are_refused(parameters, message):
+    with pytest.raises(ParameterError, match=message):
         LogMelSpectrogram(**parameters).fit(None)
 
 

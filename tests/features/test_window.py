@@ -185,10 +185,11 @@ def test_a_bad_waveform_is_refused_by_its_row(waveform, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"sample_rate": 0}, "`sample_rate` and `target_duration` must be above 0. Got 0 Hz"),
-        ({"target_duration": -1.0}, "must be above 0"),
+        ({"sample_rate": 0}, "`sample_rate` must be at least 4000. Got 0"),
+        ({"target_duration": -1.0}, "`target_duration` must be above 0. Got -1.0"),
+        ({"target_duration": 1e-6}, "`target_duration` must be at least one sample. Got 1e-06 s at 22050 Hz"),
         ({"snippet_crop": "end"}, "`snippet_crop` must be one of center, start"),
-        ({"normalize": "max"}, "`normalize` one of peak, rms, none. Got 'center' and 'max'"),
+        ({"normalize": "max"}, "`normalize` must be one of peak, rms, none. Got 'max'"),
         ({"num_workers": 0}, "`num_workers` must be at least 1. Got 0"),
     ],
 )

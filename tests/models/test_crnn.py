@@ -64,7 +64,7 @@ def test_pooling_before_relu_is_relu_before_pooling(pool):
 
 @pytest.mark.parametrize("n_layers", [1, 2])
 def test_final_pooling_is_the_last_state_of_every_direction(n_layers):
-    model = small_crnn(rnn_num_layers=n_layers)
+    model = small_crnn(rnn_num_layers=n_layers, pooling="final")
     out, state = model.rnn(model._frames(batch()))
     forward, backward = out[:, -1, :5], out[:, 0, 5:]
     torch.testing.assert_close(model._pool(out, state), torch.cat([forward, backward], dim=1))
@@ -72,7 +72,7 @@ def test_final_pooling_is_the_last_state_of_every_direction(n_layers):
 
 
 def test_final_pooling_of_one_direction_is_its_last_frame():
-    model = small_crnn(rnn_num_layers=2, rnn_bidirectional=False)
+    model = small_crnn(rnn_num_layers=2, rnn_bidirectional=False, pooling="final")
     out, state = model.rnn(model._frames(batch()))
     torch.testing.assert_close(model._pool(out, state), out[:, -1])
 
@@ -162,11 +162,14 @@ def test_standardization_travels_with_the_weights():
     [
         ({"pools": ((8, 2), (8, 2))}, r"must leave at least one band and one frame of the 32 x 40 .* leaves 0 x 10"),
         ({"pools": ((2, 8), (2, 8))}, r"which leaves 8 x 0\. Pool less, or use more mels or a longer window"),
-        ({"pools": ((2, 2),)}, r"`conv_channels` and `pools` must have one entry per block\. Got \(4, 6\)"),
+        ({"pools": ((2, 2),)}, r"`conv_channels` and `pools` must have one entry per block\. Got \[4, 6\]"),
         ({"pools": (), "conv_channels": ()}, r"`conv_channels` and `pools` must have one entry per block"),
-        ({"pools": ((2, 2), (2,))}, r"`pools` must hold pairs of whole numbers from 1 up"),
-        ({"pools": ((2, 2), (2, 0))}, r"`pools` must hold pairs of whole numbers from 1 up"),
+        ({"pools": ((2, 2), (2,))}, r"`pools` must hold \[bands, frames\] pairs\. Got \[\[2, 2\], \[2\]\]"),
+        ({"pools": ((2, 2), (2, 0))}, r"`pools` must be at least 1\. Got 0"),
         ({"kernel_size": 4}, r"`kernel_size` must be odd.*Got 4"),
+        ({"pools": ((2, 2), (2, 0.5))}, r"`pools` must be a list of \[bands, frames\] pairs"),
+        ({"gain_dbs": 6.0}, r"must be one that there is\. Got `gain_dbs`\. Did you mean `gain_db`\?"),
+        ({"time_shift": 2.0}, r"`time_shift` must be at most 0\.5\. Got 2\.0"),
         ({"pooling": "max"}, r"`pooling` must be one of final, mean, attention\. Got 'max'"),
     ],
 )

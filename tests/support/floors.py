@@ -33,6 +33,7 @@ FLOORS = [
         "files": "whole files, locks, digests, progress",
         "priors": "Bayes' rule on the shares of the classes",
     },
+    {"parameters": "defaults, choices and rules of window, logmel and net: said once, without torch"},
     {"labels": "the three classes and their order", "errors": "what can go wrong, as one tree"},
 ]
 

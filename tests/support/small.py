@@ -12,6 +12,7 @@ SMALL_NET = {
     "net.batch_size": 8,
     "data.num_workers": 1,
 }
+NO_AUGMENTATION = {"gain_db": 0.0, "time_shift": 0.0, "eq_db": 0.0}  # what a net changes by default
 STILL = {  # no augmentation, no dropout
     "net.module.gain_db": 0,
     "net.module.time_shift": 0,

@@ -41,5 +41,5 @@ def test_weights_given_by_hand_are_in_the_order_of_labels():
 
 @pytest.mark.parametrize("weights", [[1, 2], [1, 0, 1], [1, float("nan"), 1], "balance", {"harmonic": 1}])
 def test_bad_weights_are_refused(weights):
-    with pytest.raises(ParameterError, match="`class_weight` must be balanced, none, or 3 numbers"):
+    with pytest.raises(ParameterError, match="`class_weight` must be balanced, none, or three numbers above 0"):
         class_weights(weights, np.array([0]))
