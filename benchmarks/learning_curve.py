@@ -13,7 +13,8 @@ from dataclasses import replace
 import click
 import numpy as np
 
-from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline, load_weights
+from guitarclf.bundle.folder import Bundle
+from guitarclf.bundle.pipelines import pipeline_of
 from guitarclf.config.files import with_values
 from guitarclf.data.events import read_events
 from guitarclf.data.synth import render_notes
@@ -35,7 +36,8 @@ FREEZE = {"fine-tuned": 0, "fine-tuned, head alone for 20 epochs": 20}
 @click.option("--draws", default=3, show_default=True)
 def main(model, table, audio_root, draws):
     """Print the learning curve."""
-    pipeline = load_pipeline(model)
+    bundle = Bundle.open(model)
+    pipeline = pipeline_of(bundle)
     pipeline[-1].set_params(priors=None)
     events = read_events(table, audio_root=audio_root)
     real = pipeline[:-1].transform(events), events["label_category"].to_numpy()
@@ -44,27 +46,27 @@ def main(model, table, audio_root, draws):
     click.echo(f"| notes a class | model as it is | {' | '.join(LR)} |")
     click.echo("|" + "---|" * (2 + len(LR)))
     for name, (X, y), n_each in [(f"{n} real", real, n) for n in (5, 10, 20)] + [("80 modelled", modelled, 80)]:
-        scores = np.mean([score_draw(model, pipeline, X, y, n_each, seed) for seed in range(draws)], axis=0)
+        scores = np.mean([score_draw(bundle, pipeline, X, y, n_each, seed) for seed in range(draws)], axis=0)
         click.echo(f"| {name} | {' | '.join(f'{score:.3f}' for score in scores)} |")
 
 
-def score_draw(model, pipeline, X, y, n_each, seed):
+def score_draw(bundle, pipeline, X, y, n_each, seed):
     """Return the balanced accuracy on the notes not drawn of the model as it is, and of each way to train."""
     rng = np.random.default_rng(seed)
     drawn = np.concatenate([rng.choice(np.flatnonzero(y == label), n_each, replace=False) for label in LABELS])
     rest = np.setdiff1d(np.arange(len(y)), drawn)
-    nets = [pipeline[-1], *(trained(model, way, X[drawn], y[drawn], seed) for way in LR)]
+    nets = [pipeline[-1], *(trained(bundle, way, X[drawn], y[drawn], seed) for way in LR)]
     return [evaluate(y[rest], net.predict_proba_by_label(X[rest])).balanced_accuracy for net in nets]
 
 
-def trained(model, way, X, y, seed):
+def trained(bundle, way, X, y, seed):
     """Return a net of the model's shape, trained on a few notes."""
     changes = {"net.max_epochs": EPOCHS, "net.batch_size": 16, "net.lr": LR[way], "net.priors": None}
-    config = replace(with_values(load_bundle_config(model), changes, source="benchmark"), seed=seed)
+    config = replace(with_values(bundle.config, changes, source="benchmark"), seed=seed)
     seed_everything(seed)
     net = build_net(config).set_params(valid_size=0)
     if way in FREEZE:
-        net.callbacks = [*net.callbacks, ("start_from", StartFrom(load_weights(model), FREEZE[way]))]
+        net.callbacks = [*net.callbacks, ("start_from", StartFrom(bundle.weights(), FREEZE[way]))]
     return net.fit(X, y)
 
 

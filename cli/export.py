@@ -33,18 +33,14 @@ def command(run, form, output):
     output = output or f"{Path(run).resolve().name}.onnx"
     if form == "onnx":
         require_writable(output, suffix=".onnx")
-    from guitarclf.bundle.check import read_description, seal
-    from guitarclf.bundle.folder import ONNX_FILE, bundle_folder
-    from guitarclf.bundle.pipelines import load_pipeline
-    from guitarclf.onnx.write import write_net, write_sound_to_probabilities
+    from guitarclf.bundle.folder import Bundle
+    from guitarclf.bundle.pipelines import add_onnx, pipeline_of
+    from guitarclf.onnx.write import write_sound_to_probabilities
 
-    pipeline = load_pipeline(run)
+    bundle = Bundle.open(run)
+    pipeline = pipeline_of(bundle)
     if form == "bundle":
-        output = bundle_folder(run) / ONNX_FILE
-        description = read_description(bundle_folder(run))
-        write_net(pipeline, output)
-        seal(bundle_folder(run), description)
-        click.echo(f"Written: {output}. `guitarclf predict --model {run}` uses it.")
+        click.echo(f"Written: {add_onnx(bundle, pipeline)}. `guitarclf predict --model {run}` uses it.")
         return
     write_sound_to_probabilities(pipeline, output)
     reader = pipeline["window"].reader

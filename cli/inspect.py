@@ -24,15 +24,17 @@ def command(path, metadata_path, note_id, audio_root, model, allow_pickle, outpu
     """
     if bool(path) == bool(metadata_path) or bool(metadata_path) != bool(note_id):
         raise click.UsageError("Give either a PATH, or --metadata-path and --note-id.")
+    from guitarclf.bundle.engines import load_model
     from guitarclf.experiment.inspect import find_event, inspect_event
     from guitarclf.experiment.predict import events_of_paths
 
     if path and Path(path).is_dir():
         raise click.UsageError("PATH must be one audio file, not a folder.")
-    event = events_of_paths([path]) if path else find_event(metadata_path, note_id, audio_root=audio_root, model=model)
+    loaded = load_model(model, allow_pickle=allow_pickle) if model else None
+    event = events_of_paths([path]) if path else find_event(metadata_path, note_id, audio_root=audio_root, model=loaded)
     output = output or f"{Path(event['note_id'].iloc[0]).name}.png"
     require_writable(output, suffix=".png")
-    scores = inspect_event(event, output, model=model, allow_pickle=allow_pickle)
+    scores = inspect_event(event, output, model=loaded)
     for label, value in (scores or {}).items():
         click.echo(f"{label:14}{value:.4f}")
     click.echo(f"Drawn: {output}")

@@ -54,7 +54,7 @@ def command(
     loaded = load_model(model, engine, allow_pickle=allow_pickle)
     if priors:
         loaded.priors = None if priors == "auto" else read_priors(priors)
-    notes = _notes(paths, metadata_path, audio_root, model, loaded)
+    notes = _notes(paths, metadata_path, audio_root, loaded)
     kept = unfinished_path(output) if output else None
     if kept:
         parts = _keeping_rows(loaded, notes, kept, (model, type(loaded).__name__, priors), resume)
@@ -107,19 +107,16 @@ def _keeping_rows(loaded, notes, kept, settings, resume):
     )
 
 
-def _notes(paths, metadata_path, audio_root, model, loaded) -> list:
+def _notes(paths, metadata_path, audio_root, loaded) -> list:
     from guitarclf.experiment.predict import notes_of_events, notes_of_paths, warn_of_long_files
 
     if paths:
         notes = notes_of_paths(paths)
         warn_of_long_files(notes, loaded.reader.target_duration)
         return notes
-    from guitarclf.bundle.folder import bundle_folder
-    from guitarclf.config.files import load_config
     from guitarclf.experiment.tables import other_events
 
-    config = load_config(bundle_folder(model) / "config.yaml")
-    return notes_of_events(other_events(config, metadata_path, audio_root, require_labels=False))
+    return notes_of_events(other_events(loaded.data, metadata_path, audio_root, require_labels=False))
 
 
 def _shown_paths(notes, metadata_path, audio_root) -> list[str]:

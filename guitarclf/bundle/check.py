@@ -1,4 +1,4 @@
-"""What a bundle must be before anything in it is used: its description, checksums, and the weights' header.
+"""What the files of a bundle must be before anything in them is used: description, checksums, the weights' header.
 
 Format 1 has no checksums; format 2 has one for every file that is read but ``model.json``, which holds them. They
 tell a damaged or half-copied bundle, not a forged one: whoever forges a file can forge its checksum too.
@@ -10,26 +10,43 @@ import math
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
-from guitarclf.bundle.folder import parts_of
 from guitarclf.errors import RunError
-from guitarclf.files.whole import write_text
 from guitarclf.labels import LABELS
 
 FORMAT_VERSION = 2
 FORMAT_VERSIONS = (1, 2)
 DESCRIPTION = "model.json"
-MAX_BYTES = {DESCRIPTION: 2**20, "config.yaml": 2**17}
-MAX_OTHER_BYTES = 2**30
 MAX_HEADER_BYTES = 2**20  # of the weights: names and shapes; ours has some 3,000
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
+TensorTable = dict[str, tuple[str, tuple[int, ...]]]  # name -> (dtype, shape)
 
-def read_description(folder) -> dict:
-    """Return what ``model.json`` says, checked; RunError if it is not of a model that is read here."""
-    path = Path(folder) / DESCRIPTION
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """Return the bytes of a bundle's file; RunError if it has more than ``limit``, or cannot be read."""
     try:
-        description = json.loads(_read(path, MAX_BYTES[DESCRIPTION]).decode("utf-8"))
+        if not path.is_file():
+            raise RunError(f"{path} must be a file of the bundle. There is no such file. Copy the bundle again.")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(limit + 1) if size <= limit else b""
+    except OSError as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"{path} must be readable. {error.strerror}. Check its permissions.") from error
+    if size > limit or len(content) > limit:
+        raise RunError(
+            f"{path} must have at most {limit // 2**10} KB. It has {size} bytes. It is no model of this kind."
+        )
+    return content
+
+
+def parse_description(content: bytes, path: Path) -> dict[str, Any]:
+    """Return what the bytes of a ``model.json`` say; RunError if they are not of a model that is read here."""
+    try:
+        description = json.loads(content.decode("utf-8"))
         version, labels, shape = (description[key] for key in ("format_version", "labels", "input_shape"))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
@@ -52,13 +69,11 @@ def read_description(folder) -> dict:
     return description
 
 
-def read_file(folder, name: str, description: dict) -> bytes:
-    """Return the bytes of a bundle's file; RunError if they are not those of its checksum."""
-    path = Path(folder) / name
-    content = _read(path, MAX_BYTES.get(name, MAX_OTHER_BYTES))
+def require_checksum(content: bytes, path: Path, description: dict[str, Any]) -> None:
+    """Raise RunError unless the bytes of a bundle's file are those that its description was sealed with."""
     if description["format_version"] == 1:
-        return content
-    expected = description["files"].get(name)
+        return
+    expected = description["files"].get(path.name)
     if expected is None:
         raise RunError(f"{path} must have a checksum in {DESCRIPTION}. It has none. Save the model again.")
     found = hashlib.sha256(content).hexdigest()
@@ -67,22 +82,9 @@ def read_file(folder, name: str, description: dict) -> bytes:
             f"{path} must be as it was written: its SHA-256 must be {_short(expected)}. It is {found}. "
             "Copy the bundle again; if you changed the file yourself, save the model again."
         )
-    return content
 
 
-def seal(folder, description: dict) -> None:
-    """Write a bundle's ``model.json`` with the checksums of all its other files, texts for people (.md) apart."""
-    folder = Path(folder)
-    files = {
-        item.name: hashlib.sha256(item.read_bytes()).hexdigest()
-        for item in parts_of(folder)
-        if item.name != DESCRIPTION
-    }
-    sealed = {**description, "format_version": FORMAT_VERSION, "files": files}
-    write_text(folder / DESCRIPTION, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
-
-
-def tensor_table(content: bytes, path) -> dict[str, tuple[str, tuple[int, ...]]]:
+def tensor_table(content: bytes, path: Path) -> TensorTable:
     """Return name -> (dtype, shape) of a safetensors file, from its header alone."""
     (length,) = struct.unpack("<Q", content[:8]) if len(content) >= 8 else (0,)
     if not 2 <= length <= min(MAX_HEADER_BYTES, len(content) - 8):
@@ -106,7 +108,7 @@ def tensor_table(content: bytes, path) -> dict[str, tuple[str, tuple[int, ...]]]
     return table
 
 
-def require_tensors(table: dict, expected: dict, path) -> None:
+def require_tensors(table: TensorTable, expected: TensorTable, path: Path) -> None:
     """Raise RunError unless a file has the tensors that a module expects, of their types and shapes."""
     missing, extra = sorted(expected.keys() - table.keys()), sorted(table.keys() - expected.keys())
     misshapen = [name for name in expected if name in table and table[name] != expected[name]]
@@ -118,24 +120,6 @@ def require_tensors(table: dict, expected: dict, path) -> None:
         raise RunError(
             f"{path} must hold the weights that config.yaml describes. {' '.join(reasons)} Copy the bundle again."
         )
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        if not path.is_file():
-            raise RunError(f"{path} must be a file of the bundle. There is no such file. Copy the bundle again.")
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            content = file.read(limit + 1) if size <= limit else b""
-    except OSError as error:
-        if isinstance(error, RunError):
-            raise
-        raise RunError(f"{path} must be readable. {error.strerror}. Check its permissions.") from error
-    if size > limit or len(content) > limit:
-        raise RunError(
-            f"{path} must have at most {limit // 2**10} KB. It has {size} bytes. It is no model of this kind."
-        )
-    return content
 
 
 def _is_size(value) -> bool:

@@ -5,24 +5,25 @@ Both have ``run(requests)`` for recordings and ``predict_proba(waveforms)`` for 
 
 import json
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from guitarclf.audio.mel import log_mel_channels
 from guitarclf.audio.offsets import needs_ends
 from guitarclf.audio.windows import Request, WindowReader, checked_waveforms
-from guitarclf.bundle.check import read_description, read_file
-from guitarclf.bundle.folder import ONNX_FILE, PICKLES, bundle_folder
-from guitarclf.config import to_dict
-from guitarclf.config.files import load_config
-from guitarclf.errors import AudioReadError, RunError
+from guitarclf.bundle.folder import ONNX_FILE, Bundle, find_bundle, is_pickle
+from guitarclf.config import Config, DataConfig, to_dict
+from guitarclf.errors import AudioReadError
 from guitarclf.labels import LABELS
-from guitarclf.onnx.check import check_onnx_bytes
 from guitarclf.onnx.session import open_session
 from guitarclf.priors import complete_priors, with_priors
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +39,19 @@ class Answers(NamedTuple):
 
 
 class Model:
-    """What both engines share: the shares of the classes.
+    """What both engines share: the window they hear, its features, and the shares of the classes.
+
+    This class itself hears as a Config says and has no net to answer with.
 
     Attributes
     ----------
     reader : WindowReader
     settings : dict
         Keywords of :func:`guitarclf.audio.mel.log_mel_channels`.
+    data : DataConfig
+        How the table that the model was trained on is read.
+    priors : dict or None
+        Label -> share to expect; None stands for those of the loss.
     train_priors_, priors_ : ndarray of shape (3,)
         The shares of the classes in the loss, and those that probabilities are under, in the order of LABELS.
     n_threads : int
@@ -55,10 +62,17 @@ class Model:
 
     reader: WindowReader
     settings: dict
-    train_priors_: np.ndarray
+    data: DataConfig
     priors: dict[str, float] | None
+    train_priors_: np.ndarray
     n_threads = 1
     rows_at_once = 256
+
+    def __init__(self, config: Config):
+        self.reader = WindowReader(**to_dict(config.window))
+        self.settings = to_dict(config.logmel) | {"sample_rate": config.window.sample_rate}
+        self.data = config.data
+        self.priors = config.net.priors
 
     @property
     def priors_(self) -> np.ndarray:
@@ -67,14 +81,22 @@ class Model:
 
     def run(self, requests: Sequence[Request]) -> Answers:
         """Return what the net says of the recordings of requests."""
-        windows, errors = self.reader.read(requests)
-        ends = self.reader.ends(requests, errors) if needs_ends(self.settings) else None
+        windows, ends, errors = self.hear(requests)
         as_learnt = np.full((len(requests), len(LABELS)), np.nan)
         readable = [row for row in range(len(requests)) if row not in errors]
         if readable:
             ends = None if ends is None else ends[readable]
             as_learnt[readable] = self.predict_proba_as_learnt(windows[readable], ends)
         return Answers(as_learnt, errors)
+
+    def hear(self, requests: Sequence[Request]) -> tuple[np.ndarray, np.ndarray | None, dict[int, AudioReadError]]:
+        """Return the windows of requests, where the events in them end if the features need it, and row -> error."""
+        windows, errors = self.reader.read(requests)
+        return windows, self.reader.ends(requests, errors) if needs_ends(self.settings) else None, errors
+
+    def features(self, windows: np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
+        """`[n_events, n_samples]` -> `[n_events, C, F, T]`; ``ends`` are the offsets in samples, None: no notes end."""
+        return log_mel_channels(windows, ends=ends, **self.settings)
 
     def under_priors(self, as_learnt: np.ndarray) -> np.ndarray:
         """Return probabilities under the shares expected."""
@@ -96,11 +118,8 @@ class Model:
         return self.under_priors(self.predict_proba_as_learnt(windows))
 
     def predict_proba_as_learnt(self, windows: np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
-        """`[n_events, n_samples]` -> `[n_events, 3]` under the shares of the loss.
-
-        ``ends`` are the offsets in samples, for a net that hears them; None: the notes have none.
-        """
-        return self.answer(log_mel_channels(windows, ends=ends, **self.settings))
+        """`[n_events, n_samples]` -> `[n_events, 3]` under the shares of the loss; ``ends`` as in :meth:`features`."""
+        return self.answer(self.features(windows, ends))
 
     def answer(self, features: np.ndarray) -> np.ndarray:
         """`[n_events, C, F, T]` -> `[n_events, 3]` under the shares of the loss."""
@@ -112,7 +131,7 @@ class OnnxModel(Model):
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Bundle
         A run folder, a bundle, or "pretrained".
 
     Raises
@@ -123,22 +142,13 @@ class OnnxModel(Model):
 
     rows_at_once = 16
 
-    def __init__(self, path="pretrained"):
-        folder = bundle_folder(path)
-        description = read_description(folder)
-        if not has_onnx(path):
-            raise RunError(f"{folder} must hold a {ONNX_FILE} for the onnx engine. There is none. {_how_to_add(path)}")
-        read_file(folder, "config.yaml", description)
-        config = load_config(folder / "config.yaml")
+    def __init__(self, path: str | Path | Bundle = "pretrained"):
+        bundle = path if isinstance(path, Bundle) else Bundle.open(path)
+        model = bundle.onnx()
+        super().__init__(bundle.config)
         # Threads each take some recordings from disk to probabilities; none waits for another.
-        reader = WindowReader(**to_dict(config.window), num_workers=config.data.num_workers)
-        self.n_threads = reader.n_threads
-        self.reader = WindowReader(**to_dict(config.window))
-        self.settings = to_dict(config.logmel) | {"sample_rate": config.window.sample_rate}
-        self.priors = config.net.priors
-        model = read_file(folder, ONNX_FILE, description)
-        check_onnx_bytes(model, folder / ONNX_FILE)
-        self.session = open_session(model, folder / ONNX_FILE)
+        self.n_threads = min(bundle.config.data.num_workers, os.cpu_count() or 1)
+        self.session = open_session(model, bundle.path / ONNX_FILE)
         self.train_priors_ = np.array(json.loads(self.session.get_modelmeta().custom_metadata_map["train_priors"]))
 
     def answer(self, features: np.ndarray) -> np.ndarray:
@@ -146,23 +156,30 @@ class OnnxModel(Model):
 
 
 class TorchModel(Model):
-    """A fitted pipeline."""
+    """A fitted pipeline, which says itself what it hears.
 
-    def __init__(self, pipeline):
+    Parameters
+    ----------
+    pipeline : Pipeline
+    data : DataConfig, optional
+        Default: tables are in our terms.
+    """
+
+    def __init__(self, pipeline: "Pipeline", data: DataConfig | None = None):
         self.pipeline = pipeline
         self.reader = pipeline["window"].reader
         self.settings = pipeline["logmel"].settings
+        self.data = Config().data if data is None else data
         self.priors = pipeline["net"].priors
-
-    @property
-    def train_priors_(self) -> np.ndarray:
-        return self.pipeline["net"].train_priors_
+        self.train_priors_ = pipeline["net"].train_priors_
 
     def answer(self, features: np.ndarray) -> np.ndarray:
         return self.pipeline["net"].predict_proba_as_learnt(features)
 
 
-def load_model(path="pretrained", engine: str | None = None, *, allow_pickle=False) -> Model:
+def load_model(
+    path: str | Path = "pretrained", engine: str | None = None, *, allow_pickle: bool = False
+) -> OnnxModel | TorchModel:
     """Return the model of a run folder or bundle.
 
     Parameters
@@ -171,26 +188,22 @@ def load_model(path="pretrained", engine: str | None = None, *, allow_pickle=Fal
     engine : {"onnx", "torch"} or None
         None is onnx where the bundle has a ``model.onnx``, else torch, with a warning that says so.
     allow_pickle : bool
-        Whether ``path`` may be a ``pipeline.joblib``, which runs whatever code is in it.
+        Whether ``path`` may be a ``pipeline.joblib``, which runs whatever code is in it, on torch. The bundle beside
+        it, if there is one, tells how tables are read.
     """
-    if Path(path).suffix.lower() in PICKLES:
-        engine = "torch"
-    if engine is None and not has_onnx(path):
+    if allow_pickle and is_pickle(path):
+        from guitarclf.bundle.pipelines import unpickle
+
+        pipeline, beside = unpickle(path), find_bundle(path)
+        return TorchModel(pipeline, None if beside is None else Bundle.open(beside).config.data)
+    bundle = Bundle.open(path)
+    if engine is None and not bundle.has_onnx:
         logger.warning(
-            "%s has no %s: using torch, which is slower to start. %s", bundle_folder(path), ONNX_FILE, _how_to_add(path)
+            "%s has no %s: using torch, which is slower to start. %s", bundle.path, ONNX_FILE, bundle.how_to_add_onnx
         )
         engine = "torch"
     if engine == "torch":
-        from guitarclf.bundle.pipelines import load_pipeline
+        from guitarclf.bundle.pipelines import pipeline_of
 
-        return TorchModel(load_pipeline(path, allow_pickle=allow_pickle))
-    return OnnxModel(path)
-
-
-def has_onnx(path) -> bool:
-    """Return whether the bundle of a run holds a model for ONNX Runtime."""
-    return (bundle_folder(path) / ONNX_FILE).is_file()
-
-
-def _how_to_add(path) -> str:
-    return f"`guitarclf export {path} --format bundle` adds it."
+        return TorchModel(pipeline_of(bundle), bundle.config.data)
+    return OnnxModel(bundle)

@@ -61,6 +61,11 @@ def load_config(path: str | Path | None = None, overrides: Overrides = ()) -> Co
     return config_from_dict(raw, source=source)
 
 
+def parse_config(content: bytes, source: str | Path) -> Config:
+    """Return the Config of a YAML or JSON file's bytes; ``source``, its path, is named in messages."""
+    return config_from_dict(parse_mapping(content, source), source=str(source))
+
+
 def with_values(config: Config, values: Mapping[str, Any], *, source: str) -> Config:
     """Return a config with the values at some dotted paths replaced and checked."""
     raw = to_dict(config)
@@ -69,28 +74,35 @@ def with_values(config: Config, values: Mapping[str, Any], *, source: str) -> Co
     return config_from_dict(raw, source=source)
 
 
-def read_mapping(path: str | Path) -> dict:
+def read_mapping(path: str | Path) -> dict[str, Any]:
     """Return a YAML or JSON file's top-level mapping."""
     path = Path(path)
     try:
         if path.exists() and not path.is_file():
             raise ConfigError(f"{path} must be a readable YAML or JSON file. It is a folder, a pipe or a device.")
         with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, ConfigError):
-            raise
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
         raise ConfigError(f"{path} must be a readable YAML or JSON file. {error}") from error
-    if len(text) > MAX_BYTES:
-        raise ConfigError(f"{path} must have at most {MAX_BYTES // 2**10} KB. It has more. Is it a configuration?")
+    return parse_mapping(content, path)
+
+
+def parse_mapping(content: bytes, source: str | Path) -> dict[str, Any]:
+    """Return the top-level mapping in a file's bytes: JSON if the name of ``source`` ends in .json, else YAML."""
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{source} must have at most {MAX_BYTES // 2**10} KB. It has more. Is it a configuration?")
     try:
-        raw = json.loads(text) if path.suffix.lower() == ".json" else from_yaml(text)
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{source} must be a readable YAML or JSON file. {error}") from error
+    try:
+        raw = json.loads(text) if Path(source).suffix.lower() == ".json" else from_yaml(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} must be valid YAML or JSON. {error}") from error
+        raise ConfigError(f"{source} must be valid YAML or JSON. {error}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path} must hold sections such as `net:` at its top. Got {type(raw).__name__}.")
+        raise ConfigError(f"{source} must hold sections such as `net:` at its top. Got {type(raw).__name__}.")
     return raw
 
 

@@ -7,7 +7,9 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from guitarclf.audio.recordings import require_audio_files
-from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline
+from guitarclf.bundle.folder import Bundle
+from guitarclf.bundle.pipelines import pipeline_of
+from guitarclf.config import DataConfig
 from guitarclf.data.events import read_events
 from guitarclf.data.rules import SPLITS
 from guitarclf.dataset import rows_of_split
@@ -30,7 +32,13 @@ class Evaluation:
     duration_macro_f1: float | None
 
 
-def evaluate_run(run_dir, *, split=None, metadata_path=None, audio_root=None) -> Evaluation:
+def evaluate_run(
+    run_dir: str | Path,
+    *,
+    split: str | None = None,
+    metadata_path: str | Path | None = None,
+    audio_root: str | Path | None = None,
+) -> Evaluation:
     """Score a run and write ``metrics_<name>.json`` and ``figures/confusion_<name>.png`` into it.
 
     Parameters
@@ -43,16 +51,16 @@ def evaluate_run(run_dir, *, split=None, metadata_path=None, audio_root=None) ->
     audio_root : str or Path, optional
         Where the audio lies; default the run's own, or the other table's folder.
     """
-    run = RunFolder(run_dir)
-    pipeline = load_pipeline(run_dir)
-    config = load_bundle_config(run_dir)
-    pipeline.set_params(logmel__cache=config.data.cache, logmel__cache_gb=config.data.cache_gb)
+    run = RunFolder(Path(run_dir))
+    bundle = Bundle.open(run_dir)
+    pipeline, data = pipeline_of(bundle), bundle.config.data
+    pipeline.set_params(logmel__cache=data.cache, logmel__cache_gb=data.cache_gb)
     if metadata_path is None:
-        data = replace(config.data, audio_root=str(audio_root or config.data.audio_root))
-        events = run_events(run, replace(config, data=data))
-        name, train_rows = split or "val", events[events["split"] == "train"]
+        events = run_events(run, replace(data, audio_root=str(audio_root or data.audio_root)))
+        name = split or "val"
+        train_rows: pd.DataFrame | None = events[events["split"] == "train"]
     else:
-        events = _labelled_events(metadata_path, audio_root, config)
+        events = _labelled_events(metadata_path, audio_root, data)
         name, train_rows = _name_of_table(metadata_path, split), _train_rows(run)
     rows = rows_of_split(events, split or ("val" if metadata_path is None else "all"))
     if rows.empty:
@@ -81,7 +89,7 @@ def duration_score(train_rows: pd.DataFrame, rows: pd.DataFrame) -> float:
     return evaluate(rows["label_category"], by_label.reindex(columns=list(LABELS), fill_value=0)).macro_f1
 
 
-def _name_of_table(metadata_path, split: str | None) -> str:
+def _name_of_table(metadata_path: str | Path, split: str | None) -> str:
     """Return what the scores of another table are called; never what a split of the run's own is."""
     stem = Path(metadata_path).stem
     stem = f"table_{stem}" if stem in (*SPLITS, "all") else stem
@@ -96,9 +104,9 @@ def _train_rows(run: RunFolder) -> pd.DataFrame | None:
     return events[events["split"] == "train"]
 
 
-def _labelled_events(metadata_path, audio_root, config) -> pd.DataFrame:
+def _labelled_events(metadata_path: str | Path, audio_root: str | Path | None, data: DataConfig) -> pd.DataFrame:
     try:
-        events = other_events(config, metadata_path, audio_root, require_labels=True)
+        events = other_events(data, metadata_path, audio_root, require_labels=True)
     except EventTableError as error:
         if "label_category" not in str(error):
             raise
@@ -107,7 +115,7 @@ def _labelled_events(metadata_path, audio_root, config) -> pd.DataFrame:
     return events
 
 
-def _write(report: Report, name: str, run: RunFolder, duration_macro_f1) -> None:
+def _write(report: Report, name: str, run: RunFolder, duration_macro_f1: float | None) -> None:
     run.figures.mkdir(parents=True, exist_ok=True)
     write_json({**report.to_dict(), "duration_only_macro_f1": duration_macro_f1}, run.metrics(name))
     save_confusion_matrix(report, f"{name} ({report.n_events} events)", run.figures / f"confusion_{name}.png")

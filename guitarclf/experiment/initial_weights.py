@@ -4,8 +4,8 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from guitarclf.bundle.folder import PRETRAINED, bundle_folder
-from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline
+from guitarclf.bundle.folder import PRETRAINED, Bundle
+from guitarclf.bundle.pipelines import pipeline_of
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.errors import ConfigError, RunError
 from guitarclf.runs.folder import RunFolder
@@ -32,10 +32,10 @@ def with_model_sections(config: Config) -> Config:
         if config.training.freeze_epochs:
             logger.warning("`training.freeze_epochs` does nothing without `training.init_from`.")
         return config
-    load_pipeline(config.training.init_from)  # refuses a bundle whose weights are not what its config says
-    model = load_bundle_config(config.training.init_from)
-    ships = bundle_folder(config.training.init_from) == PRETRAINED
-    start = config.training.init_from if ships else str(Path(config.training.init_from).absolute())
+    bundle = Bundle.open(config.training.init_from)
+    pipeline_of(bundle)  # refuses weights that are not what the bundle's config says
+    model = bundle.config
+    start = bundle.name if bundle.path == PRETRAINED else str(Path(bundle.name).absolute())
     shaping = {name: getattr(model.net.module, name) for name in SHAPING_KEYS}
     taken = replace(
         config,

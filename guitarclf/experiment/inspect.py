@@ -1,34 +1,38 @@
-"""inspect_event: one event as the model sees it, drawn, with the prediction if a model is given."""
+"""inspect_event: one event as the model hears it, drawn, with the prediction if a model is given."""
 
 from pathlib import Path
 
 import pandas as pd
 
+from guitarclf.audio.mel import mel_centers
 from guitarclf.audio.recordings import open_recording, read_segment, resampled_length
-from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline
+from guitarclf.bundle.engines import Model
 from guitarclf.config import Config
 from guitarclf.errors import EventTableError
 from guitarclf.evaluation.figures import save_inspection
 from guitarclf.experiment.tables import other_events
-from guitarclf.features.logmel import mel_centers
-from guitarclf.features.window import as_requests
+from guitarclf.features.inputs import as_requests
 from guitarclf.labels import LABELS
-from guitarclf.pipeline import build_pipeline, without_cache
 
 SHOWN_AROUND = 2.0  # seconds of the file drawn before and after the window
 
 
-def find_event(metadata_path, note_id: str, *, audio_root=None, model=None) -> pd.DataFrame:
-    """Return the one-row table of a note, with what it needs to mean the same as in its table."""
-    config = Config() if model is None else load_bundle_config(model)
-    events = other_events(config, metadata_path, audio_root, require_labels=False)
+def find_event(
+    metadata_path: str | Path, note_id: str, *, audio_root: str | Path | None = None, model: Model | None = None
+) -> pd.DataFrame:
+    """Return the one-row table of a note, with what it needs to mean the same as in its table.
+
+    The table is read as ``model`` was trained, in our terms if there is none.
+    """
+    data = Config().data if model is None else model.data
+    events = other_events(data, metadata_path, audio_root, require_labels=False)
     row = events[events["note_id"] == note_id]
     if row.empty:
         raise EventTableError(f"`note_id` must be in {metadata_path}. There is no {note_id!r}.")
     return row
 
 
-def inspect_event(event: pd.DataFrame, output, *, model=None, allow_pickle=False) -> dict[str, float] | None:
+def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | None = None) -> dict[str, float] | None:
     """Draw one event into a PNG and return label -> probability if a model is given.
 
     Parameters
@@ -37,21 +41,22 @@ def inspect_event(event: pd.DataFrame, output, *, model=None, allow_pickle=False
         One row of an events table.
     output : str or Path
         The PNG.
-    model : str or Path, optional
-        A run folder or bundle, whose window and features are then drawn.
-    allow_pickle : bool
-        Whether ``model`` may be the ``pipeline.joblib`` of a run, which runs what code is in it.
+    model : Model, optional
+        From :func:`guitarclf.bundle.engines.load_model`: its window and features are drawn, else the default ones.
+
+    Raises
+    ------
+    AudioReadError
+        If the recording cannot be read.
     """
-    if model is None:
-        pipeline = without_cache(build_pipeline(Config()))
-    else:
-        pipeline = load_pipeline(model, allow_pickle=allow_pickle)
-    config = Config() if model is None else load_bundle_config(model)
+    listener = Model(Config()) if model is None else model
     request = as_requests(event)[0]
-    windows = pipeline[0].transform(event)
-    features = pipeline[1].transform(windows)
-    rate = config.window.sample_rate
-    start = pipeline[0].start_of(request)
+    windows, ends, errors = listener.hear([request])
+    if errors:
+        raise errors[0]
+    features = listener.features(windows, ends)
+    rate, settings = listener.reader.sample_rate, listener.settings
+    start = listener.reader.start_of(request)
     with open_recording(request.path) as recording:
         first = max(0, start - round(SHOWN_AROUND * rate))
         last = start + windows.shape[1] + round(SHOWN_AROUND * rate)
@@ -60,7 +65,7 @@ def inspect_event(event: pd.DataFrame, output, *, model=None, allow_pickle=False
     scores = None
     title = f"{Path(request.path).name} at {request.onset:.3f} s"
     if model is not None:
-        proba = pipeline[-1].predict_proba_by_label(features)[0]
+        proba = model.under_priors(model.answer(features))[0]
         scores = dict(zip(LABELS, proba.tolist(), strict=True))
         title += "\n" + ", ".join(f"{label} {value:.3f}" for label, value in scores.items())
     save_inspection(
@@ -68,9 +73,9 @@ def inspect_event(event: pd.DataFrame, output, *, model=None, allow_pickle=False
         windows[0],
         features[0, 0],
         file_start=first / rate,
-        span=(start / rate, start / rate + config.window.target_duration),
-        rates=(rate, config.logmel.hop_length),
-        band_hz=mel_centers(rate, config.logmel.n_mels, config.logmel.fmin, config.logmel.fmax),
+        span=(start / rate, start / rate + listener.reader.target_duration),
+        rates=(rate, settings["hop_length"]),
+        band_hz=mel_centers(rate, settings["n_mels"], settings["fmin"], settings["fmax"]),
         title=title,
         path=output,
     )

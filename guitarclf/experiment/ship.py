@@ -4,34 +4,28 @@
 it is written by hand.
 """
 
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from guitarclf.bundle.check import read_description, seal
-from guitarclf.bundle.folder import BUNDLE_FILES, ONNX_FILE, PRETRAINED, bundle_folder
-from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline
+from guitarclf.bundle.folder import CONFIG, ONNX_FILE, PRETRAINED, WEIGHTS, Bundle, seal
+from guitarclf.bundle.pipelines import pipeline_of
 from guitarclf.config import Config
 from guitarclf.config.files import write_config
+from guitarclf.files.whole import write_bytes
 from guitarclf.onnx.write import write_net
 
 
-def ship(run_dir, target=PRETRAINED) -> Path:
-    """Copy a run's bundle to ``target`` without the paths of the machine it was made on, with its model.onnx."""
-    source, target = bundle_folder(run_dir), Path(target)
-    target.mkdir(parents=True, exist_ok=True)
-    description = read_description(source)
-    for name in BUNDLE_FILES:
-        shutil.copyfile(source / name, target / name)
-    config, default = load_bundle_config(run_dir), Config()
+def ship(run_dir: str | Path, target: str | Path = PRETRAINED) -> Path:
+    """Write a run's bundle to ``target`` without the paths of the machine it was made on, with its model.onnx."""
+    bundle, target = Bundle.open(run_dir), Path(target)
+    pipeline, config, default = pipeline_of(bundle), bundle.config, Config()
     training = replace(config.training, init_from=None)
-    write_config(
-        replace(config, data=default.data, output_dir=default.output_dir, training=training), target / "config.yaml"
-    )
-    seal(target, description)
-    write_net(load_pipeline(target), target / ONNX_FILE)
-    seal(target, description)
+    target.mkdir(parents=True, exist_ok=True)
+    write_bytes(target / WEIGHTS, bundle.read(WEIGHTS))
+    write_config(replace(config, data=default.data, output_dir=default.output_dir, training=training), target / CONFIG)
+    write_net(pipeline, target / ONNX_FILE)
+    seal(target, bundle.description)
     return target
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from guitarclf.audio.recordings import require_audio_files
-from guitarclf.config import Config
+from guitarclf.config import Config, DataConfig
 from guitarclf.data.events import is_in_our_terms, read_events
 from guitarclf.errors import RunError
 from guitarclf.experiment.bad_audio import require_inside, without_bad_audio
@@ -30,13 +30,12 @@ def config_events(config: Config) -> pd.DataFrame:
     return without_bad_audio(config, events, beside=Path(data.metadata_path).parent)
 
 
-def other_events(config: Config, metadata_path, audio_root=None, *, require_labels: bool) -> pd.DataFrame:
+def other_events(data: DataConfig, metadata_path, audio_root=None, *, require_labels: bool) -> pd.DataFrame:
     """Return the events of a table other than the one a config names.
 
-    The config's mapping of columns and labels is applied unless the table is in our terms already.
+    The mapping of columns and labels in ``data`` is applied unless the table is in our terms already.
     ``audio_root`` is the table's folder unless given.
     """
-    data = config.data
     mapping = {} if is_in_our_terms(metadata_path, require_labels=require_labels) else data.columns
     root = table_folder(metadata_path, audio_root)
     events = read_events(
@@ -50,15 +49,15 @@ def other_events(config: Config, metadata_path, audio_root=None, *, require_labe
     return events
 
 
-def run_events(run: RunFolder, config: Config) -> pd.DataFrame:
+def run_events(run: RunFolder, data: DataConfig) -> pd.DataFrame:
     """Return the events of a run with the split they had, from its ``splits.csv``."""
     if not run.splits.is_file():
         raise RunError(
             f"{run.root} must be a run folder with a splits.csv. There is none. "
             "Give --metadata-path to score a table, or check --run-dir."
         )
-    events = read_events(run.splits, audio_root=config.data.audio_root)
-    require_inside(events["audio_path"], config.data.audio_root, allow=config.data.allow_outside_root)
+    events = read_events(run.splits, audio_root=data.audio_root)
+    require_inside(events["audio_path"], data.audio_root, allow=data.allow_outside_root)
     require_audio_files(events["audio_path"])
     return events
 

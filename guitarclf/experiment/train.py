@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
 
-from guitarclf.bundle.folder import bundle_folder
-from guitarclf.bundle.pipelines import load_pipeline, load_weights, save_bundle, save_joblib
+from guitarclf.bundle.folder import Bundle, bundle_folder
+from guitarclf.bundle.pipelines import load_pipeline, save_bundle, save_joblib
 from guitarclf.config import Config
 from guitarclf.config.files import write_config
 from guitarclf.data.events import write_events
@@ -143,7 +143,7 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
         ("keep_state", KeepState(run.state, state)),
     ]
     if config.training.init_from is not None:
-        weights = load_weights(config.training.init_from)
+        weights = Bundle.open(config.training.init_from).weights()
         recorders.append(("start_from", StartFrom(weights, config.training.freeze_epochs)))
         logger.info("starting from the weights of %s", config.training.init_from)
     if config.training.tensorboard:

@@ -7,16 +7,20 @@ import logging
 import shutil
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from make import tone
+from payload import Payload
 
 from guitarclf.audio.windows import Request
-from guitarclf.bundle.check import read_description, seal
 from guitarclf.bundle.engines import OnnxModel, TorchModel, load_model
-from guitarclf.bundle.pipelines import load_pipeline
+from guitarclf.bundle.folder import Bundle, seal
+from guitarclf.bundle.pipelines import load_pipeline, save_bundle, save_joblib
 from guitarclf.cli import main
+from guitarclf.config.files import with_values
 from guitarclf.errors import ParameterError, RunError
 from guitarclf.experiment.ship import ship
 
@@ -34,7 +38,7 @@ def old_bundle(small_bundle, tmp_path):
 
 def require_sealed(folder):
     """Assert that the checksums are those of what a program reads, and of nothing else."""
-    description = read_description(folder)
+    description = Bundle.open(folder).description
     digests = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
         for name in ("config.yaml", "model.onnx", "weights.safetensors")
@@ -86,7 +90,7 @@ def test_priors_in_the_bundles_config_count(small_bundle, tmp_path):
     folder = shutil.copytree(small_bundle, tmp_path / "model")
     text = (folder / "config.yaml").read_text().replace("priors: null", "priors: {harmonic: 0.02}")
     (folder / "config.yaml").write_text(text)
-    seal(folder, read_description(folder))
+    seal(folder, Bundle.open(folder).description)
     assert OnnxModel(folder).priors_ == pytest.approx([0.02, 0.49, 0.49])
 
 
@@ -148,7 +152,7 @@ def test_a_damaged_model_is_named(old_bundle):
     (old_bundle / "model.onnx").write_bytes(b"\x08\x07garbage")
     with pytest.raises(RunError, match=r"model\.onnx must be as it was written: its SHA-256 must be"):
         OnnxModel(old_bundle)
-    seal(old_bundle, read_description(old_bundle))
+    seal(old_bundle, Bundle.open(old_bundle).description)
     with pytest.raises(RunError, match=r"model\.onnx must be an ONNX file\. It is no protocol buffer"):
         OnnxModel(old_bundle)
 
@@ -174,3 +178,58 @@ def test_a_model_is_shipped_over_one_without_checksums_and_its_card_stays_free(o
     (target / "README.md").write_text("the card, as it is written by hand after that")
     require_sealed(target)
     assert isinstance(load_model(target), OnnxModel)
+
+
+def test_a_pickle_is_loaded_only_when_asked_for(tmp_path, bundle, marker, write_wav):
+    note = write_wav(tone(), sample_rate=8000)
+    path = tmp_path / "pipeline.joblib"
+    joblib.dump(Payload(marker), path)
+    refused = call("predict", "--model", path, note, code=1)
+    assert f"{path} is a pickle, which runs code when it is loaded" in refused.stderr
+    call("inspect", note, "--model", path, "--output", tmp_path / "note.png", code=1)
+    call("eval", "--run-dir", path, code=1)
+    assert not marker.exists()
+    joblib.dump(load_pipeline(bundle), path)
+    answer = call("predict", "--model", path, "--allow-pickle", note, code=0)
+    assert answer.stdout == call("predict", "--model", bundle, note, code=0).stdout
+    joblib.dump({"no": "pipeline"}, path)
+    assert "It holds dict" in call("predict", "--model", path, "--allow-pickle", note, code=1).stderr
+
+
+@pytest.fixture
+def lonely_pickle(small_bundle, tmp_path):
+    """A pipeline.joblib with no bundle beside it."""
+    path = tmp_path / "lonely" / "p.joblib"
+    path.parent.mkdir()
+    save_joblib(load_pipeline(small_bundle), path)
+    return path
+
+
+def test_a_pickle_that_lies_alone_predicts_a_table(lonely_pickle, small_bundle, small_table):
+    data = ("--metadata-path", small_table.path, "--audio-root", small_table.audio_root)
+    answer = call("predict", "--model", lonely_pickle, "--allow-pickle", *data).stdout
+    assert answer == call("predict", "--model", small_bundle, "--engine", "torch", *data).stdout
+
+
+def test_a_pickle_that_lies_alone_is_inspected(lonely_pickle, small_bundle, small_table, tmp_path):
+    output = ("--output", tmp_path / "note.png")
+    data = ("--metadata-path", small_table.path, "--audio-root", small_table.audio_root, "--note-id", "n004")
+    for event in ([small_table.events["audio_path"].iloc[0]], data):
+        answer = call("inspect", *event, *output, "--model", lonely_pickle, "--allow-pickle").stdout
+        assert answer == call("inspect", *event, *output, "--model", small_bundle).stdout
+
+
+def test_what_is_inspected_is_what_the_pickle_hears_and_not_the_bundle_beside_it(bundle, small_bundle, small_table):
+    path = bundle.parent / "pipeline.joblib"
+    save_joblib(load_pipeline(small_bundle), path)
+    model = load_model(path, allow_pickle=True)
+    assert (model.reader.sample_rate, model.settings["n_mels"]) == (22050, 32)
+    assert Bundle.open(bundle).config.window.sample_rate == 8000
+
+
+def test_the_bundle_beside_a_pickle_tells_how_tables_are_read(small_pipeline, small_bundle, tmp_path):
+    config = Bundle.open(small_bundle).config
+    mapped = with_values(config, {"data.columns": {"note_id": "name"}}, source="test")
+    save_bundle(small_pipeline, mapped, tmp_path / "model")
+    save_joblib(small_pipeline, tmp_path / "pipeline.joblib")
+    assert load_model(tmp_path / "pipeline.joblib", allow_pickle=True).data.columns == {"note_id": "name"}

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 import guitarclf
-from guitarclf.bundle.folder import BUNDLE_FILES, ONNX_FILE, PRETRAINED
-from guitarclf.bundle.pipelines import load_bundle_config, load_pipeline, save_bundle
+from guitarclf.bundle.folder import BUNDLE_FILES, ONNX_FILE, PRETRAINED, Bundle
+from guitarclf.bundle.pipelines import load_pipeline, save_bundle
 from guitarclf.cli import main
 from guitarclf.config import Config
 from guitarclf.config.files import load_config
@@ -33,7 +33,7 @@ def test_the_bundle_is_small_and_has_a_card():
 
 
 def test_its_config_is_the_recipe_and_names_no_machine():
-    config, recipe = load_bundle_config("pretrained"), load_config(ROOT / "configs" / "pretrained.yaml")
+    config, recipe = Bundle.open("pretrained").config, load_config(ROOT / "configs" / "pretrained.yaml")
     assert config.data == Config().data
     assert (config.net, config.window, config.logmel, config.training) == (
         recipe.net,

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from small import config_for
 
+from guitarclf.bundle.engines import load_model
 from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.config.files import with_values
 from guitarclf.errors import EventTableError, SplitError
@@ -92,8 +93,9 @@ def test_a_foreign_table_trains_evaluates_and_is_inspected_through_its_mapping(f
     config = with_values(config_for(table, tmp_path / "run", net__max_epochs=1), mapping, source="test")
     root = train(config).folder.root
     assert evaluate_run(root, metadata_path=path, audio_root=table.audio_root).report.n_events == 30
-    event = find_event(path, "dataset9_note004.wav_4", audio_root=table.audio_root, model=root)
-    assert inspect_event(event, tmp_path / "event.png", model=root) is not None
+    model = load_model(root)
+    event = find_event(path, "dataset9_note004.wav_4", audio_root=table.audio_root, model=model)
+    assert inspect_event(event, tmp_path / "event.png", model=model) is not None
     assert validate(path, table.audio_root, config=config).problems == []
 
 
@@ -134,6 +136,6 @@ def test_a_file_that_lost_an_event_is_read_as_in_training_when_the_run_is_scored
     config = config_for(table, tmp_path / "run", data__on_bad_audio="skip", data__max_bad_fraction=0.1)
     run = train(config).folder
     assert pd.read_csv(run.bad_audio)["note_id"].tolist() == ["late"]
-    events = run_events(run, config)
+    events = run_events(run, config.data)
     alone = [request.alone for request in as_requests(events)]
     assert [name for name, only in zip(events["note_id"], alone, strict=True) if not only] == ["n000"]

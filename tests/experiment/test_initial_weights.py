@@ -7,7 +7,7 @@ import pytest
 import torch
 from small import config_for
 
-from guitarclf.bundle.check import read_description, seal
+from guitarclf.bundle.folder import Bundle, seal
 from guitarclf.config.files import load_config, with_values
 from guitarclf.errors import ConfigError, RunError
 from guitarclf.experiment.train import train
@@ -69,7 +69,7 @@ def test_a_model_whose_weights_do_not_fit_is_refused_in_one_line(run, small_tabl
     shutil.copytree(run.folder.bundle, copied)
     text = (copied / "config.yaml").read_text()
     (copied / "config.yaml").write_text(text.replace("rnn_hidden_size: 16", "rnn_hidden_size: 24"))
-    seal(copied, read_description(copied))
+    seal(copied, Bundle.open(copied).description)
     config = config_for(small_table, tmp_path / "t", training__init_from=str(copied))
     with pytest.raises(RunError, match=r"must hold the weights that config\.yaml describes"):
         train(config)

@@ -20,7 +20,7 @@ from fuzz_files import (
 )
 from fuzz_mutations import WORDS
 
-from guitarclf.bundle.check import read_description, seal
+from guitarclf.bundle.folder import Bundle, seal
 from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.config.files import load_config
 from guitarclf.data.events import read_events
@@ -54,7 +54,7 @@ def read_bundle(path: Path, rng: random.Random) -> None:
     folder = path.parent / "bundle"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(BUNDLE, folder)
-    description = read_description(folder)
+    description = Bundle.open(folder).description
     shutil.copyfile(path, folder / path.name)
     if path.name == "model.json":
         with_good_checksums(folder, description)
