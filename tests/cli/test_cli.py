@@ -249,4 +249,4 @@ def test_predict_under_other_shares_and_with_a_floor_of_confidence(run_dir, smal
     assert table[columns].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
     assert "--priors must look like" in call("predict", "--model", run_dir, paths[0], "--priors", "x", code=2).stderr
     wrong = call("predict", "--model", run_dir, paths[0], "--priors", "harmonic=2", code=1)
-    assert "`priors` must map harmonic" in wrong.stderr
+    assert "`priors` must give shares of harmonic" in wrong.stderr
