@@ -87,7 +87,7 @@ def _keeping_rows(loaded, notes, kept, settings, resume):
 
     from guitarclf.bundle.folder import model_files
     from guitarclf.experiment.predict import Predictions, predict_notes
-    from guitarclf.runs.journal import keep_rows, prediction_key
+    from guitarclf.runs.journal import Journal, prediction_key
 
     def to_plain(part):
         return {"proba": part.proba.tolist(), "confidence": part.confidence.tolist(), "errors": part.errors}
@@ -96,15 +96,8 @@ def _keeping_rows(loaded, notes, kept, settings, resume):
         return Predictions(list(rows), np.array(plain["proba"]), np.array(plain["confidence"]), plain["errors"])
 
     key = prediction_key(model_files(settings[0]), notes, *settings[1:])
-    return keep_rows(
-        lambda rest: predict_notes(loaded, rest),
-        notes,
-        kept,
-        key,
-        resume=resume,
-        to_plain=to_plain,
-        from_plain=from_plain,
-    )
+    journal = Journal(kept, key, resume=resume, to_plain=to_plain, from_plain=from_plain)
+    return journal.go_on(notes, lambda rest: predict_notes(loaded, rest))
 
 
 def _notes(paths, metadata_path, audio_root, loaded) -> list:

@@ -10,33 +10,21 @@ import numpy as np
 import pandas as pd
 
 from guitarclf.config import Config
-from guitarclf.config.files import write_config
 from guitarclf.evaluation.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
 from guitarclf.evaluation.crossval import CrossvalReport, summarise
 from guitarclf.experiment.bad_audio import report_bad_audio
+from guitarclf.experiment.fits import Fit, FitOutcome, fits_key, from_plain, list_fits, to_plain
 from guitarclf.experiment.folds import fold_of_rows, leaking_folds
 from guitarclf.experiment.initial_weights import require_fresh_weights
 from guitarclf.experiment.synthetic_rows import Company, draw_company, fit_in_company
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.experiment.train import check_buildable, seed_everything
-from guitarclf.files.lock import locked, require_unlocked
 from guitarclf.files.progress import Progress
+from guitarclf.files.whole import write_text
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
-from guitarclf.runs.crossval_folder import (
-    CrossvalFolder,
-    Fit,
-    FitOutcome,
-    fits_key,
-    from_plain,
-    list_fits,
-    to_plain,
-)
-from guitarclf.runs.environment import describe_environment
-from guitarclf.runs.folder import write_json
-from guitarclf.runs.journal import keep_rows
-from guitarclf.runs.log import discarding_unstarted, log_to
-from guitarclf.runs.session import data_digest, require_same_config, require_same_data, require_same_options
+from guitarclf.runs.folder import CrossvalFolder, write_json
+from guitarclf.runs.session import OpenRun, open_run
 from guitarclf.training.statistics import validation_mask
 from guitarclf.training.targets import encode_labels
 
@@ -93,34 +81,33 @@ def crossval(
     config = with_absolute_paths(config)
     require_fresh_weights(config, "crossval")
     check_buildable(config)
-    folder = CrossvalFolder(config.output_dir)
-    require_unlocked(folder.root)
-    folder.require_free(resume=resume, overwrite=overwrite)
+    folder = CrossvalFolder(Path(config.output_dir))
     options = {"leave_one_out": leave_one_out, "folds": folds, "repeats": repeats, "compare_splits": compare_splits}
-    if resume and folder.config.is_file():
-        require_same_config(folder.config, config)
-        require_same_options(folder, options)
-    events = config_events(config)
-    kinds = {"by track": fold_of_rows(events, config, leave_one_out=leave_one_out, folds=folds)}
-    if compare_splits:
-        kinds = {**leaking_folds(events, config), **kinds}
-    digest = data_digest(config, events)
-    with locked(folder.root):
-        folder.require_free(resume=resume, overwrite=overwrite)  # nobody came in between
-        folder.sweep()
-        if overwrite:
-            folder.remove_artefacts()
-        if folder.is_begun:
-            require_same_data(folder, digest)
-        with log_to(folder.log), discarding_unstarted(folder):
-            write_config(config, folder.config)
-            write_json({**describe_environment(config.seed, digest), "options": options}, folder.environment)
-            report_bad_audio(events, folder.bad_audio)
-            tables = predict_folds(config, events, kinds, repeats, kept=folder.kept, resume=resume)
-            reports = {kind: summarise(table) for kind, table in tables.items()}
-            folder.write(tables, reports)
-            logger.info("cross-validation written to %s", folder.root)
+    kinds: dict[str, np.ndarray] = {}
+
+    def read() -> pd.DataFrame:
+        events = config_events(config)
+        if compare_splits:
+            kinds.update(leaking_folds(events, config))
+        kinds["by track"] = fold_of_rows(events, config, leave_one_out=leave_one_out, folds=folds)
+        return events
+
+    with open_run(folder, config, read, options=options, resume=resume, overwrite=overwrite) as run:
+        report_bad_audio(run.events, folder.bad_audio)
+        tables = predict_folds(config, run, kinds, repeats)
+        reports = {kind: summarise(table) for kind, table in tables.items()}
+        _write(folder, tables, reports)
+        logger.info("cross-validation written to %s", folder.root)
     return reports
+
+
+def _write(folder: CrossvalFolder, tables: dict[str, pd.DataFrame], reports: dict[str, CrossvalReport]) -> None:
+    """Write the predictions and scores of each kind of split, the text last."""
+    predictions = pd.concat([table.assign(split=kind) for kind, table in tables.items()])
+    write_text(folder.predictions, predictions.to_csv(index=False))
+    write_json({kind: report.to_dict() for kind, report in reports.items()}, folder.scores)
+    text = "\n\n".join(f"== {kind} ==\n{report.to_text()}" for kind, report in reports.items())
+    write_text(folder.text, text + "\n")
 
 
 def prepare(config: Config, events: pd.DataFrame) -> Material:
@@ -134,25 +121,22 @@ def prepare(config: Config, events: pd.DataFrame) -> Material:
     return Material(events, features, company, measure(events), company_timbre)
 
 
-def predict_folds(
-    config: Config, events: pd.DataFrame, kinds: dict[str, np.ndarray], repeats: int, *, kept: Path, resume: bool
-) -> dict[str, pd.DataFrame]:
+def predict_folds(config: Config, run: OpenRun, kinds: dict[str, np.ndarray], repeats: int) -> dict[str, pd.DataFrame]:
     """Return, for each kind of split, a row per event and repeat: truth, fold, probabilities, what the baselines say.
 
-    Outcomes are written to ``kept`` as they come; with ``resume`` those that are there are not computed again.
+    Outcomes are kept in the folder of the run as they come.
     """
+    events, path = run.events, CrossvalFolder(run.folder.root).kept
     fits = list_fits(kinds, repeats)
     held_out = {fit: kinds[fit.split] == fit.fold for fit in fits}
-    outcomes = keep_rows(
-        lambda rest: _run_fits(config, events, rest, held_out),
-        fits,
-        kept,
+    journal = run.journal(
+        path,
         fits_key(fits, kinds),
-        resume=resume,
         to_plain=to_plain,
-        from_plain=lambda plain, some: from_plain(plain, [held_out[fit].sum() for fit in some], kept),
+        from_plain=lambda plain, some: from_plain(plain, [held_out[fit].sum() for fit in some], path),
         what="fits",
     )
+    outcomes = journal.go_on(fits, lambda rest: _run_fits(config, events, rest, held_out))
     tables: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
     with Progress(len(fits), desc="folds", unit="fit") as bar:
         for fit, outcome in zip(fits, chain.from_iterable(outcomes), strict=True):

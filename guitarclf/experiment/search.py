@@ -1,6 +1,8 @@
 """search: GridSearchCV over the pipeline's parameters with folds by track."""
 
+import json
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,21 +14,18 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, ParameterGrid, Par
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config.files import with_values, write_config
 from guitarclf.data.splits import assign_splits
-from guitarclf.errors import ConfigError, SplitError
+from guitarclf.errors import ConfigError, RunError, SplitError
 from guitarclf.evaluation.scorers import scorer
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.initial_weights import require_fresh_weights
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.experiment.train import TrainedRun, check_buildable, seed_everything, train
-from guitarclf.files.lock import locked, require_unlocked
+from guitarclf.files.digest import text_digest
 from guitarclf.files.progress import Progress
 from guitarclf.files.whole import write_text
 from guitarclf.pipeline import SECTIONS, build_pipeline, parameter_name
-from guitarclf.runs.environment import describe_environment
-from guitarclf.runs.folder import write_json
-from guitarclf.runs.log import discarding_unstarted, log_to
-from guitarclf.runs.search_folder import SearchFolder, read_scored
-from guitarclf.runs.session import data_digest, require_same_config, require_same_data
+from guitarclf.runs.folder import SearchFolder
+from guitarclf.runs.session import OpenRun, open_run
 
 logger = logging.getLogger(__name__)
 
@@ -53,41 +52,32 @@ def search(config: Config, *, n_jobs: int = 1, resume=False, overwrite=False) ->
     config = with_absolute_paths(config)
     require_fresh_weights(config, "search")
     candidates = list_candidates(config)
-    folder = SearchFolder(config.output_dir)
-    require_unlocked(folder.root)
-    folder.require_free(resume=resume, overwrite=overwrite)
-    if resume and folder.is_begun:
-        require_same_config(folder.config, config)
+    folder = SearchFolder(Path(config.output_dir))
+    with open_run(folder, config, lambda: _split_events(config), resume=resume, overwrite=overwrite) as run:
+        report_bad_audio(run.events, folder.bad_audio)
+        table = run_search(config, candidates, run, n_jobs=n_jobs)
+        write_text(folder.results, table.to_csv(index=False))
+        best = candidates[int(table["candidate"].iloc[0]) - 1]
+        best_config = replace(apply_candidate(config, best), output_dir=str(folder.best))
+        write_config(best_config, folder.best_config)
+        logger.info("best of %d candidates: %s", len(candidates), describe(best))
+        return SearchResult(folder.root, table, best, train(best_config, resume=resume))
+
+
+def _split_events(config: Config) -> pd.DataFrame:
+    """Return the events of a config with the split of each; SplitError if they are too few tracks for the folds."""
     events = config_events(config)
+    training = config.training
     events["split"] = assign_splits(
-        events, valid_size=config.training.valid_size, test_size=config.training.test_size, seed=config.seed
+        events, valid_size=training.valid_size, test_size=training.test_size, seed=config.seed
     )
-    rows = events[events["split"] != "test"]
-    n_tracks = rows["track"].nunique()
+    n_tracks = events.loc[events["split"] != "test", "track"].nunique()
     if n_tracks <= config.search.n_splits:
         raise SplitError(
             f"`search.n_splits` must be below the number of tracks outside the test side, {n_tracks}. "
             f"Got {config.search.n_splits}. Use fewer folds or add tracks."
         )
-    digest = data_digest(config, events)
-    with locked(folder.root):
-        folder.require_free(resume=resume, overwrite=overwrite)
-        folder.sweep()
-        if overwrite:
-            folder.remove_artefacts()
-        if folder.is_begun:
-            require_same_data(folder, digest)
-        write_config(config, folder.config)
-        write_json(describe_environment(config.seed, digest), folder.environment)
-        with log_to(folder.log), discarding_unstarted(folder):
-            report_bad_audio(events, folder.bad_audio)
-            table = run_search(config, candidates, rows, n_jobs=n_jobs, kept=folder.kept)
-            write_text(folder.results, table.to_csv(index=False))
-            best = candidates[int(table["candidate"].iloc[0]) - 1]
-            best_config = replace(apply_candidate(config, best), output_dir=str(folder.best))
-            write_config(best_config, folder.best_config)
-            logger.info("best of %d candidates: %s", len(candidates), describe(best))
-        return SearchResult(folder.root, table, best, train(best_config, resume=resume))
+    return events
 
 
 def list_candidates(config: Config) -> list[dict]:
@@ -123,66 +113,91 @@ def describe(candidate: dict) -> str:
     return ", ".join(f"{path}={value}" for path, value in candidate.items())
 
 
-def run_search(config: Config, candidates: list[dict], rows: pd.DataFrame, *, n_jobs: int, kept: Path) -> pd.DataFrame:
+def run_search(config: Config, candidates: list[dict], run: OpenRun, *, n_jobs: int) -> pd.DataFrame:
     """Return one row per candidate, best first: its values, mean, spread and scores by fold.
 
-    Scores are written to ``kept`` as they come, and those that are there are not computed again.
+    Scores are kept in the folder of the run as they come.
     """
-    logger.info(
-        "%d candidates x %d folds on %d events of %d tracks",
-        len(candidates),
-        config.search.n_splits,
-        len(rows),
-        rows["track"].nunique(),
+    rows = run.events[run.events["split"] != "test"]
+    n_splits, n_tracks = config.search.n_splits, rows["track"].nunique()
+    logger.info("%d candidates x %d folds on %d events of %d tracks", len(candidates), n_splits, len(rows), n_tracks)
+    folder = SearchFolder(run.folder.root)
+    n_at_once = max(1, -(-effective_n_jobs(n_jobs) // n_splits))  # enough to keep every job busy
+    journal = run.journal(
+        folder.kept,
+        text_digest(*map(describe, candidates), str(n_splits)),
+        from_plain=lambda plain, items: checked_scores(plain, n_splits, folder.kept),
+        what="candidates",
+        before=scores_of_0_1_0(folder.kept_0_1_0, len(candidates), n_splits) if run.resume else (),
     )
-    scored = read_scored(kept, len(candidates), config.search.n_splits)
-    if scored:
-        logger.info("%d candidates were scored before", len(scored))
-    todo = [number for number in range(len(candidates)) if number not in scored]
-    n_at_once = max(1, -(-effective_n_jobs(n_jobs) // config.search.n_splits))  # enough to keep every job busy
-    with Progress(len(todo), desc="search", unit="candidate") as bar:
-        for first in range(0, len(todo), n_at_once):
-            numbers = todo[first : first + n_at_once]
-            scored |= _score(config, {number: candidates[number] for number in numbers}, rows, n_jobs)
-            write_json({str(number): score for number, score in sorted(scored.items())}, kept)
-            bar.update(len(numbers))
-    means = [np.mean(scored[number]["folds"]) for number in range(len(candidates))]
+
+    def work(rest: Sequence[dict]) -> Iterator[list[dict]]:
+        for first in range(0, len(rest), n_at_once):
+            yield _score(config, rest[first : first + n_at_once], rows, n_jobs)
+
+    scored: list[dict] = []
+    with Progress(len(candidates), desc="search", unit="candidate") as bar:
+        for part in journal.go_on(candidates, work):
+            scored += part
+            bar.update(len(part))
+    folds = np.array([score["folds"] for score in scored])  # [candidates, folds]
     table = pd.DataFrame(candidates, dtype=object)
     table.insert(0, "candidate", range(1, len(candidates) + 1))
-    table.insert(1, "rank", pd.Series(means).rank(ascending=False, method="min").astype(int))
-    table[f"mean_{config.search.scoring}"] = means
-    table[f"std_{config.search.scoring}"] = [np.std(scored[number]["folds"]) for number in range(len(candidates))]
-    for fold in range(config.search.n_splits):
-        table[f"fold_{fold + 1}"] = [scored[number]["folds"][fold] for number in range(len(candidates))]
-    table["mean_fit_sec"] = [scored[number]["fit_sec"] for number in range(len(candidates))]
+    table.insert(1, "rank", pd.Series(folds.mean(axis=1)).rank(ascending=False, method="min").astype(int))
+    table[f"mean_{config.search.scoring}"] = folds.mean(axis=1)
+    table[f"std_{config.search.scoring}"] = folds.std(axis=1)
+    for fold in range(n_splits):
+        table[f"fold_{fold + 1}"] = folds[:, fold]
+    table["mean_fit_sec"] = [score["fit_sec"] for score in scored]
     return table.sort_values(["rank", "candidate"], ignore_index=True)
 
 
-def _score(config: Config, candidates: dict[int, dict], rows: pd.DataFrame, n_jobs: int) -> dict[int, dict]:
-    """Return number -> scores by fold and mean seconds of a fit."""
+def checked_scores(scores: list[dict], n_splits: int, path: Path) -> list[dict]:
+    """Return scores of candidates that were kept; RunError if they are none, or of other folds."""
+    try:
+        if not all(len(score["folds"]) == n_splits and float(score["fit_sec"]) >= 0 for score in scores):
+            raise ValueError("its scores are of other candidates")
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} must hold the scores of candidates. {error}. Begin again with --overwrite.") from error
+    return scores
+
+
+def scores_of_0_1_0(path: Path, n_candidates: int, n_splits: int) -> list[list[dict]]:
+    """Return the scores that guitarclf 0.1.0 kept, ``{"0": {"folds": ..., "fit_sec": ...}, ...}``, as parts."""
+    if not path.is_file():
+        return []
+    try:
+        by_number = json.loads(path.read_text(encoding="utf-8"))
+        scores = [by_number[str(number)] for number in range(len(by_number))]
+        if len(scores) > n_candidates:
+            raise ValueError("its scores are of other candidates")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} must hold the scores of candidates. {error}. Begin again with --overwrite.") from error
+    return [checked_scores(scores, n_splits, path)] if scores else []
+
+
+def _score(config: Config, candidates: Sequence[dict], rows: pd.DataFrame, n_jobs: int) -> list[dict]:
+    """Return the scores by fold of each candidate, and the mean seconds of a fit."""
     seed_everything(config.seed)
     grid = GridSearchCV(
         build_pipeline(config),
-        [_as_parameters(config, candidate) for candidate in candidates.values()],
+        [_as_parameters(config, candidate) for candidate in candidates],
         scoring=scorer(config.search.scoring),
         cv=GroupKFold(config.search.n_splits),
         n_jobs=n_jobs,
         refit=False,
         error_score="raise",
     )
-    _fill_cache(config, list(candidates.values()), rows)
+    _fill_cache(config, candidates, rows)
     track = rows["track"].to_numpy()
     pitch = rows["pitch_midi"].to_numpy()
     grid.fit(rows, rows["label_category"].to_numpy(), groups=track, net__groups=track, net__pitch=pitch)
     by_fold = np.stack([grid.cv_results_[f"split{fold}_test_score"] for fold in range(config.search.n_splits)], axis=1)
     seconds = grid.cv_results_["mean_fit_time"]
-    return {
-        number: {"folds": by_fold[place].tolist(), "fit_sec": float(seconds[place])}
-        for place, number in enumerate(candidates)
-    }
+    return [{"folds": by_fold[place].tolist(), "fit_sec": float(seconds[place])} for place in range(len(candidates))]
 
 
-def _fill_cache(config: Config, candidates: list[dict], rows: pd.DataFrame) -> None:
+def _fill_cache(config: Config, candidates: Sequence[dict], rows: pd.DataFrame) -> None:
     """Compute the features of each candidate once, in this process, so that folds and jobs find them."""
     if config.data.cache is None:
         return

@@ -3,6 +3,7 @@
 import logging
 import random
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,6 @@ from sklearn.pipeline import Pipeline
 from guitarclf.bundle.folder import Bundle, bundle_folder
 from guitarclf.bundle.pipelines import load_pipeline, save_bundle, save_joblib
 from guitarclf.config import Config
-from guitarclf.config.files import write_config
 from guitarclf.data.events import write_events
 from guitarclf.data.rules import SPLITS
 from guitarclf.data.splits import assign_splits
@@ -24,13 +24,10 @@ from guitarclf.experiment.evaluate import evaluate_rows
 from guitarclf.experiment.initial_weights import require_outside, with_model_sections
 from guitarclf.experiment.synthetic_rows import draw_company, fit_in_company
 from guitarclf.experiment.tables import config_events, with_absolute_paths
-from guitarclf.files.lock import locked, require_unlocked
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
-from guitarclf.runs.environment import describe_environment
-from guitarclf.runs.folder import RunFolder, write_json
-from guitarclf.runs.log import discarding_unstarted, log_to
-from guitarclf.runs.session import data_digest, require_same_config, require_same_data
+from guitarclf.runs.folder import RunFolder, make_folder
+from guitarclf.runs.session import open_run
 from guitarclf.training.callbacks import StartFrom
 from guitarclf.training.checkpoint import KeepState, read_state
 from guitarclf.training.run_callbacks import (
@@ -77,39 +74,36 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
     """
     config = with_model_sections(with_absolute_paths(config))
     check_buildable(config)
-    require_unlocked(config.output_dir)
-    run = RunFolder(config.output_dir).require_free(beside=beside, resume=resume, overwrite=overwrite)
+    folder = RunFolder(Path(config.output_dir))
     if overwrite and config.training.init_from is not None:
-        require_outside(run, bundle_folder(config.training.init_from))
-    if resume and run.is_begun:
-        require_same_config(run.config, config)
+        require_outside(folder, bundle_folder(config.training.init_from))
+    ceremony = {"beside": beside, "resume": resume, "overwrite": overwrite}
+    with open_run(folder, config, lambda: _split_events(config), **ceremony) as run:
+        if folder.is_finished:
+            folder.state.unlink(missing_ok=True)
+            logger.info("the run in %s is finished", folder.root)
+            return TrainedRun(folder, load_pipeline(folder.root), None)
+        return _train_into(folder, config, run.events)
+
+
+def _split_events(config: Config) -> pd.DataFrame:
+    """Return the events of a config with the split of each; SplitError if they cannot be trained on."""
     events = config_events(config)
+    training = config.training
     events["split"] = assign_splits(
-        events, valid_size=config.training.valid_size, test_size=config.training.test_size, seed=config.seed
+        events, valid_size=training.valid_size, test_size=training.test_size, seed=config.seed
     )
-    fitted = events[events["split"] != "test"]
-    if not (fitted["split"] == "train").any():
+    train_rows = events[events["split"] == "train"]
+    if train_rows.empty:
         raise SplitError("The split must leave rows to train on. All are in val and test. Correct the `split` column.")
-    _require_classes(config, fitted[fitted["split"] == "train"])
-    digest = data_digest(config, events)
-    with locked(run.root):
-        run.require_free(beside=beside, resume=resume, overwrite=overwrite)  # nobody came in between
-        run.sweep()
-        if overwrite:
-            run.remove_artefacts()
-        if run.is_begun:
-            require_same_data(run, digest)
-        if run.is_finished:
-            run.state.unlink(missing_ok=True)
-            logger.info("the run in %s is finished", run.root)
-            return TrainedRun(run, load_pipeline(run.root), None)
-        with log_to(run.create().log), discarding_unstarted(run):
-            return _train_into(run, config, events, digest)
+    _require_classes(config, train_rows)
+    return events
 
 
-def _train_into(run: RunFolder, config: Config, events: pd.DataFrame, digest: dict[str, str]) -> TrainedRun:
+def _train_into(run: RunFolder, config: Config, events: pd.DataFrame) -> TrainedRun:
     """Fit, and write everything; the bundle last, since a run with a bundle is finished."""
-    _describe(run, config, events, digest)
+    make_folder(run.figures)
+    _describe(run, config, events)
     report_bad_audio(events, run.bad_audio)
     fitted = events[events["split"] != "test"]
     pipeline = fit(config, fitted, run)
@@ -197,10 +191,8 @@ def check_buildable(config: Config) -> None:
         ) from error
 
 
-def _describe(run: RunFolder, config: Config, events: pd.DataFrame, digest: dict[str, str]) -> None:
-    """Write what the run depends on, its config first; log the size of each side."""
-    write_config(config, run.config)
-    write_json(describe_environment(config.seed, digest), run.environment)
+def _describe(run: RunFolder, config: Config, events: pd.DataFrame) -> None:
+    """Write the split; log the size of each side."""
     write_events(events, run.splits, audio_root=config.data.audio_root)
     for split in SPLITS:
         side = events[events["split"] == split]

@@ -1,11 +1,12 @@
-"""Answers for a long list, kept on disk as they come, so that a killed command goes on with the rest."""
+"""Journal: what is done of a long list of work, kept on disk as it comes, so that a killed command goes on with the rest."""
 
 import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from guitarclf.files.digest import file_digest, text_digest
 from guitarclf.errors import RunError
@@ -15,7 +16,7 @@ logger = logging.getLogger(__name__)
 SYNC_SEC = 1.0  # what a power cut may lose; a kill loses nothing of what was written
 
 
-def unfinished_path(output) -> Path | None:
+def unfinished_path(output: str | Path) -> Path | None:
     """Return where the answers for an output are kept until all are there; None for a pipe or a device."""
     output = Path(output)
     if output.exists() and not output.is_file():
@@ -23,85 +24,96 @@ def unfinished_path(output) -> Path | None:
     return output.with_name(f".{output.name}.rows")
 
 
-def prediction_key(model_files, places, *settings) -> str:
+def prediction_key(model_files: Iterable[Path], places: Iterable, *settings: Any) -> str:
     """Return a digest of what answers depend on: the model's files, the list, and other settings."""
     return text_digest(*map(file_digest, sorted(model_files)), *map(repr, places), *map(repr, settings))
 
 
-def keep_rows(
-    predict: Callable[[Sequence], Iterator],
-    items: Sequence,
-    path,
-    key: str,
-    *,
-    resume: bool,
-    to_plain: Callable,
-    from_plain: Callable,
-    what: str = "events",
-) -> Iterator:
-    """Yield what is predicted of a list, a part at a time, keeping each part in a file that the caller removes.
+class Journal:
+    """The finished parts of a list of work, a JSON line each after a first line that says what they depend on.
 
     Parameters
     ----------
-    predict : callable
-        Items -> an iterator of parts, each with a length, in their order.
-    items : sequence
-        A slice of it is what ``predict`` gets.
     path : str or Path
-        One JSON line a part, the first holds ``key``; a line cut short by a kill is dropped.
+        The file; whoever has the whole result removes it. A line cut short by a kill is dropped.
     key : str
-        What the answers depend on; those kept under another are refused.
+        What the work depends on; parts kept under another key are refused.
     resume : bool
         Whether parts that are in the file are taken from there.
-    to_plain, from_plain : callable
-        A part as what JSON can hold; and (that, the part's items) as the part again.
+    to_plain, from_plain : callable, optional
+        A part as what JSON can hold; and (that, the part's items) as the part again. Without them parts are plain.
     what : str
         What the items are called in the log.
-
-    Raises
-    ------
-    RunError
-        If the file cannot be written, or was kept under another key.
+    before : sequence of parts
+        What an older file has of the work; it begins the journal where there is none.
     """
-    path = Path(path)
-    try:
-        kept, n_bytes = _read(path, key) if resume else ([], 0)
-        n_done = 0
-        for n_items, plain in kept:
-            yield from_plain(plain, items[n_done : n_done + n_items])
-            n_done += n_items
-        if n_done:
-            logger.info("%d of %d %s were done before", n_done, len(items), what)
-        with path.open("r+b" if n_bytes else "wb") as file:
-            file.truncate(n_bytes)
-            file.seek(n_bytes)
-            if not n_bytes:
-                _append(file, {"key": key})
-            synced = time.monotonic()
-            for part in predict(items[n_done:]):
-                _append(file, {"n_items": len(part), "part": to_plain(part)})
-                if time.monotonic() - synced > SYNC_SEC:
-                    os.fsync(file.fileno())
-                    synced = time.monotonic()
-                yield part
-    except OSError as error:
-        if isinstance(error, RunError) or error.strerror is None:
-            raise
-        raise RunError(
-            f"{path} must be writable, to keep what is done. {error.strerror}. Make room, and go on with --resume."
-        ) from error
+
+    def __init__(
+        self,
+        path: str | Path,
+        key: str,
+        *,
+        resume: bool = False,
+        to_plain: Callable[[Any], Any] = lambda part: part,
+        from_plain: Callable[[Any, Sequence], Any] = lambda plain, items: plain,
+        what: str = "events",
+        before: Sequence = (),
+    ):
+        self.path = Path(path)
+        self.key = key
+        self.resume = resume
+        self.to_plain = to_plain
+        self.from_plain = from_plain
+        self.what = what
+        self.before = before
+
+    def go_on(self, items: Sequence, work: Callable[[Sequence], Iterator]) -> Iterator:
+        """Yield the parts of the work in their order: those that are kept, then what ``work`` yields for the rest.
+
+        Each part has a length, how many of the items it is of. Raises RunError if the file cannot be written, or
+        was kept under another key.
+        """
+        try:
+            kept, n_bytes = _read(self.path, self.key) if self.resume else ([], 0)
+            kept = kept or [(len(part), self.to_plain(part)) for part in self.before]
+            n_done = 0
+            for n_items, plain in kept:
+                yield self.from_plain(plain, items[n_done : n_done + n_items])
+                n_done += n_items
+            if n_done:
+                logger.info("%d of %d %s were done before", n_done, len(items), self.what)
+            with self.path.open("r+b" if n_bytes else "wb") as file:
+                file.truncate(n_bytes)
+                file.seek(n_bytes)
+                if not n_bytes:
+                    _append(file, {"key": self.key}, *({"n_items": n, "part": plain} for n, plain in kept))
+                synced = time.monotonic()
+                for part in work(items[n_done:]):
+                    _append(file, {"n_items": len(part), "part": self.to_plain(part)})
+                    if time.monotonic() - synced > SYNC_SEC:
+                        os.fsync(file.fileno())
+                        synced = time.monotonic()
+                    yield part
+        except OSError as error:
+            if isinstance(error, RunError) or error.strerror is None:
+                raise
+            raise RunError(
+                f"{self.path} must be writable, to keep what is done. {error.strerror}. Make room, and go on with "
+                "--resume."
+            ) from error
 
 
-def _append(file, content: dict) -> None:
-    file.write(json.dumps(content).encode() + b"\n")
+def _append(file, *lines: dict) -> None:
+    file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
     file.flush()
 
 
-def _read(path: Path, key: str) -> tuple[list[tuple[int, object]], int]:
+def _read(path: Path, key: str) -> tuple[list[tuple[int, Any]], int]:
     """Return (length, plain part) of each part that was kept, and how many bytes of the file they are."""
     if not path.is_file():
         return [], 0
-    parts, n_bytes = [], 0
+    parts: list[tuple[int, Any]] = []
+    n_bytes = 0
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True)):
         try:
             content = json.loads(line) if line.endswith(b"\n") else {}

@@ -16,10 +16,10 @@ from guitarclf.config.files import with_values
 from guitarclf.errors import AudioReadError, RunError
 from guitarclf.experiment import crossval as module
 from guitarclf.experiment.crossval import crossval
+from guitarclf.experiment.fits import from_plain
 from guitarclf.experiment.search import search
 from guitarclf.experiment.train import train
 from guitarclf.files.lock import locked
-from guitarclf.runs.crossval_folder import from_plain
 
 ARTEFACTS = [
     "config.yaml",

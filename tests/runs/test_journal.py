@@ -12,8 +12,8 @@ from guitarclf.cli import main
 from guitarclf.config.files import with_values
 from guitarclf.errors import RunError
 from guitarclf.experiment import search as searching
+from guitarclf.experiment.search import scores_of_0_1_0
 from guitarclf.runs import journal as keeping
-from guitarclf.runs.search_folder import read_scored
 
 EVENTS = pd.DataFrame({"note_id": list("abcdef"), "audio_path": list("uvwxyz"), "onset_sec": np.arange(6.0)})
 
@@ -46,7 +46,7 @@ def predict(path, *, resume, stop_after=None, key="key"):
             asked.extend(chunk["note_id"])
             yield chunk
 
-    for chunk in keeping.keep_rows(count, EVENTS, path, key, resume=resume, **CODEC):
+    for chunk in keeping.Journal(path, key, resume=resume, **CODEC).go_on(EVENTS, count):
         chunks.append(chunk)
         if len(chunks) == stop_after:
             break
@@ -153,7 +153,7 @@ def test_a_search_that_was_interrupted_keeps_its_candidates(small_table, tmp_pat
     with pytest.raises(RunError, match=r"`search\.n_splits` must be as in the run to go on with --resume"):
         searching.search(config_for(small_table, tmp_path / "search", **{"search.n_splits": 3}), resume=True)
     result = searching.search(config, resume=True)
-    assert asked == [0, 1, 1, 2]
+    assert [candidate["net.lr"] for candidate in asked] == [1e-2, 1e-3, 1e-3, 1e-5]
     columns = [name for name in whole.table if name != "mean_fit_sec"]
     pd.testing.assert_frame_equal(result.table[columns], whole.table[columns], check_exact=True)
     weights = [folder / "best" / "model" / "weights.safetensors" for folder in (whole.folder, result.folder)]
@@ -172,4 +172,4 @@ def test_a_search_that_was_interrupted_keeps_its_candidates(small_table, tmp_pat
 def test_damaged_scores_are_refused(small_table, tmp_path):
     (tmp_path / "scored.json").write_text('{"0": {"folds": [1]}}')
     with pytest.raises(RunError, match=r"scored\.json must hold the scores of candidates\. its scores are of other"):
-        read_scored(tmp_path / "scored.json", 1, 2)
+        scores_of_0_1_0(tmp_path / "scored.json", 1, 2)
