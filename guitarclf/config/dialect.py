@@ -1,4 +1,8 @@
-"""The YAML that configurations are written in: YAML 1.2's scalars, no tags, no aliases, no key twice."""
+"""The YAML that configurations are written in: YAML 1.2's scalars, no tags, no aliases, no key twice.
+
+On PyYAML and not ruamel.yaml, which takes twice as long for a large file, reads ``1_000`` and ``2020-01-01`` of files
+written before as other values, and must be taught to refuse tags and aliases all the same.
+"""
 
 import re
 from collections import Counter
@@ -18,12 +22,11 @@ class ConfigLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()
+        mark: Any = event.start_mark
         if isinstance(event, yaml.events.AliasEvent):
-            raise yaml.composer.ComposerError(
-                None, None, f"aliases such as *{event.anchor} are not read", event.start_mark
-            )
+            raise yaml.composer.ComposerError(None, None, f"aliases such as *{event.anchor} are not read", mark)
         if event.tag is not None:
-            raise yaml.composer.ComposerError(None, None, f"tags such as {event.tag} are not read", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, f"tags such as {event.tag} are not read", mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
