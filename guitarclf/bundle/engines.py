@@ -106,7 +106,7 @@ class Model:
         """Return the highest probability of each event if all classes were equally common, shape (n_events,)."""
         return with_priors(as_learnt, self.train_priors_, EQUAL).max(axis=1)
 
-    def predict_proba(self, waveforms) -> np.ndarray:
+    def predict_proba(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         """Return probabilities of shape (n_events, 3), in the order of LABELS.
 
         Parameters

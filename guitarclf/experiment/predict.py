@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +19,7 @@ from guitarclf.priors import estimate_priors, with_priors
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class Predictions:
         return pd.DataFrame(list(self.rows()), columns=list(PREDICTION_COLUMNS))
 
 
-def notes_of_paths(paths) -> list[Note]:
+def notes_of_paths(paths: Iterable[str | Path]) -> list[Note]:
     """Return one event at onset 0 for each file; a folder stands for the WAV and FLAC files below it.
 
     An event is named by its file's stem, or by the whole path where two files share one. The order
@@ -126,7 +127,7 @@ def notes_of_events(events: "pd.DataFrame") -> list[Note]:
     return [Note(name, request) for name, request in zip(events["note_id"], as_requests(events), strict=True)]
 
 
-def events_of_paths(paths) -> "pd.DataFrame":
+def events_of_paths(paths: Iterable[str | Path]) -> "pd.DataFrame":
     """Return the notes of :func:`notes_of_paths` as an events table."""
     import pandas as pd
 
@@ -180,7 +181,7 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
     )
 
 
-def predict_events(pipeline, events: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
+def predict_events(pipeline: "Pipeline", events: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
     """Yield the predictions of an events table by a fitted pipeline, some rows at a time, as DataFrames."""
     for part in predict_notes(TorchModel(pipeline), notes_of_events(events)):
         yield part.to_frame()

@@ -243,3 +243,9 @@ def test_a_leading_zero_is_no_octal():
 def test_values_that_do_not_fit_together_are_refused(override, message):
     with pytest.raises(ConfigError, match=message):
         load_config(overrides=[override])
+
+
+def test_a_file_of_more_bytes_than_are_read_is_refused_and_not_cut(tmp_path):
+    (tmp_path / "long.yaml").write_text("seed: 7\n#" + "é" * 70_000 + "\nseed_that_is_unknown: 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"long\.yaml must have at most 128 KB\. It has more"):
+        load_config(tmp_path / "long.yaml")
