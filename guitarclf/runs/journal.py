@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from guitarclf.files.digest import file_digest, text_digest
 from guitarclf.errors import RunError
+from guitarclf.files.digest import file_digest, text_digest
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import pandas as pd
 
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config.files import load_config, write_config
-from guitarclf.files.digest import file_digest, joint_digest
 from guitarclf.errors import RunError, TrainingError
+from guitarclf.files.digest import file_digest, joint_digest
 from guitarclf.files.lock import locked, require_unlocked
 from guitarclf.runs.environment import describe_environment
 from guitarclf.runs.folder import OutputFolder, RunFolder, make_folder, write_json
