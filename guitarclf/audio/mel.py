@@ -18,9 +18,6 @@ CHUNK = 2  # windows transformed at once: their spectra fit in the cache of a co
 BANDS = 8  # mel bands summed at once: a product so small that BLAS wakes no other threads
 # Slaney's mel scale (Auditory Toolbox): linear to 1 kHz, 15 mel, then a factor of 6.4 in 27 steps.
 LINEAR_HZ, LINEAR_END_HZ, LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
-# Per-channel energy normalisation, as in librosa.pcen.
-PCEN_GAIN, PCEN_BIAS, PCEN_POWER, PCEN_SECONDS, PCEN_EPS = 0.98, 2.0, 0.5, 0.4, 1e-6
-PCEN_SCALE = 2.0**31
 
 
 def log_mel(
@@ -53,9 +50,8 @@ def log_mel(
         Bands of the Slaney mel scale, each filter of unit area.
     fmin, fmax : float
         Lowest and highest band edge in Hz; ``fmax`` None is half the sample rate.
-    compression : {"db", "log1p", "pcen"}
-        ``10 log10(max(power, 1e-10))``; ``log(1 + log1p_alpha * power)``; or per-channel energy
-        normalisation (Wang et al. 2017, ``librosa.pcen`` of the power times 2^31, its defaults).
+    compression : {"db", "log1p"}
+        ``10 log10(max(power, 1e-10))``; or ``log(1 + log1p_alpha * power)``.
     top_db : float or None
         If set, cells are raised to at least the row's own maximum minus ``top_db`` (dB).
 
@@ -74,8 +70,6 @@ def log_mel(
             # One matrix product per row: a batched one may round a row differently in other company.
             mel = np.matmul(power[:, :, bins], filters)  # [B, T, F]
             spectrograms[first : first + CHUNK, bands] = mel.transpose(0, 2, 1)
-    if compression == "pcen":
-        return _pcen(spectrograms, sample_rate, hop_length)
     if compression == "log1p":
         return np.log1p(np.float32(log1p_alpha) * spectrograms)
     decibels = 10 * np.log10(np.maximum(spectrograms, np.float32(AMIN)))
@@ -153,14 +147,6 @@ def frame_rms_db(waveforms: np.ndarray, n_fft: int, hop_length: int) -> np.ndarr
     return (10 * np.log10(np.maximum(mean, AMIN))).astype(np.float32)
 
 
-def _pcen(power: np.ndarray, sample_rate: int, hop_length: int) -> np.ndarray:
-    power = power.astype(np.float64) * PCEN_SCALE
-    matrix, offset = pcen_smoothing(power.shape[2], sample_rate, hop_length)
-    smooth = np.matmul(power, matrix) + offset
-    gain = np.exp(-PCEN_GAIN * (np.log(PCEN_EPS) + np.log1p(smooth / PCEN_EPS)))
-    return (PCEN_BIAS**PCEN_POWER * np.expm1(PCEN_POWER * np.log1p(power * gain / PCEN_BIAS))).astype(np.float32)
-
-
 @lru_cache(maxsize=16)
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> np.ndarray:
     """Return the mel filterbank of shape (1 + n_fft // 2, n_mels), float32, as ``librosa.filters.mel``."""
@@ -228,13 +214,3 @@ def delta_matrix(n_frames: int) -> np.ndarray:
         center = min(max(frame, half), n_frames - 1 - half)
         matrix[center + steps, frame] = steps / np.sum(steps**2)
     return matrix
-
-
-@lru_cache(maxsize=16)
-def pcen_smoothing(n_frames: int, sample_rate: int, hop_length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return PCEN's smoothing, ``s[t] = (1 - b) s[t - 1] + b x[t]`` from 1, as a `[T, T]` matrix and a `[T]` offset."""
-    n_smooth = PCEN_SECONDS * sample_rate / hop_length
-    share = (np.sqrt(1 + 4 * n_smooth**2) - 1) / (2 * n_smooth**2)
-    lag = np.arange(n_frames) - np.arange(n_frames)[:, None]  # [source, frame]
-    matrix = np.where(lag >= 0, share * (1 - share) ** np.maximum(lag, 0), 0)
-    return matrix, (1 - share) ** np.arange(1, n_frames + 1)

@@ -169,8 +169,7 @@ def _fit_and_predict(config: Config, material: Material, held_out: np.ndarray, s
     net = build_net(replace(config, seed=seed))
     valid = validation_mask(encode_labels(y)[0], groups, None, valid_size=valid_size, seed=seed)
     X, repeat_table = material.features[~held_out], config.training.repeat_table
-    pitch = training["pitch_midi"]
-    fit_in_company(net, X, y, valid, material.company, pitch=pitch, repeat_table=repeat_table)
+    fit_in_company(net, X, y, valid, material.company, repeat_table=repeat_table)
     return net.predict_proba_by_label(material.features[held_out])
 
 

@@ -190,8 +190,7 @@ def _score(config: Config, candidates: Sequence[dict], rows: pd.DataFrame, n_job
     )
     _fill_cache(config, candidates, rows)
     track = rows["track"].to_numpy()
-    pitch = rows["pitch_midi"].to_numpy()
-    grid.fit(rows, rows["label_category"].to_numpy(), groups=track, net__groups=track, net__pitch=pitch)
+    grid.fit(rows, rows["label_category"].to_numpy(), groups=track, net__groups=track)
     by_fold = np.stack([grid.cv_results_[f"split{fold}_test_score"] for fold in range(config.search.n_splits)], axis=1)
     seconds = grid.cv_results_["mean_fit_time"]
     return [{"folds": by_fold[place].tolist(), "fit_sec": float(seconds[place])} for place in range(len(candidates))]

@@ -10,7 +10,6 @@ import pandas as pd
 from guitarclf.audio.mel import log_mel_channels
 from guitarclf.audio.offsets import NEVER
 from guitarclf.config import Config
-from guitarclf.data.events import NO_PITCH
 from guitarclf.data.splits import draw_sides
 from guitarclf.labels import LABEL_TO_INDEX
 from guitarclf.pipeline import build_window
@@ -92,19 +91,14 @@ def modelled_notes(config: Config) -> tuple[pd.DataFrame, np.ndarray, np.ndarray
     return events, reader.cut(waveforms, ends), ends
 
 
-def fit_in_company(net, X, y, valid, company: Company, *, pitch=None, repeat_table: int = 1) -> None:
+def fit_in_company(net, X, y, valid, company: Company, *, repeat_table: int = 1) -> None:
     """Fit a net on the rows of a table, each ``repeat_table`` times an epoch, and on their company.
 
     Parameters
     ----------
     net : NoteEventClassifier
     X, y, valid : features, label names and validation mask of the table's rows
-    pitch : array-like, optional
-        Their MIDI pitches; unknown if not given.
     """
-    pitch = np.full(len(y), NO_PITCH) if pitch is None else np.asarray(pitch)
-    company_pitch = np.full(len(company), NO_PITCH)
-    company_pitch[~company.no_note] = company.events["pitch_midi"]
     labels = np.full(len(company), "general_note", dtype=object)  # of clutter it says nothing: no_note does
     labels[~company.no_note] = company.events["label_category"]
     net.fit(
@@ -113,5 +107,4 @@ def fit_in_company(net, X, y, valid, company: Company, *, pitch=None, repeat_tab
         valid=np.concatenate([valid, company.valid]),
         repeats=np.repeat([repeat_table, 1], [len(y), len(company)]),
         no_note=np.concatenate([np.zeros(len(y), dtype=bool), company.no_note]),
-        pitch=np.concatenate([pitch, company_pitch]),
     )

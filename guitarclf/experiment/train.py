@@ -150,8 +150,7 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
     with_recorders(pipeline[-1], recorders)
     try:
         # The steps before the net are stateless.
-        settings = {"pitch": events["pitch_midi"], "repeat_table": config.training.repeat_table}
-        fit_in_company(pipeline[-1], X, y, valid, company, **settings)
+        fit_in_company(pipeline[-1], X, y, valid, company, repeat_table=config.training.repeat_table)
     finally:
         without_recorders(pipeline[-1], recorders)
     return pipeline

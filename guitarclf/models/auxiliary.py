@@ -1,47 +1,45 @@
 """AuxiliaryHeads: what the encoder also learns to tell in training, so that it hears more of a note."""
 
-import torch
 from torch import Tensor, nn
 
+from guitarclf.errors import ParameterError
 from guitarclf.labels import LABEL_TO_INDEX
-
-N_PITCHES = 128  # MIDI pitches, a class each
 
 
 class AuxiliaryHeads(nn.Module):
     """The encoded notes `[B, n_features]` of a training step -> a loss to add to that of the labels.
 
-    The heads belong to the loss, not to the model: no model is saved, averaged or exported with them.
+    The head belongs to the loss, not to the model: no model is saved, averaged or exported with it.
 
     Parameters
     ----------
     n_features : int
     harmonic : float
         Weight of telling harmonics from all other notes (binary cross-entropy).
-    pitch : float
-        Weight of naming the MIDI pitch (cross-entropy over semitones) of the notes whose pitch is known.
     """
 
-    def __init__(self, n_features: int, *, harmonic: float, pitch: float):
+    def __init__(self, n_features: int, *, harmonic: float):
         super().__init__()
-        self.weights = {"harmonic": harmonic, "pitch": pitch}
-        self.harmonic = nn.Linear(n_features, 1) if harmonic else None
-        self.pitch = nn.Linear(n_features, N_PITCHES) if pitch else None
+        self.weight = harmonic
+        self.harmonic = nn.Linear(n_features, 1)
 
-    def forward(self, encoded: Tensor, y: Tensor, pitch: Tensor | None, class_weight: Tensor | None) -> Tensor:
-        """Return the loss of notes alone: their classes ``y`` `[B]`, and ``pitch`` `[B]`, -1 where unknown."""
-        total = encoded.sum() * 0
+    def forward(self, encoded: Tensor, y: Tensor, class_weight: Tensor | None) -> Tensor:
+        """Return the loss of notes alone, whose classes are ``y`` `[B]`."""
         if not len(y):
-            return total
-        if self.harmonic is not None:
-            weight = torch.ones_like(encoded[:, 0]) if class_weight is None else class_weight[y]
-            is_harmonic = (y == LABEL_TO_INDEX["harmonic"]).to(encoded.dtype)
-            losses = nn.functional.binary_cross_entropy_with_logits(
-                self.harmonic(encoded)[:, 0], is_harmonic, weight=weight, reduction="sum"
-            )
-            total = total + self.weights["harmonic"] * losses / weight.sum()
-        if self.pitch is not None and (pitch >= 0).any():
-            known = pitch >= 0
-            losses = nn.functional.cross_entropy(self.pitch(encoded[known]), pitch[known])
-            total = total + self.weights["pitch"] * losses
-        return total
+            return encoded.sum() * 0
+        is_harmonic = (y == LABEL_TO_INDEX["harmonic"]).to(encoded.dtype)
+        weight = encoded.new_ones(len(y)) if class_weight is None else class_weight[y]
+        losses = nn.functional.binary_cross_entropy_with_logits(
+            self.harmonic(encoded)[:, 0], is_harmonic, weight=weight, reduction="sum"
+        )
+        return self.weight * losses / weight.sum()
+
+
+def encoding_size(module: nn.Module) -> int:
+    """Return the length of a note encoded by a module; ParameterError if it has no encoder for a head to share."""
+    if not all(hasattr(module, name) for name in ("encode", "classify", "n_features")):
+        raise ParameterError(
+            "The module must have `encode`, `classify` and `n_features`, as CRNN has, with `aux_harmonic` above 0. "
+            f"Got {type(module).__name__}. Set it to 0, or give it these."
+        )
+    return int(module.n_features)

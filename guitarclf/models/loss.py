@@ -21,28 +21,22 @@ class NoteLoss(nn.CrossEntropyLoss):
     focal_gamma : float
         Exponent of the focal loss, ``-(1 - p)^gamma log p`` (Lin et al. 2017): above 0, notes that are
         already right count less. With it, labels are smoothed in the logarithm only.
-    aux_harmonic, aux_pitch : float
-        Weights of what :meth:`auxiliary` adds in training, 0 is off. With either, ``n_features`` must be given, the
-        length of an encoded note.
+    aux_harmonic : float
+        Weight of what :meth:`auxiliary` adds in training, 0 is off. Above it ``n_features`` must be given, the length
+        of an encoded note.
     """
 
-    def __init__(
-        self, weight=None, *, label_smoothing=0.0, focal_gamma=0.0, aux_harmonic=0.0, aux_pitch=0.0, n_features=None
-    ):
+    def __init__(self, weight=None, *, label_smoothing=0.0, focal_gamma=0.0, aux_harmonic=0.0, n_features=None):
         super().__init__(weight=weight, label_smoothing=label_smoothing)
         self.focal_gamma = focal_gamma
         self.heads = None
-        if aux_harmonic or aux_pitch:
-            self.heads = AuxiliaryHeads(n_features, harmonic=aux_harmonic, pitch=aux_pitch)
+        if aux_harmonic:
+            self.heads = AuxiliaryHeads(n_features, harmonic=aux_harmonic)
 
-    def auxiliary(self, encoded: Tensor, y: Tensor, pitch: Tensor | None = None) -> Tensor:
-        """Return the loss of the auxiliary heads, of the rows that are notes.
-
-        ``encoded`` `[B, n_features]`, ``y`` `[B]`, and ``pitch`` `[B]` in MIDI semitones, -1 where unknown.
-        """
+    def auxiliary(self, encoded: Tensor, y: Tensor) -> Tensor:
+        """Return the loss of the auxiliary head on notes alone: ``encoded`` `[B, n_features]`, ``y`` `[B]`."""
         is_note = y != NO_NOTE
-        pitch = None if pitch is None else pitch[is_note]
-        return self.heads(encoded[is_note], y[is_note], pitch, self.weight)
+        return self.heads(encoded[is_note], y[is_note], self.weight)
 
     def forward(self, logits: Tensor, y: Tensor) -> Tensor:
         is_note = y != NO_NOTE

@@ -28,7 +28,7 @@ def add_sound(graph: Graph, value: str, n_samples: int, normalize: str, settings
     power = _add_power(graph, x, starts, n_fft)
     names = ("sample_rate", "n_fft", "n_mels", "fmin", "fmax")
     bands = graph.node("MatMul", power, mel.mel_filters(*(settings[name] for name in names)))
-    spectrogram = _add_compression(graph, graph.node("Transpose", bands, perm=[0, 2, 1]), n_frames, settings)
+    spectrogram = _add_compression(graph, graph.node("Transpose", bands, perm=[0, 2, 1]), settings)
     channels = [spectrogram]
     for name in settings["extra_channels"]:
         if name == "rms":
@@ -72,9 +72,7 @@ def _add_decibels(graph: Graph, power: str) -> str:
     return graph.node("Mul", graph.node("Log", graph.node("Max", power, np.float32(mel.AMIN))), DB_PER_NEPER)
 
 
-def _add_compression(graph: Graph, power: str, n_frames: int, settings: dict) -> str:
-    if settings["compression"] == "pcen":
-        return _add_pcen(graph, power, n_frames, settings)
+def _add_compression(graph: Graph, power: str, settings: dict) -> str:
     if settings["compression"] == "log1p":
         return graph.node("Log", graph.node("Add", graph.node("Mul", power, settings["log1p_alpha"]), np.float32(1)))
     decibels = _add_decibels(graph, power)
@@ -82,16 +80,6 @@ def _add_compression(graph: Graph, power: str, n_frames: int, settings: dict) ->
         return decibels
     loudest = graph.node("ReduceMax", decibels, axes=[1, 2], keepdims=1)
     return graph.node("Max", decibels, graph.node("Sub", loudest, np.float32(settings["top_db"])))
-
-
-def _add_pcen(graph: Graph, power: str, n_frames: int, settings: dict) -> str:
-    matrix, offset = mel.pcen_smoothing(n_frames, settings["sample_rate"], settings["hop_length"])
-    power = graph.node("Mul", power, np.float32(mel.PCEN_SCALE))
-    smooth = graph.node("Add", graph.node("MatMul", power, matrix), offset)
-    gain = graph.node("Pow", graph.node("Add", smooth, np.float32(mel.PCEN_EPS)), np.float32(-mel.PCEN_GAIN))
-    biased = graph.node("Add", graph.node("Mul", power, gain), np.float32(mel.PCEN_BIAS))
-    root = graph.node("Pow", biased, np.float32(mel.PCEN_POWER))
-    return graph.node("Sub", root, np.float32(mel.PCEN_BIAS**mel.PCEN_POWER))
 
 
 def _add_rms(graph: Graph, x: str, starts: np.ndarray, settings: dict) -> str:

@@ -15,7 +15,7 @@ from guitarclf.parameters.rules import Parameters, knob, plain
 
 SnippetCrop = Literal["center", "start"]
 Level = Literal["peak", "rms", "none"]
-Compression = Literal["db", "log1p", "pcen"]
+Compression = Literal["db", "log1p"]
 ExtraChannel = Literal["rms", "delta", "sounding"]
 Pooling = Literal["final", "mean", "attention"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -68,7 +68,7 @@ class LogMelParameters(Parameters):
     n_mels: int = knob(64, "mel bands", low=1, high=1024)
     fmin: float = knob(0.0, "lowest mel band edge", unit="Hz", low=0)
     fmax: float | None = knob(None, "highest mel band edge; null: half the sample rate", unit="Hz", above=0)
-    compression: Compression = knob("db", "10 log10(power), log(1 + alpha power), or PCEN", unit="dB or none")
+    compression: Compression = knob("db", "10 log10(power), or log(1 + alpha power)", unit="dB or none")
     log1p_alpha: float = knob(1000.0, "alpha of compression log1p", above=0)
     top_db: float | None = knob(
         None, "floor below each note's own loudest cell; null: none", unit="dB", above=0, high=1000
@@ -111,13 +111,6 @@ class CriterionParameters(Parameters):
     aux_harmonic: float = knob(
         0.0,
         "weight in the loss of a second head, of training only, that tells harmonics from all other notes; 0: off",
-        low=0,
-        high=100,
-    )
-    aux_pitch: float = knob(
-        0.0,
-        "weight in the loss of a third head, of training only, that names the `pitch_midi` of notes that have one; "
-        "0: off",
         low=0,
         high=100,
     )

@@ -34,7 +34,7 @@ class OutputFolder:
 
     @property
     def artefacts(self) -> list[Path]:
-        """All that the command writes, in the order in which it is removed: what says that it is finished comes first."""
+        """All that the command writes; what says that it is finished is first to be removed."""
         raise NotImplementedError
 
     @property

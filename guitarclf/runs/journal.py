@@ -1,4 +1,4 @@
-"""Journal: what is done of a long list of work, kept on disk as it comes, so that a killed command goes on with the rest."""
+"""Journal: what is done of a long list of work, kept as it comes, so that a killed command goes on with the rest."""
 
 import json
 import logging

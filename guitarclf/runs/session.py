@@ -51,10 +51,12 @@ def open_run(
 ) -> Iterator[OpenRun]:
     """Hold an output folder for the work in a ``with`` block.
 
-    Before it: the folder is refused if it is locked, or holds what is not to be gone on with or replaced; config,
-    options and data are compared with what a run that goes on began with; the folder is locked and swept, what is
-    replaced is removed, and config and environment are written. In it: what is logged goes to the folder's log too. After
-    it: what ended before there was anything to go on with is removed. A finished run that is resumed is left as it is.
+    Before the block the folder is refused if it is locked, or holds what is not to be gone on with or replaced.
+    Config, options and data are compared with those that a run to go on with began with. The folder is locked and
+    swept, what is replaced is removed, config and environment are written. In the block all that is logged goes to the
+    folder's log too. After it, what ended before there was anything to go on with is removed.
+
+    A finished run that is resumed is left as it is, and the block is for its results.
 
     Parameters
     ----------

@@ -6,11 +6,10 @@ from torch.utils.data import Dataset
 
 
 class FeatureDataset(Dataset):
-    """Rows of an array-like ``X`` with int64 targets ``y`` (zeros if None), and with int64 pitches if given."""
+    """Rows of an array-like ``X`` with int64 targets ``y`` (zeros if None)."""
 
-    def __init__(self, X, y=None, rows=None, pitch=None):
+    def __init__(self, X, y=None, rows=None):
         self.X = X
-        self.pitch = pitch
         self.rows = np.arange(len(X)) if rows is None else np.asarray(rows)
         self.y = np.zeros(len(X), dtype=np.int64) if y is None else np.asarray(y, dtype=np.int64)
 
@@ -21,12 +20,11 @@ class FeatureDataset(Dataset):
         row = self.rows[index]
         return self.X[row], self.y[row]
 
-    def batch(self, indices: np.ndarray) -> tuple[torch.Tensor, ...]:
-        """Return the events at ``indices`` as (float32 `[B, C, F, T]`, int64 `[B]`), and pitches `[B]` if there are."""
+    def batch(self, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the events at ``indices`` as (float32 `[B, C, F, T]`, int64 `[B]`)."""
         rows = self.rows[indices]
         features = np.ascontiguousarray(self.X[rows], dtype=np.float32)
-        targets = (self.y,) if self.pitch is None else (self.y, self.pitch)
-        return torch.from_numpy(features), *(torch.from_numpy(target[rows]) for target in targets)
+        return torch.from_numpy(features), torch.from_numpy(self.y[rows])
 
 
 class BatchIterator:

@@ -8,6 +8,7 @@ from guitarclf.errors import ParameterError
 from guitarclf.parameters.sections import Device, Precision
 
 DEVICES, PRECISIONS = get_args(Device), get_args(Precision)
+FUSED_DEVICES = ("cpu", "cuda")
 
 
 def computes_in_bf16(precision: str, device: str) -> bool:
@@ -37,3 +38,9 @@ def resolve_device(device: str) -> str:
     if device != "auto":
         return str(device)
     return next(name for name in ("cuda", "mps", "cpu") if is_available(name))
+
+
+def fused_settings(optimizer: type, device: str) -> dict[str, bool]:
+    """Return the keywords with which an optimizer updates all weights in one kernel, where it can."""
+    has_fused = isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Adam | torch.optim.SGD)
+    return {"fused": True} if has_fused and device.split(":")[0] in FUSED_DEVICES else {}

@@ -2,31 +2,33 @@
 
 from collections.abc import Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
+from sklearn.exceptions import NotFittedError
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
+from torch.optim import AdamW
 
 from guitarclf.errors import ParameterError
+from guitarclf.models.auxiliary import encoding_size
 from guitarclf.models.crnn import CRNN
 from guitarclf.models.loss import NO_NOTE, NoteLoss
 from guitarclf.parameters.sections import SEED, NetParameters, OptimizerParameters, Precision, SplitParameters
-from guitarclf.priors import complete_priors
-from guitarclf.training.answering import Answering
+from guitarclf.priors import complete_priors, with_priors
 from guitarclf.training.batches import BatchIterator, FeatureDataset
 from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining, watching_callbacks
-from guitarclf.training.device import computes_in_bf16, resolve_device
-from guitarclf.training.optimizing import AdamW, fused_settings
-from guitarclf.training.pitches import pitch_targets
+from guitarclf.training.device import computes_in_bf16, fused_settings, resolve_device
 from guitarclf.training.statistics import repeated, set_buffers, validation_mask
-from guitarclf.training.steps import TrainingSteps, encoding_size
-from guitarclf.training.targets import class_weights, encode_labels
+from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
+IntegerLabels = Literal["refuse", "alphabetical"]
 PREDICTION_BATCH = 256  # events; large enough to fill the machine, small enough for its memory
 
 
-class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
+class NoteEventClassifier(NeuralNetClassifier):
     """A CRNN behind scikit-learn's contract.
 
     ``y`` are label names and ``predict`` returns them. ``classes_`` is sorted and holds all three
@@ -57,6 +59,9 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
     mixup : float
         Training notes are mixed in pairs, in shares drawn from Beta(mixup, mixup), and so are their losses
         (Zhang et al. 2018); 0 is off.
+    integer_labels : {"refuse", "alphabetical"}
+        Whether ``y`` may be 0, 1, 2 for the sorted labels, as scikit-learn's voting, stacking and
+        ``cross_val_predict(method="predict_proba")`` put them in the place of names. ``classes_`` are then codes.
     **kwargs
         As for ``skorch.NeuralNetClassifier``: ``module__...``, ``optimizer__...``, ``callbacks``. A pair of
         ``callbacks`` that is named as one of :func:`watching_callbacks` takes its place.
@@ -90,6 +95,7 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
         precision: Precision = NetParameters.precision,
         mixup: float = NetParameters.mixup,
         priors: dict[str, float] | None = NetParameters.priors,
+        integer_labels: IntegerLabels = "refuse",
         verbose=0,
         **kwargs,
     ):
@@ -117,6 +123,7 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
         self.precision = precision
         self.mixup = mixup
         self.priors = priors
+        self.integer_labels = integer_labels
 
     @property
     def _default_callbacks(self):
@@ -138,7 +145,7 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
 
     # -- fitting ---------------------------------------------------------------------------
 
-    def fit(self, X, y, *, groups=None, valid=None, repeats=None, no_note=None, pitch=None):
+    def fit(self, X, y, *, groups=None, valid=None, repeats=None, no_note=None):
         """Train from fresh weights.
 
         Parameters
@@ -154,12 +161,10 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
         no_note : array-like of bool, shape (n_events,), optional
             Rows that are no note. Whatever ``y`` says of them, the net learns to give every class the same
             probability; they are never for validation.
-        pitch : array-like of shape (n_events,), optional
-            MIDI pitches, -1 or NaN where unknown: what ``criterion__aux_pitch`` teaches, and needs.
         """
         self._take_input_shape(X)
         self._seed()
-        return super().fit(X, y, groups=groups, valid=valid, repeats=repeats, no_note=no_note, pitch=pitch)
+        return super().fit(X, y, groups=groups, valid=valid, repeats=repeats, no_note=no_note)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Go on training; a Ctrl-C passes through (skorch would return as if the fit were done)."""
@@ -188,9 +193,9 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
                 f"Got shape {np.shape(X)}."
             )
 
-    def get_split_datasets(self, X, y=None, *, groups=None, valid=None, repeats=None, no_note=None, pitch=None):
+    def get_split_datasets(self, X, y=None, *, groups=None, valid=None, repeats=None, no_note=None):
         """Return (training, validation) datasets; what is learnt from the training rows is set here."""
-        y, self.y_was_encoded_ = encode_labels(y)
+        y, self.y_was_encoded_ = encode_labels(y, getattr(self, "integer_labels", "refuse"))
         if len(y) != len(X):
             raise ParameterError(f"X and y must have the same number of events. Got {len(X)} and {len(y)}.")
         mask = validation_mask(y, groups, valid, valid_size=self.valid_size, seed=self.random_state or 0)
@@ -198,12 +203,58 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
             y = np.where(no_note, NO_NOTE, y)
         train_rows, valid_rows = repeated(np.flatnonzero(~mask), repeats), np.flatnonzero(mask & (y != NO_NOTE))
         notes = train_rows[y[train_rows] != NO_NOTE]
-        pitch = pitch_targets(pitch, len(y), notes) if self.teaches_pitch else None
         weights = class_weights(self.class_weight, y[notes])
         self.criterion_.weight = torch.from_numpy(weights).to(resolve_device(self.device))
         set_buffers(self.module_, X, notes, weights * np.bincount(y[notes], minlength=len(weights)))
-        training = FeatureDataset(X, y, train_rows, pitch)
+        training = FeatureDataset(X, y, train_rows)
         return training, FeatureDataset(X, y, valid_rows) if len(valid_rows) else None
+
+    # -- one batch -------------------------------------------------------------------------
+
+    def infer(self, x, **fit_params):
+        """`[B, C, F, T]` -> logits; skorch hands fit's params on to forward, and they are for the split."""
+        return self._compute(self.module_, x)
+
+    def _compute(self, part, x):
+        """Return what the module or a part of it makes of x, in the precision asked for while training."""
+        device = resolve_device(self.device)
+        x = torch.as_tensor(x).to(device)
+        if not (self.module_.training and computes_in_bf16(self.precision, device)):
+            return part(x)
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            return part(x).float()
+
+    def train_step_single(self, batch, **fit_params):
+        """As skorch's; with ``mixup``, on notes mixed in pairs; with an auxiliary head, on what it is to tell too."""
+        self._set_training(True)
+        X, y = batch
+        if not self.mixup:
+            y_pred, loss_of = self._forward(X)
+            loss = loss_of(y)
+        else:
+            share = torch.distributions.Beta(self.mixup, self.mixup).sample().item()
+            other = torch.randperm(len(X))
+            y_pred, loss_of = self._forward(share * X + (1 - share) * X[other])
+            loss = share * loss_of(y) + (1 - share) * loss_of(y[other])
+        loss.backward()
+        return {"loss": loss, "y_pred": y_pred}
+
+    def _forward(self, X):
+        """Return logits, and a function from targets to the loss of a training step."""
+        if getattr(self.criterion_, "heads", None) is None:
+            y_pred = self.infer(X)
+            return y_pred, partial(self.get_loss, y_pred)
+        encoded = self._compute(self.module_.encode, X)
+        y_pred = self._compute(self.module_.classify, encoded)
+
+        def loss_of(y):
+            return self.get_loss(y_pred, y) + self.criterion_.auxiliary(encoded, y.to(encoded.device))
+
+        return y_pred, loss_of
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Return the weighted cross-entropy of a batch."""
+        return self.criterion_(y_pred, y_true.to(y_pred.device))
 
     # -- the module ------------------------------------------------------------------------
 
@@ -234,7 +285,9 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
         if prefix == "module" and hasattr(self, "input_shape_"):
             names = ("n_channels", "n_mels", "n_frames")
             params = dict(zip(names, self.input_shape_, strict=True)) | params
-        if prefix == "criterion" and (params.get("aux_harmonic") or params.get("aux_pitch")):
+        if prefix == "criterion":
+            params.pop("aux_pitch", None)  # retired; pickles of 0.1.0 have it, at 0
+        if prefix == "criterion" and params.get("aux_harmonic"):
             params = {"n_features": encoding_size(self.module_)} | params
         return params
 
@@ -242,6 +295,53 @@ class NoteEventClassifier(TrainingSteps, Answering, NeuralNetClassifier):
         """As skorch's; fused where the optimizer can be, unless ``optimizer__fused`` says otherwise."""
         args, params = super().get_params_for_optimizer(prefix, named_parameters)
         return args, fused_settings(self.optimizer, resolve_device(self.device)) | params
+
+    # -- predicting ------------------------------------------------------------------------
+
+    @property
+    def classes_(self):
+        """All three labels, sorted; their codes if scikit-learn encoded y for this fit."""
+        return np.arange(len(SORTED_LABELS)) if getattr(self, "y_was_encoded_", False) else SORTED_LABELS
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Return probabilities of shape (n_events, 3), columns as ``classes_``."""
+        return self.predict_proba_by_label(X)[:, TO_SORTED]
+
+    def predict_proba_by_label(self, X) -> np.ndarray:
+        """Return probabilities of shape (n_events, 3), columns in the order of LABELS."""
+        return self.under_priors(self.predict_proba_as_learnt(X))
+
+    def under_priors(self, proba: np.ndarray) -> np.ndarray:
+        """Return what :meth:`predict_proba_as_learnt` gave under the shares expected, ``priors``."""
+        return proba if self.priors is None else with_priors(proba, self.train_priors_, self.priors_)
+
+    def predict_proba_as_learnt(self, X) -> np.ndarray:
+        """Return probabilities under the shares of the loss, shape (n_events, 3), in the order of LABELS."""
+        self.check_is_fitted()
+        standardize = getattr(self.module_, "standardize", None)
+        if standardize is not None and not standardize.is_set:
+            # Weights are drawn anew by initialize(), and by set_params(module__...) on a fitted net.
+            raise NotFittedError("This net has fresh weights since its module was set up anew. Call fit first.")
+        self._require_input_shape(X)
+        if not len(X):
+            return np.zeros((0, len(SORTED_LABELS)))
+        logits = torch.cat([batch.cpu() for batch in self.forward_iter(X)])
+        # In float32 a row sums to 1 only to 1e-7, and scikit-learn's log_loss wants better.
+        return logits.softmax(dim=1, dtype=torch.float64).numpy()
+
+    @property
+    def train_priors_(self) -> np.ndarray:
+        """The shares of the classes in the loss, in the order of LABELS."""
+        return self.module_.calibrate.train_priors.cpu().numpy().astype(np.float64)
+
+    @property
+    def priors_(self) -> np.ndarray:
+        """The shares of the classes that probabilities are under, in the order of LABELS."""
+        return self.train_priors_ if self.priors is None else complete_priors(self.priors)
+
+    def predict(self, X) -> np.ndarray:
+        """Return the most probable label of each event."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     # -- where it runs ---------------------------------------------------------------------
 

@@ -84,7 +84,6 @@ def test_the_net_answers_as_torch_does(shape, tmp_path, rng):
         {"logmel__extra_channels": ["sounding", "rms"]},
         MASKED,
         {"logmel__compression": "log1p", "net__module__gain_db": 0, "net__module__eq_db": 0},
-        {"logmel__compression": "pcen", "net__module__gain_db": 0, "net__module__eq_db": 0},
         {"net__priors": {"harmonic": 0.03, "dead_note": 0.1}},
     ],
     ids=str,

@@ -21,7 +21,6 @@ STATEFUL = {
     "training.patience": 3,
     "net.mixup": 0.3,
     "net.criterion.aux_harmonic": 0.3,
-    "net.criterion.aux_pitch": 0.3,
     "net.max_epochs": 6,
     "net.lr": 1e-2,
 }

@@ -78,6 +78,7 @@ def test_scorers_and_cross_val_predict_work(features):
     )
     assert np.isfinite([scores[f"test_{name}"] for name in ("f1_macro", "neg_log_loss", "roc_auc_ovr")]).all()
     names = cross_val_predict(net, X, y, cv=cv, groups=groups, params=params)
+    net.set_params(integer_labels="alphabetical")
     proba = cross_val_predict(net, X, y, cv=cv, groups=groups, params=params, method="predict_proba")
     assert (names == SORTED_LABELS[proba.argmax(axis=1)]).all()
 
@@ -88,6 +89,7 @@ def test_calibration_and_voting_work(fitted, features):
     assert calibrated.classes_.tolist() == sorted(LABELS)
     assert calibrated.score(X, y) > 0.8
     net = build_net(still_config(net__max_epochs=25, training__valid_size=0.0))
+    net.set_params(integer_labels="alphabetical")
     voting = VotingClassifier([("a", net), ("b", net)], voting="soft").fit(X, y)
     assert voting.score(X, y) > 0.8
 
@@ -96,6 +98,18 @@ def test_integers_are_refused(features):
     X, y, groups = features
     with pytest.raises(LabelError, match="ambiguous"):
         build_net(small_config()).fit(X, np.zeros(len(y), dtype=int), groups=groups)
+
+
+def test_alphabetical_integers_are_the_sorted_labels(features):
+    X, y, groups = features
+    codes = np.searchsorted(SORTED_LABELS, y)
+    named = build_net(small_config(net__max_epochs=1)).fit(X, y, groups=groups)
+    coded = build_net(small_config(net__max_epochs=1)).set_params(integer_labels="alphabetical")
+    coded = clone(coded).fit(X, codes, groups=groups)
+    np.testing.assert_array_equal(coded.predict_proba(X), named.predict_proba(X))
+    assert (SORTED_LABELS[coded.predict(X)] == named.predict(X)).all()
+    with pytest.raises(ParameterError, match="`integer_labels` must be refuse or alphabetical"):
+        coded.set_params(integer_labels="any").fit(X, codes, groups=groups)
 
 
 def test_fit_without_groups_or_mask_is_refused(features):
@@ -227,9 +241,9 @@ def test_no_events_give_no_rows(fitted, features):
 def test_encoded_y_that_lacks_a_class_is_refused_with_the_reason(features):
     X, y, groups = features
     kept = y != "dead_note"
-    with pytest.raises(LabelError, match="2 codes do not tell which class is missing"):
+    with pytest.raises(LabelError, match="Got \\[0, 1\\]: fewer codes do not tell which class is missing"):
         cross_val_predict(
-            build_net(small_config()),
+            build_net(small_config()).set_params(integer_labels="alphabetical"),
             X[kept],
             y[kept],
             cv=GroupKFold(2),
