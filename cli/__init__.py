@@ -5,7 +5,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -39,20 +41,20 @@ MODULES = {"eval": "evaluate", "import": "importing"}  # a builtin and a keyword
 class LazyGroup(click.Group):
     """A click group that imports a command when it is called, and prints our errors in one line."""
 
-    def list_commands(self, ctx):
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx, name):
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"guitarclf.cli.{MODULES.get(name, name)}")
         return module.command
 
-    def format_commands(self, ctx, formatter):
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             with ending_at_once_on_a_second_ctrl_c():
                 return super().invoke(ctx)
@@ -64,13 +66,13 @@ class LazyGroup(click.Group):
 
 
 @contextmanager
-def ending_at_once_on_a_second_ctrl_c():
+def ending_at_once_on_a_second_ctrl_c() -> Iterator[None]:
     """Let the first Ctrl-C end what runs in good order, and a second one end the process there and then."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield  # somebody else minds it: a notebook, a test
         return
 
-    def interrupt(number, frame):
+    def interrupt(number: int, frame: Any) -> None:
         signal.signal(signal.SIGINT, lambda number, frame: os._exit(INTERRUPTED))
         raise KeyboardInterrupt
 
@@ -103,6 +105,6 @@ def log_to_terminal(level: int) -> None:
 class TerminalHandler(logging.Handler):
     """Write each message to the current stderr; warnings say that they are."""
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         prefix = "Warning: " if record.levelno >= logging.WARNING else ""
         click.echo(prefix + record.getMessage(), file=sys.stderr)

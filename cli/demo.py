@@ -13,7 +13,7 @@ import click
 )
 @click.option("--events", type=int, default=4800, show_default=True, help="Modelled notes to make.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=42, show_default=True)
-def command(output_dir, events, seed):
+def command(output_dir: str, events: int, seed: int) -> None:
     """Make modelled guitars, train on them, score guitars not heard, and predict a few files.
 
     Needs no input; takes about two minutes on two cores.

@@ -1,6 +1,7 @@
 """guitarclf import."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ from guitarclf.labels import LABELS
 
 
 @click.group("import")
-def command():
+def command() -> None:
     """Make the table of note events from data as you have it, and check it.
 
     \b
@@ -20,7 +21,7 @@ def command():
     """
 
 
-def import_options(function):
+def import_options(function: Callable) -> Callable:
     """Add ROOT, --output and --overwrite."""
     for option in (
         click.option("--overwrite", is_flag=True, help="Replace the table if it is there."),
@@ -31,7 +32,7 @@ def import_options(function):
     return function
 
 
-def read_labels(context, parameter, values) -> dict[str, str]:
+def read_labels(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Return TEXT=LABEL options as a mapping."""
     labels = {}
     for value in values:
@@ -61,7 +62,7 @@ label_option = click.option(
     show_default=True,
     help="What must not be on two sides of a split.",
 )
-def idmt(root, output, overwrite, track_by):
+def idmt(root: str, output: str, overwrite: bool, track_by: str) -> None:
     """IDMT-SMT-GUITAR as downloaded: ROOT is the whole data set or a part of it.
 
     Every annotation/*.xml is paired with its recording in the audio/ folder beside it. HA is a harmonic,
@@ -75,7 +76,7 @@ def idmt(root, output, overwrite, track_by):
 @command.command("folders", short_help="One note a file, in a folder per class.")
 @import_options
 @label_option
-def folders(root, output, overwrite, labels):
+def folders(root: str, output: str, overwrite: bool, labels: dict[str, str]) -> None:
     """One note a file, in a folder per class: ROOT/harmonic/my_guitar/1.wav.
 
     The folder below the class is the track. Names such as "Dead Notes" or "general" are understood,
@@ -89,7 +90,7 @@ def folders(root, output, overwrite, labels):
 @command.command("audacity", short_help="Label tracks beside their recordings.")
 @import_options
 @label_option
-def audacity(root, output, overwrite, labels):
+def audacity(root: str, output: str, overwrite: bool, labels: dict[str, str]) -> None:
     """Label tracks exported from Audacity: X.txt beside X.wav or X.flac, anywhere below ROOT.
 
     Texts such as "Dead Note" or "harmonics" are understood, others with --label. Each recording is a track.
@@ -99,7 +100,7 @@ def audacity(root, output, overwrite, labels):
     write_and_report(lambda: read_audacity(root, labels=labels), root, output, overwrite)
 
 
-def write_and_report(read, root, output, overwrite) -> None:
+def write_and_report(read: Callable, root: str, output: str, overwrite: bool) -> None:
     """Write the table of what ``read`` returns; print what is in it, what is not, and what to do next."""
     from guitarclf.experiment.importing import check_output, import_table
 

@@ -1,13 +1,19 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from guitarclf.config import Config
 from guitarclf.config.files import load_config, with_values
 
+if TYPE_CHECKING:
+    from guitarclf.experiment.validate import Findings
 
-def config_options(command):
+
+def config_options(command: Callable) -> Callable:
     """Add --config, --metadata-path, --audio-root, --output-dir, --no-cache and --set."""
     for option in reversed(
         [
@@ -33,16 +39,24 @@ def config_options(command):
     return command
 
 
-def read_config(config, metadata_path, audio_root, output_dir, overrides, no_cache=False):
+def read_config(
+    config: str | None,
+    metadata_path: str | None,
+    audio_root: str | None,
+    output_dir: str | None,
+    overrides: tuple[str, ...],
+    no_cache: bool = False,
+) -> Config:
     """Return the Config of a file with the command line's overrides on top."""
     flags = {"data.metadata_path": metadata_path, "data.audio_root": audio_root, "output_dir": output_dir}
     merged = load_config(config, overrides)
-    given = {path: value for path, value in flags.items() if value is not None}
-    given |= {"data.cache": None} if no_cache else {}
+    given: dict[str, str | None] = {path: value for path, value in flags.items() if value is not None}
+    if no_cache:
+        given["data.cache"] = None
     return with_values(merged, given, source="the command line")
 
 
-def require_writable(output, *, suffix: str | None = None) -> None:
+def require_writable(output: str | Path, *, suffix: str | None = None) -> None:
     """Refuse an --output that cannot be written, before the work and not after."""
     path = Path(output)
     if suffix and path.suffix.lower() != suffix:
@@ -52,7 +66,7 @@ def require_writable(output, *, suffix: str | None = None) -> None:
         raise click.ClickException(f"--output must be a file in a folder that exists. Got {output}. {what}.")
 
 
-def echo_findings(found) -> None:
+def echo_findings(found: "Findings") -> None:
     """Print what ``validate`` found: the summary, then a line a warning and a problem."""
     if found.summary:
         click.echo("\n".join(found.summary))

@@ -9,7 +9,7 @@ from guitarclf.cli.options import echo_findings
 @click.option("--metadata-path", required=True, type=click.Path(), help="Table of note events, CSV or Parquet.")
 @click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
 @click.option("--config", type=click.Path(dir_okay=False), help="For its data.columns, data.labels and window.")
-def command(metadata_path, audio_root, config):
+def command(metadata_path: str, audio_root: str | None, config: str | None) -> None:
     """Check all of a table and its audio, and list every problem found; exit code 1 if there is one."""
     from guitarclf.config.files import load_config
     from guitarclf.experiment.tables import table_folder

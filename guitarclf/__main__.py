@@ -7,17 +7,15 @@ checkout's package, which has no ``cli`` inside; it is then loaded from beside i
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import guitarclf
 
-def _load_cli():
+
+def _load_cli() -> Callable:
     if importlib.util.find_spec("guitarclf.cli") is None:
-        folder = Path(__file__).resolve().parent.parent / "cli"
-        spec = importlib.util.spec_from_file_location(
-            "guitarclf.cli", folder / "__init__.py", submodule_search_locations=[str(folder)]
-        )
-        sys.modules["guitarclf.cli"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["guitarclf.cli"])
+        guitarclf.__path__.append(str(Path(__file__).resolve().parent.parent))
     from guitarclf.cli import main
 
     return main

@@ -61,7 +61,7 @@ class NoteEventDataset(Dataset):
     def __len__(self) -> int:
         return len(self.events)
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> tuple:
         windows, errors = self.window.read([self._requests[index]])
         if errors:
             raise errors[0]

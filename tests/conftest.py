@@ -2,7 +2,10 @@
 
 import os
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch: idle OpenMP threads soon sleep
+# Before torch. Idle OpenMP threads soon sleep; and where pytest-xdist has a worker on each core, one thread is enough.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable
 from functools import partial

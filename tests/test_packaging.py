@@ -1,9 +1,11 @@
 """The wheel works by itself, outside the checkout."""
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -48,7 +50,28 @@ def installed(wheel, tmp_path_factory):
 def test_wheel_claims_one_top_level_package(wheel):
     names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {name for name in names if not name.endswith(".dist-info")} == {"guitarclf"}
-    assert "guitarclf/cli/train.py" in zipfile.ZipFile(wheel).namelist()
+    held = set(zipfile.ZipFile(wheel).namelist())
+    assert {"guitarclf/cli/train.py", "guitarclf/py.typed", "guitarclf/__init__.pyi"} <= held
+    assert any(name.startswith("guitarclf/pretrained/") for name in held)
+
+
+def lowest():
+    """Return the pins of constraints-lowest.txt by name."""
+    lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def test_the_lower_bounds_are_what_test_lowest_installs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for name, bound in (requirement.split(">=") for requirement in project["dependencies"]):
+        pin = lowest()[name]
+        assert name == "torch" or f"{pin}.".startswith(f"{bound}.") or pin == f"{bound}.0", f"{name}: {bound}, {pin}"
+
+
+def test_the_stub_names_what_the_package_has():
+    stub = ast.parse((ROOT / "guitarclf" / "__init__.pyi").read_text(encoding="utf-8"))
+    listed = next(ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign))
+    assert sorted(listed) == sorted(guitarclf.__all__)
 
 
 @pytest.mark.slow

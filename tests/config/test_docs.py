@@ -1,10 +1,12 @@
 """The README and configs/ say what the code does."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from small import small_config
 
 import guitarclf
 from guitarclf.cli import COMMANDS, main
@@ -15,6 +17,7 @@ from guitarclf.experiment.demo import demo_config
 
 ROOT = Path(guitarclf.__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_readme_lists_every_config_key():
@@ -51,10 +54,28 @@ def test_flags_in_the_readme_exist():
 
 
 def test_python_in_the_readme_compiles():
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert blocks
-    for block in blocks:
+    assert PYTHON_BLOCKS
+    for block in PYTHON_BLOCKS:
         compile(block, "README.md", "exec")
+
+
+@pytest.mark.slow
+def test_python_in_the_readme_runs(small_table, run, make_tone, tmp_path, monkeypatch):
+    """Beside what the README speaks of: a run, a table and its audio, two files, a waveform; and a smaller net."""
+    (tmp_path / "runs").mkdir()
+    shutil.copytree(run.folder.root, tmp_path / "runs" / "demo")
+    shutil.copytree(small_table.audio_root, tmp_path / "audio")
+    shutil.copy(small_table.path, tmp_path / "notes.csv")
+    for name, source in zip(["a.wav", "b.wav"], sorted((tmp_path / "audio").iterdir()), strict=False):
+        shutil.copy(source, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(guitarclf, "Config", lambda: small_config(net__max_epochs=1), raising=False)
+    names = {"waveform": make_tone(220.0)}
+    for block in PYTHON_BLOCKS:
+        exec(compile(block, "README.md", "exec"), names)
+    assert set(names["search"].best_params_) == {"logmel__n_mels", "net__lr"}
+    assert names["spectrogram"].shape == (1, 64, 87)
+    assert names["model"].predict_proba([names["waveform"]]).shape == (1, 3)
 
 
 def test_changelog_names_the_version():
