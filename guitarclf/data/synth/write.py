@@ -7,7 +7,7 @@ import pandas as pd
 import soundfile as sf
 from joblib import Parallel, delayed
 
-from guitarclf.data.events import COLUMNS as EVENT_COLUMNS
+from guitarclf.data.events import EVENT_COLUMNS
 from guitarclf.data.synth.guitar import draw_guitar
 from guitarclf.data.synth.layout import check_count, plan_guitars
 from guitarclf.data.synth.notes import check_rate_and_duration, draw_note
