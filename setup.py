@@ -28,6 +28,7 @@ setup(
         "numpy>=2.0",
         "onnxruntime>=1.19",
         "pandas>=2.2",
+        "platformdirs>=4.0",
         "pyarrow>=15",
         "PyYAML>=6.0",
         "safetensors>=0.4.3",

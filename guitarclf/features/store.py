@@ -1,0 +1,281 @@
+"""FeatureStore: features of recordings, kept from one training, search or cross-validation to the next.
+
+A row belongs to one event's audio (path, size, times of the last change, inode), its place in it, every parameter
+that shapes it, and the code that computes it. Change any of these and it is computed anew.
+
+Each setting of the parameters has a folder: ``*.rows``, float32 features one after the other, which are only ever
+appended to, and ``index.sqlite``, which names the files and says in which of them, and where, the row of a key lies.
+A file enters the index in one transaction, once it is on the disk. So any number of processes may read and write, and
+one that is killed leaves at worst a file that nobody names, which trimming removes.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from guitarclf.audio.windows import WindowReader
+from guitarclf.errors import GuitarclfError
+from guitarclf.features.arrays import map_rows
+from guitarclf.features.keys import NO_KEY, setting_of
+
+FOLDER_VARIABLE = "GUITARCLF_CACHE"
+FORMAT = 2  # of a setting's folder; version 0.1.0 had no index
+INDEX = "index.sqlite"
+TABLES = """
+CREATE TABLE IF NOT EXISTS files (file INTEGER PRIMARY KEY, name TEXT NOT NULL, n_rows INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, file INTEGER NOT NULL, place INTEGER NOT NULL) WITHOUT ROWID;
+"""
+FILE_BYTES = 256 * 2**20  # a file that has grown this large enters the index, and another is begun
+BUSY_SEC = 60.0  # how long a transaction waits for those of other processes
+STALE_SEC = 86400.0  # a file that is not in the index after a day was left behind
+GIGABYTE = 10**9
+
+
+class DamagedIndexError(OSError):
+    """An index that is no database any more. It is removed, and begun anew by the next who asks."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreSize:
+    """What ``guitarclf cache`` shows of the rows of one setting."""
+
+    folder: Path
+    settings: dict
+    n_bytes: int
+    last_used: float  # seconds since the epoch
+
+
+class FeatureStore:
+    """The rows of every setting, in folders below one.
+
+    Parameters
+    ----------
+    folder : str or Path
+        "auto" is ``$GUITARCLF_CACHE``, or the user's cache folder.
+    limit_gb : float
+        Size in gigabytes above which the least recently used files go.
+    """
+
+    def __init__(self, folder: str | Path = "auto", limit_gb: float = 10.0):
+        self.folder = default_folder() if str(folder) == "auto" else Path(folder)
+        self.limit_gb = limit_gb
+
+    def open(self, reader: WindowReader, settings: dict, row_shape: tuple[int, ...]) -> "StoredRows":
+        """Return the rows kept of one setting of windows and features; OSError if the folder cannot be used."""
+        description = setting_of(reader, settings, row_shape) | {"format": FORMAT}
+        text = json.dumps(description, sort_keys=True)
+        stored = StoredRows(self.folder / hashlib.blake2b(text.encode(), digest_size=12).hexdigest(), row_shape)
+        stored.begin(description)
+        return stored
+
+    def sizes(self) -> list[StoreSize]:
+        """Return what is kept of each setting, the last used first."""
+        found = []
+        for path in self.folder.glob("*/settings.json"):
+            with suppress(OSError, ValueError):  # another process may be clearing it
+                files = [file.stat() for file in path.parent.iterdir()]
+                settings = json.loads(path.read_text(encoding="utf-8"))
+                last_used = max(file.st_mtime for file in files)
+                found.append(StoreSize(path.parent, settings, sum(file.st_size for file in files), last_used))
+        return sorted(found, key=lambda size: -size.last_used)
+
+    def clear(self) -> int:
+        """Remove the rows of every setting; return the bytes freed. Nothing else in the folder is touched."""
+        sizes = self.sizes()
+        for size in sizes:
+            shutil.rmtree(size.folder, ignore_errors=True)
+        return sum(size.n_bytes for size in sizes)
+
+    def trim(self) -> None:
+        """Remove the least recently used files until the folder is below its limit, and what a crash left behind."""
+        kept = []
+        for settings in self.folder.glob("*/settings.json"):
+            stored = StoredRows(settings.parent)
+            if stored.index.exists():
+                with suppress(OSError):  # another process may be clearing it
+                    kept += [(*use, stored) for use in stored.uses()]
+            else:  # of version 0.1.0, whose rows are not found any more
+                shutil.rmtree(stored.folder, ignore_errors=True)
+        total = sum(n_bytes for _, n_bytes, _, _ in kept)
+        for _, n_bytes, name, stored in sorted(kept, key=lambda use: use[:3]):
+            if total <= self.limit_gb * GIGABYTE:
+                break
+            with suppress(OSError):
+                stored.remove(name)
+            total -= n_bytes
+
+
+class StoredRows:
+    """The rows of one setting: a folder of files and their index.
+
+    Parameters
+    ----------
+    folder : Path
+    row_shape : tuple of int
+        Shape of one event's features.
+    """
+
+    def __init__(self, folder: Path, row_shape: tuple[int, ...] = ()):
+        self.folder = folder
+        self.row_shape = row_shape
+        self.index = folder / INDEX
+
+    def begin(self, description: dict) -> None:
+        """Make the index, and a text for people who look into the folder, where they are not there yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with suppress(DamagedIndexError), self._transaction() as index:
+            index.execute("SELECT count(*) FROM files")
+        path = self.folder / "settings.json"
+        if not path.exists():
+            part = path.with_name(f"{uuid.uuid4().hex}.part")
+            part.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+            os.replace(part, path)
+
+    def uses(self) -> list[tuple[float, int, str]]:
+        """Return (last use, bytes, name) of each file in the index; a file left behind by a crash is removed."""
+        with self._transaction() as index:
+            names = {name for (name,) in index.execute("SELECT name FROM files")}
+        uses, now = [], time.time()
+        for path in self.folder.glob("*.rows"):
+            status = path.stat()
+            if path.name in names:
+                uses.append((status.st_mtime, status.st_size, path.name))
+            elif now - status.st_mtime > STALE_SEC:
+                path.unlink()
+        return uses
+
+    def find(self, keys: list[bytes]) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        """Return (sources, source, place): where the row of each key lies; source -1 is nowhere."""
+        source, place = np.full(len(keys), -1, dtype=np.intp), np.zeros(len(keys), dtype=np.intp)
+        sources: list[np.ndarray] = []
+        order = sorted(range(len(keys)), key=keys.__getitem__)  # that of the index
+        wanted = ((keys[row], row) for row in order if keys[row] != NO_KEY)
+        with self._transaction() as index:
+            index.execute("CREATE TEMP TABLE wanted (key BLOB, row INTEGER)")
+            index.executemany("INSERT INTO wanted VALUES (?, ?)", wanted)
+            lies = index.execute("SELECT row, file, place FROM wanted CROSS JOIN rows USING (key)")
+            found = np.fromiter(lies, dtype=[("row", np.intp), ("file", np.intp), ("place", np.intp)])
+            files = {file: (name, n_rows) for file, name, n_rows in index.execute("SELECT * FROM files")}
+        for file in np.unique(found["file"]).tolist():
+            name, n_rows = files[file]
+            path, of_file = self.folder / name, found[found["file"] == file]
+            try:
+                rows = map_rows(path, (n_rows, *self.row_shape))
+                os.utime(path)  # the least recently used go first
+            except (OSError, ValueError):  # damaged, or another process has just removed it
+                self.remove(name)
+                continue
+            source[of_file["row"]], place[of_file["row"]] = len(sources), of_file["place"]
+            sources.append(rows)
+        return sources, source, place
+
+    def add(self, path: Path, keys: list[bytes]) -> None:
+        """Enter a file into the index with the keys of its rows, all at once."""
+        with self._transaction() as index:
+            values = (path.name, len(keys))
+            file = index.execute("INSERT INTO files (name, n_rows) VALUES (?, ?)", values).lastrowid
+            rows = ((key, file, place) for place, key in enumerate(keys) if key != NO_KEY)
+            index.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", rows)
+
+    def remove(self, name: str) -> None:
+        """Take a file out of the index, and then away."""
+        with self._transaction() as index:
+            index.execute("DELETE FROM rows WHERE file IN (SELECT file FROM files WHERE name = ?)", (name,))
+            index.execute("DELETE FROM files WHERE name = ?", (name,))
+        with suppress(OSError):  # Windows keeps what is in use
+            (self.folder / name).unlink()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the index, in one transaction; OSError if it cannot be used, and a damaged one goes."""
+        try:
+            connection = sqlite3.connect(self.index, timeout=BUSY_SEC)
+            try:
+                connection.executescript(f"PRAGMA temp_store = MEMORY; {TABLES}")
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                for path in (self.index, self.folder / f"{INDEX}-journal"):
+                    path.unlink(missing_ok=True)
+                raise DamagedIndexError(f"{self.index} was damaged ({error}); it is begun anew") from error
+            raise OSError(f"{self.index}: {error}") from error
+
+
+class RowWriter:
+    """Appends rows to those of a setting, in a ``with`` block.
+
+    Attributes
+    ----------
+    sources : list of ndarray
+        The files written, memory-mapped, once the block has ended.
+    source, place : list of int
+        Where each row lies, in the order appended.
+    """
+
+    def __init__(self, stored: StoredRows):
+        self.stored = stored
+        self.sources: list[np.ndarray] = []
+        self.source: list[int] = []
+        self.place: list[int] = []
+        self._keys: list[bytes] = []
+        self._file: BinaryIO | None = None
+
+    def append(self, keys: list[bytes], rows: np.ndarray) -> None:
+        """Write some rows, each under its key; NO_KEY for one that must not be found again."""
+        if self._file is None:
+            self._file = open(self.stored.folder / f"{uuid.uuid4().hex}.rows", "xb")  # noqa: SIM115  closed in _end_file
+        self._file.write(np.ascontiguousarray(rows, dtype=np.float32).data)
+        self.source += [len(self.sources)] * len(keys)
+        self.place += range(len(self._keys), len(self._keys) + len(keys))
+        self._keys += keys
+        if self._file.tell() >= FILE_BYTES:
+            self._end_file(self._file)
+
+    def _end_file(self, file: BinaryIO) -> None:
+        """Close a file and enter it into the index."""
+        path, keys, self._file, self._keys = Path(file.name), self._keys, None, []
+        try:
+            with file:
+                file.flush()
+                os.fsync(file.fileno())  # the index promises rows, also after a power cut
+            self.sources.append(map_rows(path, (len(keys), *self.stored.row_shape)))
+            self.stored.add(path, keys)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+    def __enter__(self) -> "RowWriter":
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        """Keep what was written, also when the pass was cut short: the next one goes on from there."""
+        if self._file is None:
+            return
+        is_disk = isinstance(error, OSError) and not isinstance(error, GuitarclfError)
+        if is_disk:
+            self._file.close()
+            Path(self._file.name).unlink(missing_ok=True)
+        else:
+            self._end_file(self._file)
+
+
+def default_folder() -> Path:
+    """Return ``$GUITARCLF_CACHE``, or the folder for caches of this system's user."""
+    from platformdirs import user_cache_path  # prediction, which keeps nothing, does not wait for it
+
+    given = os.environ.get(FOLDER_VARIABLE)
+    return Path(given) if given else user_cache_path("guitarclf", appauthor=False, opinion=False) / "features"
