@@ -16,7 +16,7 @@ from guitarclf.audio.windows import Request, WindowReader
 from guitarclf.errors import AudioReadError
 from guitarclf.features.arrays import FeatureRows, Windows, raise_first
 from guitarclf.features.keys import NO_KEY, FileStates
-from guitarclf.features.store import FeatureStore, RowWriter
+from guitarclf.features.store import FeatureStore
 from guitarclf.files.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -78,10 +78,11 @@ def _stored(windows: Windows, settings: dict, shape: tuple[int, ...], store: Fea
     missing = np.flatnonzero(source < 0)
     young = np.array([keys[row] == NO_KEY for row in missing], dtype=bool)
     if not young.all():
-        with RowWriter(stored) as writer:
-            rows = _write(writer, windows, settings, missing[~young].tolist(), keys, states)
-        source[rows], place[rows] = np.add(writer.source, len(sources)), writer.place
-        sources += writer.sources
+        rows: list[int] = []
+        files = stored.append(_with_keys(windows, settings, missing[~young].tolist(), keys, states, rows))
+        source[rows] = len(sources) + np.repeat(np.arange(len(files)), [len(file) for file in files])
+        place[rows] = np.concatenate([np.arange(len(file)) for file in files])
+        sources += files
         store.trim()
     if young.any():
         rows = missing[young]
@@ -91,24 +92,21 @@ def _stored(windows: Windows, settings: dict, shape: tuple[int, ...], store: Fea
     return np.asarray(features) if features.nbytes <= IN_MEMORY_BYTES else features
 
 
-def _write(
-    writer: RowWriter, windows: Windows, settings: dict, rows: list[int], keys: list[bytes], states: FileStates
-) -> list[int]:
-    """Compute some rows and append them; return them in the order in which they lie there."""
+def _with_keys(
+    windows: Windows, settings: dict, rows: list[int], keys: list[bytes], states: FileStates, done: list[int]
+) -> Iterator[tuple[list[bytes], np.ndarray]]:
+    """Yield keys and features of some rows; ``done`` gets their numbers in the order in which they come."""
     requests = windows.requests
-    written: list[int] = []
     errors: dict[int, AudioReadError] = {}
     for part in extract(windows.reader, requests, rows, settings):
         errors |= part.errors
         readable = [at for at, row in enumerate(part.rows) if row not in part.errors]
         if readable:
-            done = [part.rows[at] for at in readable]
-            unchanged = {path: states.is_unchanged(path) for path in {requests[row].path for row in done}}
-            names = [keys[row] if unchanged[requests[row].path] else NO_KEY for row in done]
-            writer.append(names, part.features[readable])
-            written += done
+            read = [part.rows[at] for at in readable]
+            unchanged = {path: states.is_unchanged(path) for path in {requests[row].path for row in read}}
+            yield [keys[row] if unchanged[requests[row].path] else NO_KEY for row in read], part.features[readable]
+            done += read
     raise_first(errors)
-    return written
 
 
 def _computed(reader: WindowReader, requests: Sequence[Request], settings: dict, shape: tuple[int, ...]) -> np.ndarray:

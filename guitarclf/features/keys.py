@@ -1,5 +1,8 @@
 """What tells a kept row from others: the key of its event, and the setting it was made with.
 
+A row belongs to one event's audio (path, size, times of the last change, inode), its place in it, every parameter
+that shapes it, and the code that computes it. Change any of these and it is computed anew.
+
 A file changed twice within the clock's grain may look unchanged. So a file that was changed less than GRAIN_SEC
 before it is read is not kept, nor one that changes while it is read.
 """

@@ -1,8 +1,5 @@
 """FeatureStore: features of recordings, kept from one training, search or cross-validation to the next.
 
-A row belongs to one event's audio (path, size, times of the last change, inode), its place in it, every parameter
-that shapes it, and the code that computes it. Change any of these and it is computed anew.
-
 Each setting of the parameters has a folder: ``*.rows``, float32 features one after the other, which are only ever
 appended to, and ``index.sqlite``, which names the files and says in which of them, and where, the row of a key lies.
 A file enters the index in one transaction, once it is on the disk. So any number of processes may read and write, and
@@ -17,7 +14,7 @@ import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -29,9 +26,6 @@ from guitarclf.errors import GuitarclfError
 from guitarclf.features.arrays import map_rows
 from guitarclf.features.keys import NO_KEY, setting_of
 
-FOLDER_VARIABLE = "GUITARCLF_CACHE"
-FORMAT = 2  # of a setting's folder; version 0.1.0 had no index
-INDEX = "index.sqlite"
 TABLES = """
 CREATE TABLE IF NOT EXISTS files (file INTEGER PRIMARY KEY, name TEXT NOT NULL, n_rows INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, file INTEGER NOT NULL, place INTEGER NOT NULL) WITHOUT ROWID;
@@ -43,7 +37,6 @@ SELECT row, file, place FROM wanted CROSS JOIN rows ON key = substr(?1, 16 * row
 FILE_BYTES = 256 * 2**20  # a file that has grown this large enters the index, and another is begun
 BUSY_SEC = 60.0  # how long a transaction waits for those of other processes
 STALE_SEC = 86400.0  # a file that is not in the index after a day was left behind
-GIGABYTE = 10**9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +65,8 @@ class FeatureStore:
         self.limit_gb = limit_gb
 
     def open(self, reader: WindowReader, settings: dict, row_shape: tuple[int, ...]) -> "StoredRows":
-        """Return the rows kept of one setting of windows and features; OSError if the folder cannot be used."""
-        description = setting_of(reader, settings, row_shape) | {"format": FORMAT}
+        """Return the rows kept of one setting of windows and features; OSError if its folder cannot be made."""
+        description = setting_of(reader, settings, row_shape) | {"format": 2}  # version 0.1.0 had no index
         name = hashlib.blake2b(json.dumps(description, sort_keys=True).encode(), digest_size=12).hexdigest()
         stored = StoredRows(self.folder / name, row_shape)
         stored.begin(description)
@@ -107,13 +100,12 @@ class FeatureStore:
                     kept += [(*use, stored) for use in stored.uses()]
             else:  # of version 0.1.0, whose rows are not found any more
                 shutil.rmtree(stored.folder, ignore_errors=True)
-        total = sum(n_bytes for _, n_bytes, _, _ in kept)
-        for _, n_bytes, name, stored in sorted(kept, key=lambda use: use[:3]):
-            if total <= self.limit_gb * GIGABYTE:
-                break
-            with suppress(OSError):
-                stored.remove(name)
-            total -= n_bytes
+        total = 0
+        for _, n_bytes, name, stored in sorted(kept, key=lambda use: use[:3], reverse=True):  # the last used first
+            total += n_bytes
+            if total > self.limit_gb * 1e9:
+                with suppress(OSError):
+                    stored.remove(name)
 
 
 class StoredRows:
@@ -129,7 +121,7 @@ class StoredRows:
     def __init__(self, folder: Path, row_shape: tuple[int, ...] = ()):
         self.folder = folder
         self.row_shape = row_shape
-        self.index = folder / INDEX
+        self.index = folder / "index.sqlite"
 
     def begin(self, description: dict) -> None:
         """Make the index, and a text for people who look into the folder, where they are not there yet."""
@@ -166,7 +158,7 @@ class StoredRows:
             found = np.fromiter(lies, dtype=[("row", np.intp), ("file", np.intp), ("place", np.intp)])
             files = {file: (name, n_rows) for file, name, n_rows in index.execute("SELECT * FROM files")}
         found["row"] = order[found["row"]]
-        for file in np.unique(found["file"]).tolist():
+        for file in files.keys() & set(np.unique(found["file"]).tolist()):
             name, n_rows = files[file]
             path, of_file = self.folder / name, found[found["file"] == file]
             try:
@@ -180,13 +172,52 @@ class StoredRows:
                 os.utime(path)  # the least recently used go first
         return sources, source, place
 
-    def add(self, path: Path, keys: list[bytes]) -> None:
-        """Enter a file into the index with the keys of its rows, all at once."""
-        with self._transaction() as index:
-            values = (path.name, len(keys))
-            file = index.execute("INSERT INTO files (name, n_rows) VALUES (?, ?)", values).lastrowid
-            rows = ((key, file, place) for place, key in enumerate(keys) if key != NO_KEY)
-            index.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", rows)
+    def append(self, parts: Iterable[tuple[list[bytes], np.ndarray]]) -> list[np.ndarray]:
+        """Write rows as they come, each under its key; return the new files, memory-mapped, with the rows in order.
+
+        A row under NO_KEY is not found again. What came before an error is kept, but for one of the disk.
+        """
+        files: list[np.ndarray] = []
+        keys: list[bytes] = []
+        file: BinaryIO | None = None
+        try:
+            for names, rows in parts:
+                if file is None:
+                    file, keys = open(self.folder / f"{uuid.uuid4().hex}.rows", "xb"), []  # noqa: SIM115  see _add
+                file.write(np.ascontiguousarray(rows, dtype=np.float32).data)
+                keys += names
+                if file.tell() >= FILE_BYTES:
+                    full, file = file, None
+                    files.append(self._add(full, keys))
+        except OSError as error:
+            if file is not None and not isinstance(error, GuitarclfError):  # the disk's
+                with suppress(OSError):  # a full disk may say so again
+                    file.close()
+                Path(file.name).unlink(missing_ok=True)
+                file = None
+            raise
+        finally:
+            if file is not None:
+                files.append(self._add(file, keys))
+        return files
+
+    def _add(self, file: BinaryIO, keys: list[bytes]) -> np.ndarray:
+        """Close a file and enter it into the index, all at once; return its rows, memory-mapped."""
+        path = Path(file.name)
+        try:
+            with file:
+                file.flush()
+                os.fsync(file.fileno())  # the index promises rows, also after a power cut
+            array = map_rows(path, (len(keys), *self.row_shape))
+            with self._transaction() as index:
+                number = uuid.uuid4().int >> 65  # no two files have one, not even of an index cleared meanwhile
+                index.execute("INSERT INTO files VALUES (?, ?, ?)", (number, path.name, len(keys)))
+                rows = ((key, number, place) for place, key in enumerate(keys) if key != NO_KEY)
+                index.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", rows)
+            return array
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
     def remove(self, name: str) -> None:
         """Take a file out of the index, and then away."""
@@ -205,71 +236,14 @@ class StoredRows:
                 yield index
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                for path in self.folder.glob(f"{INDEX}*"):  # with its journal
+                for path in self.folder.glob(f"{self.index.name}*"):  # with its journal
                     path.unlink(missing_ok=True)
             raise OSError(f"{self.index}: {error}") from error
-
-
-class RowWriter:
-    """Appends rows to those of a setting, in a ``with`` block.
-
-    Attributes
-    ----------
-    sources : list of ndarray
-        The files written, memory-mapped, once the block has ended.
-    source, place : list of int
-        Where each row lies, in the order appended.
-    """
-
-    def __init__(self, stored: StoredRows):
-        self.stored = stored
-        self.sources: list[np.ndarray] = []
-        self.source: list[int] = []
-        self.place: list[int] = []
-        self._keys: list[bytes] = []
-        self._file: BinaryIO | None = None
-
-    def append(self, keys: list[bytes], rows: np.ndarray) -> None:
-        """Write some rows, each under its key; NO_KEY for one that must not be found again."""
-        if self._file is None:
-            self._file = open(self.stored.folder / f"{uuid.uuid4().hex}.rows", "xb")  # noqa: SIM115  closed in _end_file
-        self._file.write(np.ascontiguousarray(rows, dtype=np.float32).data)
-        self.source += [len(self.sources)] * len(keys)
-        self.place += range(len(self._keys), len(self._keys) + len(keys))
-        self._keys += keys
-        if self._file.tell() >= FILE_BYTES:
-            self._end_file(self._file)
-
-    def _end_file(self, file: BinaryIO) -> None:
-        """Close a file and enter it into the index."""
-        path, keys, self._file, self._keys = Path(file.name), self._keys, None, []
-        try:
-            with file:
-                file.flush()
-                os.fsync(file.fileno())  # the index promises rows, also after a power cut
-            self.sources.append(map_rows(path, (len(keys), *self.stored.row_shape)))
-            self.stored.add(path, keys)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-
-    def __enter__(self) -> "RowWriter":
-        return self
-
-    def __exit__(self, kind, error, traceback) -> None:
-        """Keep what was written, also when the pass was cut short: the next one goes on from there."""
-        if self._file is None:
-            return
-        if isinstance(error, GuitarclfError) or not isinstance(error, OSError):
-            self._end_file(self._file)
-        else:  # the disk's
-            self._file.close()
-            Path(self._file.name).unlink(missing_ok=True)
 
 
 def default_folder() -> Path:
     """Return ``$GUITARCLF_CACHE``, or the folder for caches of this system's user."""
     from platformdirs import user_cache_path  # prediction, which keeps nothing, does not wait for it
 
-    given = os.environ.get(FOLDER_VARIABLE)
+    given = os.environ.get("GUITARCLF_CACHE")
     return Path(given) if given else user_cache_path("guitarclf", appauthor=False, opinion=False) / "features"

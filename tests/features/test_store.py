@@ -1,6 +1,7 @@
 """The feature store: nothing is computed twice, and nothing stale is served."""
 
 import errno
+import io
 import logging
 import os
 import pickle
@@ -215,10 +216,15 @@ def test_one_damaged_file_does_not_lose_the_others(paths, folder, computed):
 
 
 def test_a_full_disk_is_said_and_gone_without(paths, folder, monkeypatch, caplog):
-    def full(self, keys, rows):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    class FullDisk(io.BufferedWriter):
+        def write(self, content):
+            super().write(bytes(content)[:10])
+            self.flush()
 
-    monkeypatch.setattr(store.RowWriter, "append", full)
+        def flush(self):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store, "open", lambda path, mode: FullDisk(io.FileIO(path, mode)), raising=False)
     with caplog.at_level(logging.WARNING, logger="guitarclf"):
         logging.getLogger("guitarclf").propagate = True
         result = features(paths, folder)
