@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from guitarclf.audio.recordings import load_segment
 from guitarclf.config import Config, leaves
 from guitarclf.config.files import load_config, write_config
-from guitarclf.data.events import COLUMNS, read_events
+from guitarclf.data.events import EVENT_COLUMNS, read_events
 from guitarclf.errors import AudioReadError, ConfigError, EventTableError
 from guitarclf.features.window import EventWindow
 from guitarclf.labels import LABELS
@@ -48,7 +48,7 @@ ROW = st.fixed_dictionaries(
 def written(rows, *, separator=",", bom="", end="\n", decimal=".") -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator=end)
-    names = [*COLUMNS, "track"]
+    names = [*EVENT_COLUMNS, "track"]
     writer.writerow(names)
     for row in rows:
         cells = [str(row[name]) for name in names]
@@ -88,7 +88,7 @@ def test_a_good_table_reads_back_as_it_was_written(rows, style, bom, end):
     assert events["pitch_midi"].tolist() == [-1 if row["pitch_midi"] == "" else row["pitch_midi"] for row in rows]
 
 
-@given(ROW, st.sampled_from([*COLUMNS, "track"]), st.text(max_size=30))
+@given(ROW, st.sampled_from([*EVENT_COLUMNS, "track"]), st.text(max_size=30))
 def test_any_cell_is_read_or_refused_with_its_place(row, column, text):
     row |= {"note_id": "n", "offset_sec": row["onset_sec"] + row["length"], column: text}
     events, message = outcome(lambda: read_bytes(written([row])), EventTableError)

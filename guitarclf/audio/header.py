@@ -8,6 +8,7 @@ import stat
 import struct
 
 from guitarclf.errors import AudioReadError
+from guitarclf.files.wording import shown
 
 MIN_RATE, MAX_RATE = 1_000, 384_000  # Hz
 MAX_CHANNELS = 32
@@ -33,7 +34,7 @@ COMPRESSED_SUBTYPES = ("VORBIS", "OPUS", "MPEG_LAYER_III")
 SUFFIXES = {"WAV": (".wav", ".wave"), "FLAC": (".flac",), "OGG": (".ogg", ".oga", ".opus"), "MP3": (".mp3",)}
 CONTAINER_OF = {"WAVEX": "WAV", "RF64": "WAV", "MPEG": "MP3"}  # libsndfile's name -> ours
 OTHER_CONTAINERS = {b"FORM": "AIFF", b"caff": "CAF", b".snd": "AU", b"riff": "Wave64", b"0&\xb2u": "WMA"}
-SHOWN = "Convert it to WAV or FLAC."
+CONVERT_IT = "Convert it to WAV or FLAC."
 
 
 def check_header(path) -> None:
@@ -98,18 +99,12 @@ def check_format(path, recording) -> None:
     if container not in SUFFIXES or recording.subtype not in (*SUBTYPES, *COMPRESSED_SUBTYPES):
         raise AudioReadError(
             f"{shown(path)} must be PCM, float, A-law, mu-law, FLAC, OGG or MP3. "
-            f"It is {recording.format} {recording.subtype}. {SHOWN}"
+            f"It is {recording.format} {recording.subtype}. {CONVERT_IT}"
         )
     check_suffix(path, container)
     problem = _absurd(recording.channels, recording.samplerate)
     if problem:
         raise AudioReadError(f"{shown(path)} must be a recording. {problem}")
-
-
-def shown(path) -> str:
-    """Return a path for a message, on one line whatever is in its name."""
-    text = os.fspath(path)
-    return text if text.isprintable() else text.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 def _open_regular(path, flags) -> int:
@@ -162,15 +157,15 @@ def _check_fmt(fmt: bytes, order: str) -> str | None:
         (codec,) = struct.unpack(f"{order}H", fmt[24:26])
     if codec not in CODECS:
         name = OTHER_CODECS.get(codec, f"codec 0x{codec:04x}")
-        return f"It is {name}, and PCM, float, A-law and mu-law are read. {SHOWN}"
+        return f"It is {name}, and PCM, float, A-law and mu-law are read. {CONVERT_IT}"
     if codec == 0x0001 and bits not in PCM_BITS:
-        return f"It is PCM of {bits} bits, and 8, 16, 24 and 32 are read. {SHOWN}"
+        return f"It is PCM of {bits} bits, and 8, 16, 24 and 32 are read. {CONVERT_IT}"
     return _absurd(channels, rate)
 
 
 def _absurd(channels: int, rate: int) -> str | None:
     if not 1 <= channels <= MAX_CHANNELS:
-        return f"It has {channels} channels, and 1 to {MAX_CHANNELS} are read. {SHOWN}"
+        return f"It has {channels} channels, and 1 to {MAX_CHANNELS} are read. {CONVERT_IT}"
     if not MIN_RATE <= rate <= MAX_RATE:
-        return f"Its sample rate is {rate} Hz, and {MIN_RATE} to {MAX_RATE} are read. {SHOWN}"
+        return f"Its sample rate is {rate} Hz, and {MIN_RATE} to {MAX_RATE} are read. {CONVERT_IT}"
     return None

@@ -8,8 +8,9 @@ import numpy as np
 import soundfile
 import soxr
 
-from guitarclf.audio.header import check_format, check_header, shown
+from guitarclf.audio.header import check_format, check_header
 from guitarclf.errors import AudioReadError
+from guitarclf.files.wording import shown
 
 # Neighbouring audio the resampler's filter needs on both sides of a stretch, in seconds.
 CONTEXT_SEC = 0.05

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from guitarclf.audio.header import shown
 from guitarclf.audio.offsets import FADE_SEC, NEVER, silenced_after
 from guitarclf.audio.recordings import open_recording, read_segment, resampled_length
 from guitarclf.errors import AudioReadError, ParameterError
+from guitarclf.files.wording import shown
 from guitarclf.parameters.rules import knob
 from guitarclf.parameters.sections import Level, WindowParameters
 

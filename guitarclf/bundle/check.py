@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from guitarclf.errors import RunError
+from guitarclf.files.wording import shortened
 from guitarclf.labels import LABELS
 
 FORMAT_VERSION = 2
@@ -54,13 +55,15 @@ def parse_description(content: bytes, path: Path) -> dict[str, Any]:
     if isinstance(version, bool) or version not in FORMAT_VERSIONS:
         raise RunError(
             f"{path}: the bundle's format must be version {' or '.join(map(str, FORMAT_VERSIONS))}. "
-            f"Got {_short(version)}. Install the guitarclf version named in the file."
+            f"Got {shortened(version)}. Install the guitarclf version named in the file."
         )
     if labels != list(LABELS):
-        raise RunError(f"{path}: the labels must be {', '.join(LABELS)}. Got {_short(labels)}. It is another's model.")
+        raise RunError(
+            f"{path}: the labels must be {', '.join(LABELS)}. Got {shortened(labels)}. It is another's model."
+        )
     if not (isinstance(shape, list) and len(shape) == 3 and all(_is_size(n) for n in shape)):
         raise RunError(
-            f"{path}: `input_shape` must be three whole numbers. Got {_short(shape)}. Copy the bundle again."
+            f"{path}: `input_shape` must be three whole numbers. Got {shortened(shape)}. Copy the bundle again."
         )
     files = description.get("files")
     if (version > 1) != isinstance(files, dict):
@@ -79,7 +82,7 @@ def require_checksum(content: bytes, path: Path, description: dict[str, Any]) ->
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise RunError(
-            f"{path} must be as it was written: its SHA-256 must be {_short(expected)}. It is {found}. "
+            f"{path} must be as it was written: its SHA-256 must be {shortened(expected)}. It is {found}. "
             "Copy the bundle again; if you changed the file yourself, save the model again."
         )
 
@@ -103,7 +106,7 @@ def tensor_table(content: bytes, path: Path) -> TensorTable:
     if n_bytes != len(content) - 8 - length:
         raise RunError(
             f"{path} must hold weights, as many bytes as its header promises. It has {len(content) - 8 - length} "
-            f"of {_short(n_bytes)}. Copy the bundle again."
+            f"of {shortened(n_bytes)}. Copy the bundle again."
         )
     return table
 
@@ -127,13 +130,8 @@ def _is_size(value) -> bool:
 
 
 def _names(names: list[str]) -> str:
-    return ", ".join(map(_short, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(map(shortened, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _shape(entry) -> str:
     return f"{entry[0]} {list(entry[1])}"
-
-
-def _short(value) -> str:
-    text = value if isinstance(value, str) and value.isprintable() else repr(value)
-    return text if len(text) <= 100 else f"{text[:100]}..."

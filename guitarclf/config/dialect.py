@@ -10,7 +10,9 @@ from typing import Any
 
 import yaml
 
-MAX_SHOWN = 300  # characters of a value or a reason in a message
+from guitarclf.files.wording import shortened
+
+MAX_REASON = 300  # characters of a reason in a message
 
 
 class ConfigLoader(yaml.SafeLoader):
@@ -76,13 +78,7 @@ def from_yaml(text: str) -> Any:
     except RecursionError as error:
         raise ValueError("It is nested too deep") from error
     except (yaml.YAMLError, ValueError, TypeError, IndexError) as error:  # YAML's scalars raise these
-        raise ValueError(shortened(" ".join(str(error).split()))) from error
-
-
-def shortened(text: str) -> str:
-    """Return a text for a message: on one line, its middle left out where it is long."""
-    text = text if text.isprintable() else repr(text)[1:-1]
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]} ... {text[-MAX_SHOWN // 2 :]}"
+        raise ValueError(shortened(" ".join(str(error).split()), MAX_REASON)) from error
 
 
 def to_yaml(content: dict) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from guitarclf.config import Config, leaves, to_dict
-from guitarclf.config.dialect import from_yaml, shortened, to_yaml
+from guitarclf.config.dialect import from_yaml, to_yaml
 from guitarclf.errors import ConfigError
 from guitarclf.files.whole import write_text
+from guitarclf.files.wording import shortened
 
 MAX_BYTES = 2**17  # of a configuration file; YAML is read at some 100 kB a second
 Overrides = Iterable[str] | Mapping[str, Any]

@@ -14,7 +14,7 @@ from guitarclf.errors import EventTableError
 from guitarclf.files.whole import write_text
 from guitarclf.labels import LABELS
 
-COLUMNS = (
+EVENT_COLUMNS = (
     "note_id",
     "audio_path",
     "onset_sec",
@@ -23,7 +23,7 @@ COLUMNS = (
     "expression_style",
     "label_category",
 )
-MAPPABLE = (*COLUMNS, "duration_sec", "track", "split")
+MAPPABLE = (*EVENT_COLUMNS, "duration_sec", "track", "split")
 MAX_LISTED_PROBLEMS = 20
 NUMBERS = ("onset_sec", "offset_sec", "duration_sec", "pitch_midi")
 DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
@@ -35,7 +35,7 @@ def read_events(path, *, audio_root=None, columns=None, labels=None, require_lab
     Parameters
     ----------
     path : str or Path
-        The table, with the columns of ``COLUMNS``; ``track`` and ``split`` are optional, any
+        The table, with the columns of ``EVENT_COLUMNS``; ``track`` and ``split`` are optional, any
         other column is kept as text.
     audio_root : str, Path or None
         Folder that relative ``audio_path`` cells are joined to; None leaves them as they are.
@@ -83,7 +83,7 @@ def each_note_is_its_own_track(events: pd.DataFrame) -> bool:
 
 def _needed(require_labels: bool) -> list[str]:
     optional = ("pitch_midi", "expression_style", *(() if require_labels else ("label_category",)))
-    return [name for name in COLUMNS if name not in optional]
+    return [name for name in EVENT_COLUMNS if name not in optional]
 
 
 def check_events(path, *, audio_root=None, columns=None, labels=None, require_labels=True):
@@ -172,7 +172,7 @@ def _with_point(text: str) -> str:
 
 def _typed(cells: dict, audio_root) -> pd.DataFrame:
     """Return cells as a DataFrame of our columns first, with their types; NaN where a number is broken."""
-    data = {name: cells.get(name, [""] * len(cells["note_id"])) for name in COLUMNS}
+    data = {name: cells.get(name, [""] * len(cells["note_id"])) for name in EVENT_COLUMNS}
     data |= {name: column for name, column in cells.items() if name not in data}
     stems = {text: Path(text.replace("\\", "/")).stem for text in set(data["audio_path"])}
     data["track"] = data.get("track", [stems[text] for text in data["audio_path"]])

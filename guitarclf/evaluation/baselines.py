@@ -14,7 +14,7 @@ from guitarclf.features.window import EventWindow
 
 N_MFCC = 20
 N_TIMBRE = 4 * N_MFCC  # statistics of a window
-CHUNK = 256  # windows in memory at once
+WINDOWS_AT_ONCE = 256  # whose spectrograms are in memory
 TOP_DB = 80.0  # as in librosa.feature.mfcc
 
 
@@ -42,8 +42,8 @@ def mfcc_statistics(windows: np.ndarray, *, sample_rate: int = 22050) -> np.ndar
 
     The coefficients equal ``librosa.feature.mfcc`` on 64 mel bands.
     """
-    if len(windows) > CHUNK:
-        parts = (windows[first : first + CHUNK] for first in range(0, len(windows), CHUNK))
+    if len(windows) > WINDOWS_AT_ONCE:
+        parts = np.split(windows, range(WINDOWS_AT_ONCE, len(windows), WINDOWS_AT_ONCE))
         return np.concatenate([mfcc_statistics(part, sample_rate=sample_rate) for part in parts])
     decibels = log_mel(windows, sample_rate=sample_rate, top_db=TOP_DB)
     coefficients = scipy.fft.dct(decibels, axis=1, type=2, norm="ortho")[:, :N_MFCC]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, recall_score
 
 from guitarclf.evaluation.metrics import Report, evaluate
 from guitarclf.labels import LABELS
@@ -30,7 +30,7 @@ class CrossvalReport:
     per_track: pd.DataFrame
     baselines: dict[str, dict[str, float]]
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, object]:
         """Return the report as plain dicts and lists, for JSON."""
         return {
             "pooled": self.pooled.to_dict(),
@@ -49,9 +49,9 @@ class CrossvalReport:
             lines += ["", f"macro-F1 / balanced accuracy of each repeat: {scores}"]
         lines += ["", self.per_track.to_string(index=False, float_format="%.3f")]
         lines += ["", f"{'':16}{'macro-F1':>10}{'balanced accuracy':>20}"]
-        rows = {"this model": {"macro_f1": self.pooled.macro_f1, "balanced_accuracy": self.pooled.balanced_accuracy}}
-        for name, scores in (rows | self.baselines).items():
-            lines.append(f"{name:16}{scores['macro_f1']:10.4f}{scores['balanced_accuracy']:20.4f}")
+        own = {"macro_f1": self.pooled.macro_f1, "balanced_accuracy": self.pooled.balanced_accuracy}
+        for name, score in {"this model": own, **self.baselines}.items():
+            lines.append(f"{name:16}{score['macro_f1']:10.4f}{score['balanced_accuracy']:20.4f}")
         return "\n".join(lines)
 
 
@@ -68,14 +68,11 @@ def _proba(table: pd.DataFrame) -> np.ndarray:
     return table[[f"p_{label}" for label in LABELS]].to_numpy()
 
 
-def _baseline_scores(y_true, called) -> dict[str, float]:
-    macro_f1 = f1_score(y_true, called, labels=list(LABELS), average="macro", zero_division=0)
-    return {"macro_f1": float(macro_f1), "balanced_accuracy": balanced_accuracy(y_true, called)}
-
-
-def balanced_accuracy(y_true, called) -> float:
-    """Return the mean recall of the classes that are in ``y_true``."""
-    return float(np.mean([(called[y_true == label] == label).mean() for label in np.unique(y_true)]))
+def _baseline_scores(y_true: np.ndarray, called: np.ndarray) -> dict[str, float]:
+    macro_f1 = f1_score(y_true, called, labels=LABELS, average="macro", zero_division=0)
+    # scikit-learn's balanced_accuracy_score warns where a class is called that is not there.
+    balanced_accuracy = recall_score(y_true, called, labels=np.unique(y_true), average="macro")
+    return {"macro_f1": float(macro_f1), "balanced_accuracy": float(balanced_accuracy)}
 
 
 def _per_track(table: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +99,10 @@ def _intervals(table: pd.DataFrame, pooled: Report) -> dict[str, tuple[float, fl
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
-    """Return Wilson's score interval of a share of ``count`` events (Wilson 1927)."""
+    """Return Wilson's score interval of a share of ``count`` events (Wilson 1927).
+
+    scipy's takes a whole number of hits only, and a share over several repeats need not be one.
+    """
     if not count:
         return 0.0, 1.0
     middle = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
@@ -111,7 +111,10 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 
 
 def _bootstrap(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Return percentile intervals of macro-F1 and balanced accuracy, events redrawn within each class."""
+    """Return percentile intervals of macro-F1 and balanced accuracy, events redrawn within each class.
+
+    scipy.stats.bootstrap refuses a class of a single event.
+    """
     draws = np.random.default_rng(0)
     y_true = table["label_category"].map(LABELS.index).to_numpy()
     called = table["called"].map(LABELS.index).to_numpy()
@@ -125,5 +128,4 @@ def _bootstrap(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
         f1 = 2 * hits / np.maximum(support + confusion.sum(axis=0), 1)
         scores.append((f1.mean(), (hits[support > 0] / support[support > 0]).mean()))
     low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    names = ("macro-F1", "balanced accuracy")
-    return {name: (float(low[i]), float(high[i])) for i, name in enumerate(names)}
+    return dict(zip(("macro-F1", "balanced accuracy"), zip(low.tolist(), high.tolist(), strict=True), strict=True))

@@ -1,6 +1,7 @@
 """The PNGs of a run: learning curves, confusion matrix, one event as the model sees it."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,9 +11,14 @@ from guitarclf.files.whole import write_bytes
 from guitarclf.labels import LABELS
 
 DPI = 120
+SCORE_CURVES = (
+    ("train_acc", "training accuracy"),
+    ("valid_acc", "validation accuracy"),
+    ("valid_macro_f1", "validation macro-F1"),
+)
 
 
-def save_learning_curves(history: list[dict], path) -> None:
+def save_learning_curves(history: list[dict], path: str | Path) -> None:
     """Draw loss, accuracy, macro-F1 and learning rate over the epochs; the best epoch is marked."""
     epochs = [row["epoch"] for row in history]
     best = [row["epoch"] for row in history if row.get("is_best")]
@@ -20,7 +26,7 @@ def save_learning_curves(history: list[dict], path) -> None:
     axes = figure.subplots(1, 3)
     panels = (
         ("loss (weighted cross-entropy)", (("train_loss", "training"), ("valid_loss", "validation"))),
-        ("score", (("train_acc", "training accuracy"), ("valid_acc", "validation accuracy"))),
+        ("score", SCORE_CURVES),
         ("learning rate", (("lr", "lr"),)),
     )
     for axis, (title, curves) in zip(axes, panels, strict=True):
@@ -28,8 +34,6 @@ def save_learning_curves(history: list[dict], path) -> None:
             if name in history[0]:
                 axis.plot(epochs, [row[name] for row in history], marker=".", label=label)
         axis.set(title=title, xlabel="epoch")
-    if "valid_macro_f1" in history[0]:
-        axes[1].plot(epochs, [row["valid_macro_f1"] for row in history], marker=".", label="validation macro-F1")
     axes[1].set_ylim(0, 1.02)
     axes[2].set_yscale("log")
     for axis in axes:
@@ -40,7 +44,7 @@ def save_learning_curves(history: list[dict], path) -> None:
     _save(figure, path)
 
 
-def save_confusion_matrix(report: Report, title: str, path) -> None:
+def save_confusion_matrix(report: Report, title: str, path: str | Path) -> None:
     """Draw the confusion matrix: shade by share of the true class, numbers are counts."""
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -59,28 +63,38 @@ def save_confusion_matrix(report: Report, title: str, path) -> None:
     _save(figure, path)
 
 
-def save_inspection(recording, window, spectrogram, *, file_start, span, rates, band_hz, title, path) -> None:
-    """Draw a recording, the window cut from it, and its log-mel.
+def save_inspection(
+    surroundings: np.ndarray,
+    window: np.ndarray,
+    spectrogram: np.ndarray,
+    *,
+    file_start: float,
+    span: tuple[float, float],
+    rates: tuple[int, int],
+    band_hz: np.ndarray,
+    title: str,
+    path: str | Path,
+) -> None:
+    """Draw a stretch of a recording, the window cut from it, and its log-mel.
 
     Parameters
     ----------
-    recording, window : ndarray
+    surroundings, window : ndarray
         Mono audio at ``rates[0]`` Hz; the window as the model sees it.
     spectrogram : ndarray of shape (n_mels, n_frames)
     file_start : float
-        Where in the file ``recording`` starts, in seconds.
+        Where in the file ``surroundings`` start, in seconds.
     span : (float, float)
         Start and end of the window in the file, in seconds.
     rates : (int, int)
         Sample rate in Hz, hop length in samples.
     band_hz : ndarray of shape (n_mels,)
         Centre of each mel band.
-    title : str
     """
     sample_rate, hop_length = rates
     figure = Figure(figsize=(9, 8), layout="constrained")
     top, middle, bottom = figure.subplots(3, 1)
-    top.plot(file_start + np.arange(len(recording)) / sample_rate, recording, linewidth=0.5)
+    top.plot(file_start + np.arange(len(surroundings)) / sample_rate, surroundings, linewidth=0.5)
     top.axvspan(*span, color="tab:orange", alpha=0.25, label="window")
     top.set(title=title, xlabel="time in the file (s)", ylabel="amplitude")
     top.legend(loc="upper right")
@@ -96,7 +110,7 @@ def save_inspection(recording, window, spectrogram, *, file_start, span, rates, 
     _save(figure, path)
 
 
-def _save(figure: Figure, path) -> None:
+def _save(figure: Figure, path: str | Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, dpi=DPI, format="png")
     write_bytes(path, picture.getvalue())

@@ -1,8 +1,10 @@
-"""evaluate(y_true, y_proba) -> Report: what a classifier got right, by class."""
+"""What a classifier got right, by class: ``evaluate(y_true, y_proba)`` returns a Report."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from guitarclf.errors import LabelError, ParameterError
@@ -41,7 +43,7 @@ class Report:
     per_class: dict[str, ClassScore]
     confusion: list[list[int]]
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, object]:
         """Return the report as plain dicts, lists and numbers, for JSON."""
         return {**asdict(self), "labels": list(LABELS)}
 
@@ -68,14 +70,14 @@ class Report:
         return "\n".join(lines)
 
 
-def evaluate(y_true, y_proba, *, classes=LABELS) -> Report:
+def evaluate(y_true: ArrayLike, y_proba: ArrayLike, *, classes: Sequence[str] = LABELS) -> Report:
     """Return the Report of predicted probabilities.
 
     Parameters
     ----------
     y_true : array-like of str, shape (n_events,)
         Label names.
-    y_proba : ndarray of shape (n_events, 3)
+    y_proba : array-like of shape (n_events, 3)
     classes : sequence of str
         What the columns stand for. For an estimator's ``predict_proba`` pass its ``classes_``, which
         is sorted; the default is the order of LABELS.
@@ -118,7 +120,7 @@ def evaluate(y_true, y_proba, *, classes=LABELS) -> Report:
 
 
 def class_calibration_error(true: np.ndarray, y_proba: np.ndarray, n_bins: int = 15) -> float:
-    """Return the class-wise expected calibration error (Kull et al. 2019, NeurIPS).
+    """Return the class-wise expected calibration error (Kull et al. 2019, NeurIPS), which scikit-learn has not.
 
     For each class the events are put into ``n_bins`` equal bins of its probability; the gaps between
     mean probability and share of that class are averaged by bin size, then over the classes.

@@ -4,13 +4,13 @@ import logging
 
 import pandas as pd
 
-from guitarclf.audio.header import shown
 from guitarclf.audio.recordings import outside_root, require_audio_files
 from guitarclf.audio.windows import WindowReader
 from guitarclf.config import Config, to_dict
 from guitarclf.errors import AudioReadError
 from guitarclf.features.inputs import as_requests
 from guitarclf.files.whole import write_text
+from guitarclf.files.wording import shown
 
 logger = logging.getLogger(__name__)
 

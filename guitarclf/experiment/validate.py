@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from guitarclf.audio.header import shown
 from guitarclf.audio.recordings import open_recording, outside_root
 from guitarclf.audio.windows import WindowReader
 from guitarclf.config import Config, to_dict
@@ -16,6 +15,7 @@ from guitarclf.data.splits import given_splits, has_split
 from guitarclf.errors import AudioReadError, SplitError
 from guitarclf.features.inputs import as_requests
 from guitarclf.files.progress import Progress
+from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 
 CHUNK = 512  # events whose audio is read at once

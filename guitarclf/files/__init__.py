@@ -1,1 +1,1 @@
-"""Files that appear whole, locks, digests, progress bars: what any program with long work needs."""
+"""Files that appear whole, locks, digests, progress bars, words of messages: what any long-running program needs."""

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Self
 
 QUIET = "GUITARCLF_QUIET"  # set by --quiet, for this process and those it starts
 
@@ -22,7 +23,10 @@ def are_shown() -> bool:
 
 
 class Progress:
-    """A bar over ``total`` units of work, to be used in a ``with`` block; draws nothing where none is shown."""
+    """A bar over ``total`` units of work, to be used in a ``with`` block; draws nothing where none is shown.
+
+    Not tqdm itself: disabled, it still takes 80 ms to import, starts a thread, and does not count.
+    """
 
     def __init__(self, total: int, *, desc: str | None = None, unit: str = "it"):
         self.bar, self.n = None, 0
@@ -42,8 +46,8 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.close()

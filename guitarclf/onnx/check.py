@@ -4,7 +4,6 @@ An ONNX file is a protocol buffer. Only its structure is walked here, field by f
 nothing is decoded that could be large, and no weights are copied. Field numbers are those of ``onnx.proto3``.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from guitarclf.errors import RunError
 
 MAX_BYTES = 2**30
 MAX_NODES = 100_000
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+VARINT, BYTES = 0, 2
+SIZES = {1: 8, 5: 4}  # type -> bytes of a number of fixed size
 DOMAINS = ("", "ai.onnx")
 # Message -> field number -> what it is. Fields that are not here are skipped over.
 MODEL_GRAPH, MODEL_OPSETS, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 8, 20, 25
@@ -21,6 +21,7 @@ NODE_OP, NODE_ATTRIBUTE, NODE_DOMAIN = 4, 5, 7
 ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS, ATTRIBUTE_SPARSE = 5, 6, 10, 11, 22
 TENSOR_EXTERNAL, TENSOR_LOCATION = 13, 14
 OPSET_DOMAIN = 1
+SPARSE = "It has sparse tensors"
 # fmt: off
 OPERATORS = frozenset(
     {
@@ -41,94 +42,83 @@ OPERATORS = frozenset(
 # fmt: on
 
 
-def check_onnx(path) -> None:
+def check_onnx(path: str | Path) -> None:
     """Raise RunError unless a file is an ONNX graph without external data, unknown operators, loops or branches."""
     path = Path(path)
+    if not path.is_file():
+        raise RunError(f"{path} must be an ONNX file. There is no such file. Export the model again.")
     try:
-        if not path.is_file():
-            raise RunError(f"{path} must be an ONNX file. There is no such file. Export the model again.")
-        if os.path.getsize(path) > MAX_BYTES:
-            raise RunError(f"{path} must have at most {MAX_BYTES // 2**20} MB. It has {os.path.getsize(path)} bytes.")
-        content = path.read_bytes()
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
-        if isinstance(error, RunError):
-            raise
         raise RunError(f"{path} must be readable. {error.strerror}. Check its permissions.") from error
+    if size > MAX_BYTES:
+        raise RunError(f"{path} must have at most {MAX_BYTES // 2**20} MB. It has {size} bytes.")
     check_onnx_bytes(content, path)
 
 
-def check_onnx_bytes(content: bytes, path="the model") -> None:
-    """As :func:`check_onnx`, of bytes that were read; ``path`` is for the message."""
+def check_onnx_bytes(content: bytes, path: str | Path = "the model") -> None:
+    """Raise RunError for bytes as :func:`check_onnx` does for a file; ``path`` is for the message."""
     try:
-        problem = _check_model(memoryview(content))
+        problem = next(_problems(memoryview(content)), None)
     except ValueError as error:
         raise RunError(f"{path} must be an ONNX file. {error}. Export the model again.") from error
     if problem:
         raise RunError(f"{path} must be a plain graph of known operators. {problem}. Do not run it.")
 
 
-def _check_model(model: memoryview) -> str | None:
+def _problems(model: memoryview) -> Iterator[str]:
+    """Yield what a model has that it must not have."""
     n_graphs = 0
     for number, value in _fields(model):
         if number in (MODEL_FUNCTIONS, MODEL_TRAINING):
-            return "It brings functions or training steps of its own"
-        if number == MODEL_OPSETS:
-            domain = _text_of(value, OPSET_DOMAIN)
+            yield "It brings functions or training steps of its own"
+        elif number == MODEL_OPSETS:
+            domain = _text_of(_message(value), OPSET_DOMAIN)
             if domain not in DOMAINS:
-                return f"It needs operators of {domain[:60]!r}"
-        if number == MODEL_GRAPH:
+                yield f"It needs operators of {domain[:60]!r}"
+        elif number == MODEL_GRAPH:
             n_graphs += 1
-            problem = _check_graph(_message(value))
-            if problem:
-                return problem
+            yield from _problems_of_graph(_message(value))
     if n_graphs != 1:
         raise ValueError(f"It has {n_graphs} graphs, and must have one")
-    return None
 
 
-def _check_graph(graph: memoryview) -> str | None:
+def _problems_of_graph(graph: memoryview) -> Iterator[str]:
     n_nodes = 0
     for number, value in _fields(graph):
-        problem = None
         if number == GRAPH_NODE:
             n_nodes += 1
-            problem = _check_node(_message(value))
+            yield from _problems_of_node(_message(value))
         elif number == GRAPH_INITIALIZER:
-            problem = _check_tensor(_message(value))
+            yield from _problems_of_tensor(_message(value))
         elif number == GRAPH_SPARSE:
-            problem = "It has sparse tensors"
-        if problem or n_nodes > MAX_NODES:
-            return problem or f"It has more than {MAX_NODES} nodes"
+            yield SPARSE
+        if n_nodes > MAX_NODES:
+            yield f"It has more than {MAX_NODES} nodes"
     if not n_nodes:
         raise ValueError("Its graph is empty")
-    return None
 
 
-def _check_node(node: memoryview) -> str | None:
+def _problems_of_node(node: memoryview) -> Iterator[str]:
     operator, domain = _text_of(node, NODE_OP), _text_of(node, NODE_DOMAIN)
     if domain not in DOMAINS or operator not in OPERATORS:
         kind = "loops or branches" if operator in ("Loop", "If", "Scan", "SequenceMap") else "an operator not known"
-        return f"It has {kind}: {'.'.join(filter(None, (domain, operator)))[:80]!r}"
-    for number, value in _fields(node):
-        if number != NODE_ATTRIBUTE:
-            continue
-        for kind, content in _fields(_message(value)):
-            if kind in (ATTRIBUTE_GRAPH, ATTRIBUTE_GRAPHS):
-                return f"It has a graph within {operator}: loops or branches"
-            if kind == ATTRIBUTE_SPARSE:
-                return "It has sparse tensors"
-            if kind in (ATTRIBUTE_TENSOR, ATTRIBUTE_TENSORS):
-                problem = _check_tensor(_message(content))
-                if problem:
-                    return problem
-    return None
+        yield f"It has {kind}: {'.'.join(filter(None, (domain, operator)))[:80]!r}"
+    attributes = (_message(value) for number, value in _fields(node) if number == NODE_ATTRIBUTE)
+    for number, value in (field for attribute in attributes for field in _fields(attribute)):
+        if number in (ATTRIBUTE_GRAPH, ATTRIBUTE_GRAPHS):
+            yield f"It has a graph within {operator}: loops or branches"
+        elif number == ATTRIBUTE_SPARSE:
+            yield SPARSE
+        elif number in (ATTRIBUTE_TENSOR, ATTRIBUTE_TENSORS):
+            yield from _problems_of_tensor(_message(value))
 
 
-def _check_tensor(tensor: memoryview) -> str | None:
+def _problems_of_tensor(tensor: memoryview) -> Iterator[str]:
     for number, value in _fields(tensor):
         if number == TENSOR_EXTERNAL or (number == TENSOR_LOCATION and value != 0):
-            return "It keeps data outside the file"
-    return None
+            yield "It keeps data outside the file"
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
@@ -137,17 +127,17 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     while position < len(message):
         key, position = _varint(message, position)
         number, kind = key >> 3, key & 7
+        length = SIZES.get(kind)
         if kind == VARINT:
             value, position = _varint(message, position)
-        else:
-            length = {FIXED64: 8, FIXED32: 4}.get(kind)
-            if kind == BYTES:
-                length, position = _varint(message, position)
-            if length is None or number == 0 or position + length > len(message):
-                raise ValueError(f"It is no protocol buffer: field {number} of type {kind} is cut short or unknown")
-            value = message[position : position + length]
-            position += length
-        yield number, value
+            yield number, value
+            continue
+        if kind == BYTES:
+            length, position = _varint(message, position)
+        if length is None or number == 0 or position + length > len(message):
+            raise ValueError(f"It is no protocol buffer: field {number} of type {kind} is cut short or unknown")
+        yield number, message[position : position + length]
+        position += length
 
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:
@@ -163,16 +153,16 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
     raise ValueError("It is no protocol buffer: a number has no end")
 
 
-def _message(value) -> memoryview:
+def _message(value: int | memoryview) -> memoryview:
     if isinstance(value, int):
         raise ValueError("It is no ONNX: a number stands where a message must be")
     return value
 
 
-def _text_of(message, field: int) -> str:
+def _text_of(message: memoryview, field: int) -> str:
     """Return the last text of a field, which is the one that counts; "" where there is none."""
     text = b""
-    for number, value in _fields(_message(message)):
+    for number, value in _fields(message):
         if number == field:
             text = bytes(_message(value))
     return text.decode("utf-8", "replace")

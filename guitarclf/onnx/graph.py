@@ -1,26 +1,25 @@
 """Graph: a small ONNX model, node by node, written without any package.
 
 An ONNX file is one protocol buffer message (https://protobuf.dev/programming-guides/encoding/); the numbers of
-fields and types below are those of onnx.proto. torch's exporter needs two more packages and five seconds a model.
+fields and types below are those of onnx.proto. The package onnx would be needed by every training, which writes its
+model.onnx too; torch's exporter needs two packages and five seconds a model.
 """
 
 import struct
-from pathlib import Path
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 IR_VERSION, OPSET = 8, 17
 TENSOR_TYPES = {np.dtype(np.float32): 1, np.dtype(np.int64): 7}
+Shape = tuple[int | None, ...]
+Attribute = float | int | str | Iterable[int]
 FLOAT_ATTRIBUTE, INT_ATTRIBUTE, STRING_ATTRIBUTE, INTS_ATTRIBUTE = 1, 2, 3, 7
 
 
 class Graph:
-    """An ONNX graph of float32 tensors whose first axis, where it is None, is the batch.
-
-    Parameters
-    ----------
-    name : str
-    """
+    """An ONNX graph of float32 tensors whose first axis, where it is None, is the batch."""
 
     def __init__(self, name: str):
         self.name = name
@@ -30,17 +29,17 @@ class Graph:
         self.outputs: list[bytes] = []
         self._n_names = 0
 
-    def input(self, name: str, shape: tuple) -> str:
+    def input(self, name: str, shape: Shape) -> str:
         """Declare an input and return its name."""
         self.inputs.append(_value_info(name, shape))
         return name
 
-    def output(self, value: str, name: str, shape: tuple) -> None:
+    def output(self, value: str, name: str, shape: Shape) -> None:
         """Give a value out under a name."""
         self.nodes.append(_node("Identity", [value], [name], {}))
         self.outputs.append(_value_info(name, shape))
 
-    def constant(self, array) -> str:
+    def constant(self, array: ArrayLike) -> str:
         """Return the name of a constant: integers as int64, anything else as float32."""
         array = np.asarray(array)
         array = np.ascontiguousarray(array, np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32)
@@ -50,16 +49,16 @@ class Graph:
         self.initializers.append(b"".join(fields))
         return name
 
-    def node(self, operator: str, *inputs, n_outputs: int = 1, **attributes):
-        """Add a node; arrays and numbers among the inputs become constants. Return the name of its output, or names."""
+    def node(self, operator: str, *inputs: str | ArrayLike, **attributes: Attribute) -> str:
+        """Add a node and return the name of its output; arrays and numbers among its inputs become constants."""
+        return self.outputs_of(operator, 1, *inputs, **attributes)[0]
+
+    def outputs_of(self, operator: str, n_outputs: int, *inputs: str | ArrayLike, **attributes: Attribute) -> list[str]:
+        """Add a node as :meth:`node` does, and return the names of its outputs."""
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
         outputs = [self._new_name(operator) for _ in range(n_outputs)]
         self.nodes.append(_node(operator, names, outputs, attributes))
-        return outputs[0] if n_outputs == 1 else outputs
-
-    def write(self, path, metadata: dict[str, str]) -> None:
-        """Write the model with its metadata."""
-        Path(path).write_bytes(self.to_bytes(metadata))
+        return outputs
 
     def to_bytes(self, metadata: dict[str, str]) -> bytes:
         """Return the model as the bytes of an ONNX file."""
@@ -82,14 +81,14 @@ class Graph:
         return f"{kind.lower()}_{self._n_names}"
 
 
-def _node(operator: str, inputs: list[str], outputs: list[str], attributes: dict) -> bytes:
+def _node(operator: str, inputs: list[str], outputs: list[str], attributes: dict[str, Attribute]) -> bytes:
     fields = [_bytes(1, name.encode()) for name in inputs] + [_bytes(2, name.encode()) for name in outputs]
     fields += [_bytes(3, outputs[0].encode()), _bytes(4, operator.encode())]
     fields += [_bytes(5, _attribute(name, value)) for name, value in attributes.items()]
     return b"".join(fields)
 
 
-def _attribute(name: str, value) -> bytes:
+def _attribute(name: str, value: Attribute) -> bytes:
     named = _bytes(1, name.encode())
     if isinstance(value, float):
         return named + _varint(2 << 3 | 5) + struct.pack("<f", value) + _number(20, FLOAT_ATTRIBUTE)
@@ -100,7 +99,7 @@ def _attribute(name: str, value) -> bytes:
     return named + b"".join(_number(8, item) for item in value) + _number(20, INTS_ATTRIBUTE)
 
 
-def _value_info(name: str, shape: tuple) -> bytes:
+def _value_info(name: str, shape: Shape) -> bytes:
     sizes = [_bytes(2, b"batch") if size is None else _number(1, size) for size in shape]
     tensor = _number(1, TENSOR_TYPES[np.dtype(np.float32)]) + _bytes(2, b"".join(_bytes(1, size) for size in sizes))
     return _bytes(1, name.encode()) + _bytes(2, _bytes(1, tensor))

@@ -4,19 +4,19 @@ import numpy as np
 from torch import nn
 
 from guitarclf.errors import RunError
-from guitarclf.models.crnn import UNHEARD
+from guitarclf.models.crnn import CRNN, UNHEARD
 from guitarclf.onnx.graph import TENSOR_TYPES, Graph
 
 FLOAT = TENSOR_TYPES[np.dtype(np.float32)]
 
 
-def add_net(graph: Graph, module, value: str, shape: tuple[int, int, int]) -> str:
+def add_net(graph: Graph, module: CRNN, value: str, shape: tuple[int, int, int]) -> str:
     """Add the nodes of a CRNN as it is outside training, its temperature and the softmax included.
 
     Parameters
     ----------
     graph : Graph
-    module : guitarclf.models.crnn.CRNN
+    module : CRNN
     value : str
         The log-mel, `[B, C, F, T]`.
     shape : (n_channels, n_mels, n_frames)
@@ -26,15 +26,16 @@ def add_net(graph: Graph, module, value: str, shape: tuple[int, int, int]) -> st
     value : str
         Probabilities in the order of LABELS, `[B, n_classes]`.
     """
-    x = graph.node("Sub", value, array(module.standardize.mean))
-    x = graph.node("Div", x, array(module.standardize.scale))
-    n_channels, n_bands, n_frames = shape
+    scaling = _arrays(module.standardize)
+    x = graph.node("Div", graph.node("Sub", value, scaling["mean"]), scaling["scale"])
+    n_channels, _, n_frames = shape
     n_sounding = None
     if module.mask_after_offset:
         n_sounding = _add_n_sounding(graph, module, value, n_channels - 1)
         x = graph.node("Gather", x, np.arange(module.n_heard), axis=1)
     for block in module.blocks:
-        x, n_bands, n_frames = _add_block(graph, block, x, n_bands, n_frames)
+        x = _add_layers(graph, block, x)
+    n_frames //= module.frames_per_step
     x = graph.node("Transpose", x, perm=[3, 0, 1, 2])  # [B, C, F, T] -> [T, B, C, F]
     x = graph.node("Reshape", x, [n_frames, -1, module.rnn.input_size])
     if n_sounding is None:
@@ -44,13 +45,16 @@ def add_net(graph: Graph, module, value: str, shape: tuple[int, int, int]) -> st
         sounds = graph.node("Cast", graph.node("Less", places, n_sounding), to=FLOAT)  # [T, B, 1]
         frames, _ = _add_gru(graph, module.rnn, graph.node("Mul", x, sounds), n_frames)
         x = _add_pooling_of_sounding(graph, module, frames, places, n_sounding)
-    for layer in module.head:
-        x = _add_layer(graph, layer, x)
-    x = graph.node("Div", x, array(module.calibrate.temperature))
-    return graph.node("Softmax", x, axis=-1)
+    x = _add_layers(graph, module.head, x)
+    return graph.node("Softmax", graph.node("Div", x, _arrays(module.calibrate)["temperature"]), axis=-1)
 
 
-def _add_n_sounding(graph: Graph, module, value: str, channel: int) -> str:
+def _arrays(module: nn.Module) -> dict[str, np.ndarray]:
+    """Return the weights and buffers of a module by name, on the CPU."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
+
+
+def _add_n_sounding(graph: Graph, module: CRNN, value: str, channel: int) -> str:
     """The input `[B, C, F, T]` -> how many of the GRU's frames sound, `[B, 1]`."""
     mask = graph.node("Gather", graph.node("Gather", value, [channel], axis=1), [0], axis=2)  # [B, 1, 1, T]
     step = [1, module.frames_per_step]
@@ -59,36 +63,29 @@ def _add_n_sounding(graph: Graph, module, value: str, channel: int) -> str:
     return graph.node("Max", graph.node("ReduceSum", heard, [2, 3], keepdims=0), np.float32(1))
 
 
-def array(tensor) -> np.ndarray:
-    """Return a tensor's values on the CPU."""
-    return tensor.detach().cpu().numpy()
-
-
-def _add_block(graph: Graph, block, x: str, n_bands: int, n_frames: int) -> tuple[str, int, int]:
-    for layer in block:
+def _add_layers(graph: Graph, layers: nn.Module, x: str) -> str:
+    for layer in layers.children():
         x = _add_layer(graph, layer, x)
-        if isinstance(layer, nn.MaxPool2d):
-            n_bands, n_frames = n_bands // layer.kernel_size[0], n_frames // layer.kernel_size[1]
-    return x, n_bands, n_frames
+    return x
 
 
-def _add_layer(graph: Graph, layer, x: str) -> str:
-    """Add one layer of a Sequential."""
+def _add_layer(graph: Graph, layer: nn.Module, x: str) -> str:
+    arrays = _arrays(layer)
     if isinstance(layer, nn.Dropout):
         return x
     if isinstance(layer, nn.ReLU):
         return graph.node("Relu", x)
     if isinstance(layer, nn.MaxPool2d):
-        return graph.node("MaxPool", x, kernel_shape=list(layer.kernel_size), strides=list(layer.kernel_size))
+        step = np.broadcast_to(layer.kernel_size, 2).tolist()
+        return graph.node("MaxPool", x, kernel_shape=step, strides=step)
     if isinstance(layer, nn.Conv2d):
-        biases = [] if layer.bias is None else [array(layer.bias)]
         pads = [*layer.padding, *layer.padding]
-        return graph.node("Conv", x, array(layer.weight), *biases, kernel_shape=list(layer.kernel_size), pads=pads)
+        return graph.node("Conv", x, *arrays.values(), kernel_shape=list(layer.kernel_size), pads=pads)
     if isinstance(layer, nn.BatchNorm2d):
-        values = (layer.weight, layer.bias, layer.running_mean, layer.running_var)
-        return graph.node("BatchNormalization", x, *map(array, values), epsilon=float(layer.eps))
+        values = (arrays[name] for name in ("weight", "bias", "running_mean", "running_var"))
+        return graph.node("BatchNormalization", x, *values, epsilon=float(layer.eps))
     if isinstance(layer, nn.Linear):
-        return graph.node("Gemm", x, array(layer.weight), array(layer.bias), transB=1)
+        return graph.node("Gemm", x, arrays["weight"], arrays["bias"], transB=1)
     raise RunError(
         f"A net to export must be made of layers that the exporter knows. Got {type(layer).__name__}. "
         "Teach it to guitarclf/onnx/net.py, or use the torch engine."
@@ -98,21 +95,19 @@ def _add_layer(graph: Graph, layer, x: str) -> str:
 def _add_gru(graph: Graph, gru: nn.GRU, x: str, n_frames: int) -> tuple[str, str]:
     """`[T, B, I]` -> every frame `[T, B, directions * H]` and the last layer's state `[directions, B, H]`."""
     suffixes = ("", "_reverse") if gru.bidirectional else ("",)
-    weights = {name: array(value) for name, value in gru.named_parameters()}
+    arrays = _arrays(gru)
     for layer in range(gru.num_layers):
-        kernel = [_gates(weights[f"weight_ih_l{layer}{suffix}"]) for suffix in suffixes]
-        recurrent = [_gates(weights[f"weight_hh_l{layer}{suffix}"]) for suffix in suffixes]
-        biases = [
-            np.concatenate([_gates(weights[f"bias_{kind}_l{layer}{suffix}"]) for kind in ("ih", "hh")])
-            for suffix in suffixes
-        ]
-        frames, state = graph.node(
+        gates = {
+            kind: [_gates(arrays[f"{kind}_l{layer}{suffix}"]) for suffix in suffixes]
+            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        }
+        frames, state = graph.outputs_of(
             "GRU",
+            2,
             x,
-            np.stack(kernel),
-            np.stack(recurrent),
-            np.stack(biases),
-            n_outputs=2,
+            np.stack(gates["weight_ih"]),
+            np.stack(gates["weight_hh"]),
+            np.concatenate([gates["bias_ih"], gates["bias_hh"]], axis=1),
             hidden_size=gru.hidden_size,
             direction="bidirectional" if gru.bidirectional else "forward",
             linear_before_reset=1,
@@ -128,19 +123,24 @@ def _gates(weight: np.ndarray) -> np.ndarray:
     return np.concatenate([update, reset, new])
 
 
-def _add_pooling(graph: Graph, module, frames: str, state: str) -> str:
+def _add_pooling(graph: Graph, module: CRNN, frames: str, state: str) -> str:
     """`[T, B, H]` and `[directions, B, h]` -> `[B, H]`."""
-    n_features = module.rnn.hidden_size * (2 if module.rnn.bidirectional else 1)
     if module.pooling == "final":
-        return graph.node("Reshape", graph.node("Transpose", state, perm=[1, 0, 2]), [-1, n_features])
+        return graph.node("Reshape", graph.node("Transpose", state, perm=[1, 0, 2]), [-1, module.n_features])
     if module.pooling == "mean":
         return graph.node("ReduceMean", frames, axes=[0], keepdims=0)
-    weights = graph.node("MatMul", frames, array(module.attention.weight).T)
-    weights = graph.node("Softmax", graph.node("Add", weights, array(module.attention.bias)), axis=0)  # [T, B, 1]
+    weights = graph.node("Softmax", _add_scores(graph, module, frames), axis=0)
     return graph.node("ReduceSum", graph.node("Mul", weights, frames), [0], keepdims=0)
 
 
-def _add_pooling_of_sounding(graph: Graph, module, frames: str, places: np.ndarray, n_sounding: str) -> str:
+def _add_scores(graph: Graph, module: CRNN, frames: str) -> str:
+    """`[T, B, H]` -> what attention gives each frame, `[T, B, 1]`."""
+    arrays = _arrays(module)
+    scores = graph.node("MatMul", frames, arrays["attention.weight"].T)
+    return graph.node("Add", scores, arrays["attention.bias"])
+
+
+def _add_pooling_of_sounding(graph: Graph, module: CRNN, frames: str, places: np.ndarray, n_sounding: str) -> str:
     """As _add_pooling, of the first ``n_sounding`` `[B, 1]` frames alone; ``places`` `[T, 1, 1]` are 0 to T - 1."""
     if module.pooling == "final":
         n_hidden, n_features = module.rnn.hidden_size, module.n_features
@@ -156,7 +156,5 @@ def _add_pooling_of_sounding(graph: Graph, module, frames: str, places: np.ndarr
     if module.pooling == "mean":
         heard = graph.node("Mul", frames, graph.node("Cast", sounds, to=FLOAT))
         return graph.node("Div", graph.node("ReduceSum", heard, [0], keepdims=0), n_sounding)
-    scores = graph.node("MatMul", frames, array(module.attention.weight).T)
-    scores = graph.node("Add", scores, array(module.attention.bias))
-    weights = graph.node("Softmax", graph.node("Where", sounds, scores, np.float32(UNHEARD)), axis=0)
-    return graph.node("ReduceSum", graph.node("Mul", weights, frames), [0], keepdims=0)
+    scores = graph.node("Where", sounds, _add_scores(graph, module, frames), np.float32(UNHEARD))
+    return graph.node("ReduceSum", graph.node("Mul", graph.node("Softmax", scores, axis=0), frames), [0], keepdims=0)

@@ -1,9 +1,14 @@
 """ONNX Runtime, loaded when a session is opened."""
 
+from typing import TYPE_CHECKING
+
 from guitarclf.errors import RunError
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
-def open_session(model: bytes, name="The model"):
+
+def open_session(model: bytes, name: str = "The model") -> "InferenceSession":
     """Return the ONNX Runtime session of a model's bytes, on one thread: callers bring their own."""
     import onnxruntime
 

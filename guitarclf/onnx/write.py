@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -21,7 +23,7 @@ TOLERANCE = 1e-4  # of a probability
 N_COMPARED = 16  # random inputs
 
 
-def write_net(pipeline: Pipeline, path) -> None:
+def write_net(pipeline: Pipeline, path: str | Path) -> None:
     """Write the net of a fitted pipeline, `[batch, C, F, T]` log-mel -> `[batch, 3]` probabilities.
 
     They are under the shares of the net's loss, in the order of LABELS. This is the bundle's ``model.onnx``.
@@ -41,7 +43,7 @@ def write_net(pipeline: Pipeline, path) -> None:
     _keep_if_equal(model, path, features, net.predict_proba_as_learnt(features))
 
 
-def write_sound_to_probabilities(pipeline: Pipeline, path) -> None:
+def write_sound_to_probabilities(pipeline: Pipeline, path: str | Path) -> None:
     """Write a fitted pipeline as one file, `[batch, n_samples]` waveform -> `[batch, 3]` probabilities.
 
     The waveform is mono, at the rate and of the length in the file's metadata, at any level. All that follows is
@@ -62,8 +64,8 @@ def write_sound_to_probabilities(pipeline: Pipeline, path) -> None:
     _keep_if_equal(graph.to_bytes(_metadata(pipeline, "waveform to probabilities")), path, waveforms, expected)
 
 
-def _add_priors(graph: Graph, net, proba: str) -> str:
-    """As guitarclf.priors.with_priors."""
+def _add_priors(graph: Graph, net: Any, proba: str) -> str:
+    """Add what guitarclf.priors.with_priors does."""
     if net.priors is None:
         return proba
     before, after = net.train_priors_, net.priors_
@@ -106,7 +108,7 @@ def _example_notes(n_samples: int, sample_rate: int) -> np.ndarray:
     return notes
 
 
-def _keep_if_equal(model: bytes, path, inputs: np.ndarray, expected: np.ndarray) -> None:
+def _keep_if_equal(model: bytes, path: str | Path, inputs: np.ndarray, expected: np.ndarray) -> None:
     session = open_session(model)
     (name,) = (value.name for value in session.get_inputs())
     # One by one and together: the batch must be free.

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guitarclf.data.events import COLUMNS, check_events, is_in_our_terms, read_events, write_events
+from guitarclf.data.events import EVENT_COLUMNS, check_events, is_in_our_terms, read_events, write_events
 from guitarclf.data.splits import assign_splits
 from guitarclf.errors import EventTableError
 
@@ -28,7 +28,7 @@ def rows(*changes):
 
 def test_a_good_table_loads_with_its_types(write_csv):
     events = read_events(write_csv(rows({}, {"pitch_midi": ""}, {"pitch_midi": "-1"})))
-    assert tuple(events.columns[: len(COLUMNS)]) == COLUMNS
+    assert tuple(events.columns[: len(EVENT_COLUMNS)]) == EVENT_COLUMNS
     assert events["onset_sec"].dtype == events["offset_sec"].dtype == np.float64
     assert events["onset_sec"].tolist() == [0.5] * 3
     assert events["pitch_midi"].tolist() == [64, -1, -1]
@@ -62,7 +62,7 @@ def test_csv_may_be_separated_by_commas_semicolons_or_tabs(tmp_path, separator):
     lines = [separator.join(ROW), separator.join(ROW.values()), ""]
     (tmp_path / "table.csv").write_bytes("\ufeff".encode() + "\r\n".join(lines).encode())
     events = read_events(tmp_path / "table.csv")
-    assert events[list(COLUMNS)].astype(str).to_dict("records") == [ROW]
+    assert events[list(EVENT_COLUMNS)].astype(str).to_dict("records") == [ROW]
 
 
 def test_parquet_and_csv_are_read_alike(write_csv, tmp_path):
@@ -106,7 +106,7 @@ def test_a_table_with_other_names_loads_through_a_mapping(write_csv):
 
 
 def test_offset_may_be_mapped_from_duration(write_csv):
-    table = write_csv([{name: ROW[name] for name in COLUMNS if name != "offset_sec"} | {"duration_sec": "2"}])
+    table = write_csv([{name: ROW[name] for name in EVENT_COLUMNS if name != "offset_sec"} | {"duration_sec": "2"}])
     assert read_events(table, columns={"offset_sec": "duration_sec"})["offset_sec"].tolist() == [2.5]
 
 

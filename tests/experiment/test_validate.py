@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from guitarclf.bundle.engines import load_model
 from guitarclf.errors import EventTableError
 from guitarclf.experiment.inspect import find_event, inspect_event
 from guitarclf.experiment.validate import validate
@@ -40,7 +41,7 @@ def test_validate_lists_every_problem(note_table, tmp_path):
 @pytest.mark.parametrize("with_model", [False, True])
 def test_inspection_draws_a_png(run, small_table, tmp_path, with_model):
     event = find_event(small_table.path, "n004", audio_root=small_table.audio_root)
-    scores = inspect_event(event, tmp_path / "event.png", model=run.folder.root if with_model else None)
+    scores = inspect_event(event, tmp_path / "event.png", model=load_model(run.folder.root) if with_model else None)
     assert (tmp_path / "event.png").read_bytes().startswith(b"\x89PNG")
     assert (scores is not None) == with_model
     if with_model:

@@ -30,7 +30,7 @@ FLOORS = [
         "audio": "recordings, windows of sound, mel spectrograms",
     },
     {
-        "files": "whole files, locks, digests, progress",
+        "files": "whole files, locks, digests, progress, the wording of messages",
         "priors": "Bayes' rule on the shares of the classes",
     },
     {"parameters": "defaults, choices and rules of window, logmel and net: said once, without torch"},

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import soundfile as sf
 
-from guitarclf.data.events import COLUMNS, read_events
+from guitarclf.data.events import EVENT_COLUMNS, read_events
 
 RATE = 22050
 STYLE_OF = {"harmonic": "HA", "dead_note": "DN", "general_note": "NO"}
@@ -74,7 +74,7 @@ def write_note_table(folder, *, n_notes=30, n_tracks=6, seed=0, extra=None) -> N
         waveform = render_note(label, midi, duration, float(rng.uniform(0.1, 0.6)), rng)
         sf.write(folder / "audio" / name, waveform, RATE)
         cells = (f"n{index:03d}", name, 0.0, duration, midi, STYLE_OF[label], label)
-        row = dict(zip(COLUMNS, cells, strict=True)) | {"track": f"track{index % n_tracks}"}
+        row = dict(zip(EVENT_COLUMNS, cells, strict=True)) | {"track": f"track{index % n_tracks}"}
         rows.append(row | {column: make(index, row) for column, make in (extra or {}).items()})
     write_rows(folder / "events.csv", rows)
     events = read_events(folder / "events.csv", audio_root=folder / "audio")

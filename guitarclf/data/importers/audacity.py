@@ -3,28 +3,17 @@
 import math
 import re
 from bisect import bisect_right
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from guitarclf.data.importers.folders import (
-    as_events,
-    check_folder,
-    check_labels,
-    how_to_label,
-    label_of,
-    left_over,
-    printable,
-    recording_length,
-    recordings_below,
-    shown,
-    table_path,
-)
-from guitarclf.data.rules import NO_PITCH
-from guitarclf.errors import EventTableError, GuitarclfError
+from guitarclf.data.importers import tree
+from guitarclf.data.rules import NO_PITCH, as_number
+from guitarclf.errors import EventTableError
+from guitarclf.files.wording import shown
 
-MAX_TEXT_BYTES = 4 * 2**20
 POINT_SEC = 1.0  # length of a point label that no other follows
 LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -38,7 +27,7 @@ class Label(NamedTuple):
     text: str
 
 
-def read_audacity(root, *, labels=None) -> tuple[pd.DataFrame, list[str]]:
+def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) -> tuple[pd.DataFrame, list[str]]:
     """Return the events of every label track ``X.txt`` beside ``X.wav`` or ``X.flac`` below a folder.
 
     Parameters
@@ -51,55 +40,42 @@ def read_audacity(root, *, labels=None) -> tuple[pd.DataFrame, list[str]]:
     Returns
     -------
     events : DataFrame
-        The columns of ``COLUMNS`` and ``track``, which is the recording. A label without length
+        The columns of ``EVENT_COLUMNS`` and ``track``, which is the recording. A label without length
         ends where the next one starts, the last after 1 s, none after the recording.
         ``expression_style`` is the text.
     problems : list of str
         What was not imported, each ``path: what is wrong``.
     """
-    root, labels = check_folder(root), check_labels(labels)
-    recordings = recordings_below(root)
-    beside = {(path.parent, path.stem.casefold()): path for path in recordings}
-    beside |= {(path.parent, path.stem): path for path in recordings}
-    rows, problems, claimed = [], [], {}
-    for path in sorted(path for path in root.rglob("*") if path.suffix.lower() == ".txt" and path.is_file()):
-        audio = beside.get((path.parent, path.stem)) or beside.get((path.parent, path.stem.casefold()))
+    root, labels = tree.check_folder(root), tree.check_labels(labels)
+    recordings = tree.files_below(root)
+    beside = tree.ByName((path.parent, path) for path in reversed(recordings))  # a WAV before a FLAC
+    claimed: dict[Path, Path] = {}
+
+    def read(path: Path) -> tree.Found:
+        audio = beside.find(path.parent, path.stem)
         if audio is None:
-            problems += _without_recording(root, path)
-            continue
-        try:
-            if claimed.setdefault(audio, path) != path:
-                raise EventTableError(f"{audio.name} has the label track {claimed[audio].name} already")
-            events, broken = _events(root, path, audio, labels)
-        except GuitarclfError as error:
-            problems.append(f"{shown(root, path)}: {error}")
-            continue
-        rows += events
-        problems += [f"{shown(root, path)}: {what}" for what in broken]
-    problems += left_over(root, [path for path in recordings if path not in claimed], "without a label track")
-    return as_events(rows), problems
+            return [], _without_recording(path)
+        tree.claim(claimed, audio, path)
+        return _events(root, path, audio, labels)
+
+    rows, problems = tree.read_each(root, tree.files_below(root, (".txt",)), read)
+    problems += tree.left_over(root, [path for path in recordings if path not in claimed], "without a label track")
+    return tree.as_events(rows), problems
 
 
-def _without_recording(root: Path, path: Path) -> list[str]:
+def _without_recording(path: Path) -> list[str]:
     """Return the problem of a label track without a recording; none of a text like any other."""
     try:
         labels, _ = parse_labels(_read_text(path))
     except EventTableError:
         return []
-    name = printable(path.stem)
-    return [f"{shown(root, path)}: no {name}.wav or {name}.flac beside it; give both one name"] if labels else []
+    name = shown(path.stem)
+    return [f"no {name}.wav or {name}.flac beside it; give both one name"] if labels else []
 
 
 def _read_text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_TEXT_BYTES + 1)
-    except OSError as error:
-        raise EventTableError(f"it must be a readable file; {error.strerror}") from error
-    if len(data) > MAX_TEXT_BYTES:
-        raise EventTableError(f"a label track must have at most {MAX_TEXT_BYTES // 2**20} MB")
-    try:
-        return data.decode("utf-8-sig")
+        return tree.read_small(path, "a label track").decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise EventTableError(f"a label track must be text in UTF-8; {error}") from error
 
@@ -115,7 +91,7 @@ def parse_labels(text: str) -> tuple[list[Label], list[str]]:
         if not line.strip() or line.startswith("\\"):
             continue
         start, end, what = [*line.split("\t", 2), "", ""][:3]
-        label = Label(number, _seconds(start), _seconds(end), what.strip())
+        label = Label(number, as_number(start.replace(",", ".")), as_number(end.replace(",", ".")), what.strip())
         if math.isfinite(label.start) and math.isfinite(label.end):
             labels.append(label)
         else:
@@ -123,36 +99,29 @@ def parse_labels(text: str) -> tuple[list[Label], list[str]]:
     return labels, broken
 
 
-def _seconds(text: str) -> float:
-    try:
-        return float(text.strip().replace(",", "."))
-    except ValueError:
-        return math.nan
-
-
-def _events(root, path: Path, audio: Path, labels) -> tuple[list[dict], list[str]]:
+def _events(root: Path, path: Path, audio: Path, labels: Mapping[str, str]) -> tree.Found:
     """Return the events of a label track, and what is wrong with its other lines."""
     tracked, broken = parse_labels(_read_text(path))
-    name, length = table_path(root, audio), recording_length(audio)
-    recording, starts = name[: -len(audio.suffix)], sorted(label.start for label in tracked)
+    name, length = tree.table_path(root, audio), tree.recording_length(audio)
+    track, starts = name.removesuffix(audio.suffix), sorted(label.start for label in tracked)
     events = []
     if not tracked and not broken:
         broken.append("it has no labels")
     for number, found in enumerate(tracked, start=1):
-        label = label_of(found.text, labels)
+        label = tree.label_of(found.text, labels)
         what = _what_is_wrong(found, label, length)
         if what:
             broken.append(f"line {found.line}: {what}")
             continue
         event = {
-            "note_id": f"{recording}#{number}",
+            "note_id": f"{track}#{number}",
             "audio_path": name,
             "onset_sec": found.start,
-            "offset_sec": _end(found, starts, length),
+            "offset_sec": _offset(found, starts, length),
             "pitch_midi": NO_PITCH,
             "expression_style": found.text,
             "label_category": label,
-            "track": recording,
+            "track": track,
         }
         events.append(event)
     return events, broken
@@ -165,13 +134,13 @@ def _what_is_wrong(found: Label, label: str | None, length: float) -> str | None
         return f"the start ({found.start:g} s) must be before the recording's end ({length:g} s)"
     if not found.text:
         return "it has no text"
-    return None if label else f"{found.text!r} is no label{how_to_label(found.text)}"
+    return None if label else f"{found.text!r} is no label{tree.how_to_label(found.text)}"
 
 
-def _end(found: Label, starts: list[float], length: float) -> float:
+def _offset(found: Label, starts: list[float], length: float) -> float:
     """Return where an event ends; ``starts`` are those of all labels, in order."""
     if found.end > found.start:
         return found.end
     later = bisect_right(starts, found.start)
-    end = starts[later] if later < len(starts) else round(found.start + POINT_SEC, 6)
-    return min(end, length)
+    offset = starts[later] if later < len(starts) else round(found.start + POINT_SEC, 6)
+    return min(offset, length)

@@ -9,64 +9,58 @@ Journal 33, 2009 (a clipper between filters).
 Filters: Bristow-Johnson, "Cookbook formulae for audio EQ biquad filter coefficients".
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.random import Generator
 from scipy.signal import butter, lfilter, resample_poly, sosfilt
+
+from guitarclf.data.synth.gesture import NoiseBurst
+from guitarclf.data.synth.guitar import Chain
 
 HIGHEST_SHARE_OF_RATE = 0.47  # filters above are left out
 COMPRESSOR_SEC = 0.01
 COMPRESSOR_FLOOR = 0.03  # share of the peak below which the gain stays
 
 
-def resonator(frequency, quality, sample_rate):
+def resonator(frequency: float, quality: float, sample_rate: float) -> np.ndarray:
     """Return second-order sections of a band-pass whose peak gain is 1, shape (1, 6)."""
     angle, alpha = _angle_and_alpha(frequency, quality, sample_rate)
     return _section([alpha, 0.0, -alpha], angle, alpha)
 
 
-def lowpass(frequency, quality, sample_rate):
+def lowpass(frequency: float, quality: float, sample_rate: float) -> np.ndarray:
     """Return second-order sections of a low-pass, shape (1, 6); a quality above 0.7 peaks, as pickups do."""
     angle, alpha = _angle_and_alpha(frequency, quality, sample_rate)
     passed = 1.0 - np.cos(angle)
     return _section([passed / 2, passed, passed / 2], angle, alpha)
 
 
-def highpass(frequency, sample_rate):
+def highpass(frequency: float, sample_rate: float) -> np.ndarray:
     """Return second-order sections of a high-pass without a peak, shape (1, 6)."""
     angle, alpha = _angle_and_alpha(frequency, np.sqrt(0.5), sample_rate)
     passed = 1.0 + np.cos(angle)
     return _section([passed / 2, -passed, passed / 2], angle, alpha)
 
 
-def _angle_and_alpha(frequency, quality, sample_rate):
+def _angle_and_alpha(frequency: float, quality: float, sample_rate: float) -> tuple[float, float]:
     angle = 2 * np.pi * min(frequency / sample_rate, HIGHEST_SHARE_OF_RATE)
     return angle, np.sin(angle) / (2 * quality)
 
 
-def _section(numerator, angle, alpha):
+def _section(numerator: list[float], angle: float, alpha: float) -> np.ndarray:
     denominator = [1.0 + alpha, -2.0 * np.cos(angle), 1.0 - alpha]
     return np.array([[*numerator, *denominator]]) / denominator[0]
 
 
-def octaves_to_quality(octaves):
+def octaves_to_quality(octaves: float) -> float:
     """Return the quality of a band-pass that is so many octaves wide."""
     return 2 ** (octaves / 2) / (2**octaves - 1)
 
 
-def add_bursts(waveform, bursts, *, sample_rate, noise_rng):
-    """Add short bands of decaying noise to a waveform, in place.
-
-    Parameters
-    ----------
-    waveform : ndarray of shape (n_samples,)
-    bursts : sequence of NoiseBurst
-        Each is scaled so that its peak is its level.
-    sample_rate : int
-        In Hz.
-    noise_rng : numpy.random.Generator
-        Source of the noise.
-    """
+def add_bursts(waveform: np.ndarray, bursts: Sequence[NoiseBurst], *, sample_rate: int, noise_rng: Generator) -> None:
+    """Add short bands of decaying noise to a waveform in place, each scaled so that its peak is its level."""
     for burst in bursts:
         start = round(burst.time * sample_rate)
         ringing = 3.0 / burst.frequency + 0.002  # seconds the filter needs to die away
@@ -79,20 +73,10 @@ def add_bursts(waveform, bursts, *, sample_rate, noise_rng):
         waveform[start : start + n_samples] += burst.level / np.abs(noise).max() * noise
 
 
-def play_through(waveform, chain, *, sample_rate):
-    """Return what body, pickup and amplifier make of a string.
+def play_through(waveform: np.ndarray, chain: Chain, *, sample_rate: int) -> np.ndarray:
+    """Return what body, pickup and amplifier make of a string, shape (n_samples,).
 
-    Parameters
-    ----------
-    waveform : ndarray of shape (n_samples,)
-        Peak around 1: an amplifier's overdrive depends on the level.
-    chain : Chain
-    sample_rate : int
-        In Hz.
-
-    Returns
-    -------
-    waveform : ndarray of shape (n_samples,)
+    Its peak should be around 1: an amplifier's overdrive depends on the level.
     """
     if chain.compression > 0:
         waveform = _compress(waveform, chain.compression, sample_rate)
@@ -105,7 +89,7 @@ def play_through(waveform, chain, *, sample_rate):
     return sosfilt(_tone_filter(chain, sample_rate), resonated)
 
 
-def _compress(waveform, compression, sample_rate):
+def _compress(waveform: np.ndarray, compression: float, sample_rate: int) -> np.ndarray:
     """Raise what is quiet: a compressor, or a sustainer, that sees the level 10 ms ahead."""
     ahead = round(COMPRESSOR_SEC * sample_rate)
     forget = np.exp(-1.0 / ahead)
@@ -114,7 +98,7 @@ def _compress(waveform, compression, sample_rate):
     return waveform * np.maximum(level, COMPRESSOR_FLOOR * level.max()) ** -compression
 
 
-def _overdrive(waveform, chain):
+def _overdrive(waveform: np.ndarray, chain: Chain) -> np.ndarray:
     """Soft clipping at twice the rate, so that most of what it adds above the band does not fold back."""
     pushed = resample_poly(waveform, 2, 1) / (np.abs(waveform).max() + 1e-9) * (1 + chain.drive)
     clipped = np.tanh(pushed + chain.asymmetry) - np.tanh(chain.asymmetry)
@@ -122,7 +106,7 @@ def _overdrive(waveform, chain):
 
 
 @lru_cache(maxsize=64)
-def _tone_filter(chain, sample_rate):
+def _tone_filter(chain: Chain, sample_rate: int) -> np.ndarray:
     if chain.lowpass_quality is None:
         tone = butter(1, min(chain.lowpass_hz, HIGHEST_SHARE_OF_RATE * sample_rate), fs=sample_rate, output="sos")
     else:

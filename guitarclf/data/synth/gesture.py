@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
-from guitarclf.data.synth.guitar import log_uniform
+from guitarclf.data.synth.guitar import Hand, log_uniform
 
+PitchCurve = tuple[Callable[[np.ndarray], np.ndarray], float | None]  # and when a second finger strikes the string
 LIGHT_STRING_HZ = 260.0  # above it the string is short and light against the knock of the attack
 TENSION_RELAXES_IN = 0.08  # seconds; a hard pluck starts sharp (Fletcher and Rossing 1998, nonlinear strings)
 
@@ -22,80 +24,65 @@ class NoiseBurst:
     decay: float  # seconds to fall to 1/e
 
 
-def draw_pitch_curve(style, velocity, rng):
-    """Return how the pitch moves during a note, and when a second finger strikes the string.
+def draw_pitch_curve(style: str, velocity: float, rng: Generator) -> PitchCurve:
+    """Return how the pitch moves during a note, and the seconds after the pluck at which a hammer-on lands, or None.
 
-    Parameters
-    ----------
-    style : str
-        IDMT code; VI, BE, SL and HO move, the others only relax from the pluck.
-    velocity : float
-        0 soft to 1 hard; a hard pluck stretches the string.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    pitch_ratio : callable
-        Times in seconds (ndarray) -> factor on the frequencies (ndarray).
-    strike_time : float or None
-        Seconds after the pluck at which a hammer-on lands.
+    The first is a function from times in seconds to factors on the frequencies. The styles VI, BE, SL and HO move,
+    the others only relax from the pluck: a hard one (``velocity`` 1) stretches the string, a soft one (0) does not.
     """
     relaxation = rng.uniform(0, 0.004) * velocity
     semitones, strike_time = _CURVES.get(style, _draw_steady)(rng)
 
-    def pitch_ratio(times):
+    def pitch_ratio(times: np.ndarray) -> np.ndarray:
         return 2.0 ** (semitones(times) / 12.0) * (1.0 + relaxation * np.exp(-times / TENSION_RELAXES_IN))
 
     return pitch_ratio, strike_time
 
 
-SemitoneCurve = tuple[Callable, float | None]
-
-
-def _ramp(times, start, length):
+def _ramp(times: np.ndarray, start: float, length: float) -> np.ndarray:
     return np.clip((times - start) / length, 0.0, 1.0)
 
 
-def _draw_steady(rng) -> SemitoneCurve:
+def _draw_steady(rng: Generator) -> PitchCurve:
     return np.zeros_like, None
 
 
-def _draw_vibrato(rng) -> SemitoneCurve:
+def _draw_vibrato(rng: Generator) -> PitchCurve:
     depth, rate, phase = rng.uniform(0.1, 0.6), rng.uniform(3.5, 7.0), rng.uniform(0, 2 * np.pi)
     delay = rng.uniform(0, 0.3)
 
-    def semitones(times):
+    def semitones(times: np.ndarray) -> np.ndarray:
         return depth * np.sin(2 * np.pi * rate * times + phase) * _ramp(times, delay, 0.2)
 
     return semitones, None
 
 
-def _draw_bend(rng) -> SemitoneCurve:
+def _draw_bend(rng: Generator) -> PitchCurve:
     height = float(rng.choice([-1, 0.5, 1, 2, 2, 3]))  # a released bend falls
     start, length = rng.uniform(0.02, 0.4), rng.uniform(0.05, 0.4)
 
-    def semitones(times):
+    def semitones(times: np.ndarray) -> np.ndarray:
         return height * (0.5 - 0.5 * np.cos(np.pi * _ramp(times, start, length)))
 
     return semitones, None
 
 
-def _draw_slide(rng) -> SemitoneCurve:
+def _draw_slide(rng: Generator) -> PitchCurve:
     n_frets = int(rng.choice([-5, -3, -2, 2, 3, 5]))
     start, length = rng.uniform(0.02, 0.4), rng.uniform(0.05, 0.3)
 
-    def semitones(times):
+    def semitones(times: np.ndarray) -> np.ndarray:
         return np.round(n_frets * _ramp(times, start, length))  # the frets make it a staircase
 
     return semitones, None
 
 
-def _draw_hammer_on(rng) -> SemitoneCurve:
+def _draw_hammer_on(rng: Generator) -> PitchCurve:
     if rng.random() < 0.4:  # hammered from nowhere: the left hand alone sounds the note
         return np.zeros_like, None
     n_frets, strike_time = int(rng.choice([-3, -2, -1, 1, 2, 3])), rng.uniform(0.08, 0.4)
 
-    def semitones(times):
+    def semitones(times: np.ndarray) -> np.ndarray:
         return n_frets * (times >= strike_time)
 
     return semitones, strike_time
@@ -104,25 +91,14 @@ def _draw_hammer_on(rng) -> SemitoneCurve:
 _CURVES = {"VI": _draw_vibrato, "BE": _draw_bend, "SL": _draw_slide, "HO": _draw_hammer_on}
 
 
-def draw_attack_noises(hand, kind, label, fundamental, rng):
+def draw_attack_noises(
+    hand: Hand, kind: str, label: str, fundamental: float, rng: Generator
+) -> tuple[NoiseBurst, NoiseBurst]:
     """Return the pick's scrape and the knock on bridge and body at the start of a note.
 
-    Parameters
-    ----------
-    hand : Hand
-        Its habits.
-    kind : str
-        Kind of guitar: a solid body knocks less.
-    label : str
-        A dead note is mostly these noises; a harmonic is plucked harder for the sound it gives; hard players
-        strike ordinary notes so that they sound like either for their first 50 ms.
-    fundamental : float
-        Hz. The higher an ordinary note, the shorter and lighter the string that must outdo the knock.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    bursts : tuple of NoiseBurst
+    A dead note is mostly these noises; a harmonic is plucked harder for the sound it gives; hard players strike
+    ordinary notes so that they sound like either for their first 50 ms. The higher an ordinary note (``fundamental``
+    in Hz), the shorter and lighter the string that must outdo the knock. A solid body (``kind``) knocks less.
     """
     scrape, knock = hand.pick_noise * 10 ** rng.uniform(-0.5, 0.4), hand.thump * 10 ** rng.uniform(-0.5, 0.4)
     slowest = 0.02
@@ -136,25 +112,14 @@ def draw_attack_noises(hand, kind, label, fundamental, rng):
             force = 10 ** rng.uniform(0.0, 0.9)
             scrape, knock = scrape * force, knock * force * 10 ** rng.uniform(-0.4, 0.4)
     knock *= 0.6 if kind == "electric" else 1.0
-    return (
-        NoiseBurst(
-            time=0.0,
-            level=min(scrape, 1.2),
-            frequency=log_uniform(rng, 600, 7000),
-            octaves=rng.uniform(1, 3),
-            decay=log_uniform(rng, 0.0015 if label != "dead_note" else 0.003, slowest),
-        ),
-        NoiseBurst(
-            time=0.0,
-            level=min(knock, 1.2),
-            frequency=log_uniform(rng, 70, 500),
-            octaves=rng.uniform(0.6, 2),
-            decay=rng.uniform(0.008, 0.07),
-        ),
-    )
+    quickest = 0.003 if label == "dead_note" else 0.0015
+    frequency, octaves, decay = log_uniform(rng, 600, 7000), rng.uniform(1, 3), log_uniform(rng, quickest, slowest)
+    scraping = NoiseBurst(0.0, min(scrape, 1.2), frequency, octaves, decay)
+    frequency, octaves, decay = log_uniform(rng, 70, 500), rng.uniform(0.6, 2), rng.uniform(0.008, 0.07)
+    return scraping, NoiseBurst(0.0, min(knock, 1.2), frequency, octaves, decay)
 
 
-def draw_later_noises(strike_time, rng):
+def draw_later_noises(strike_time: float | None, rng: Generator) -> tuple[NoiseBurst, ...]:
     """Return the noises after the attack: a hammering finger, and in a quarter of all notes some handling."""
     bursts = []
     if strike_time is not None:

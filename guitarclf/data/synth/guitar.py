@@ -7,6 +7,7 @@ any one source gives, so that a guitar nobody has modelled lies among them rathe
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from guitarclf.data.synth.string import String
 
@@ -56,7 +57,7 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Recording:
+class Studio:
     """Room, noise and the habits of whoever cut the files: the same for all techniques."""
 
     floor_db: float  # noise below the loudest note
@@ -83,32 +84,21 @@ class Guitar:
     strings: tuple[String, ...]
     hand: Hand
     chain: Chain
-    recording: Recording
+    studio: Studio
 
 
-def log_uniform(rng, low, high):
+def log_uniform(rng: Generator, low: float, high: float) -> float:
     """Return a number between low and high, each octave as likely as the next."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def draw_guitar(rng):
-    """Return a guitar nobody has heard before.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of all its properties.
-
-    Returns
-    -------
-    guitar : Guitar
-        Half of them electric, three in ten steel-strung, the rest with nylon strings.
-    """
+def draw_guitar(rng: Generator) -> Guitar:
+    """Return a guitar nobody has heard before; half are electric, three in ten steel-strung, the rest nylon-strung."""
     kind = str(rng.choice(KINDS, p=KIND_SHARES))
-    return Guitar(kind, _draw_strings(kind, rng), _draw_hand(rng), _draw_chain(kind, rng), _draw_recording(rng))
+    return Guitar(kind, _draw_strings(kind, rng), _draw_hand(rng), _draw_chain(kind, rng), _draw_studio(rng))
 
 
-def _draw_strings(kind, rng):
+def _draw_strings(kind: str, rng: Generator) -> tuple[String, ...]:
     tuning = rng.normal(0, 0.15) + (rng.integers(-4, 3) if rng.random() < 0.25 else 0)
     wound_b, plain_b = 10 ** rng.uniform(-4.6, -3.6), 10 ** rng.uniform(-5.2, -3.9)
     t60, t60_slope = log_uniform(rng, *T60_RANGE[kind]), rng.uniform(0.0, 0.5)
@@ -131,7 +121,7 @@ def _draw_strings(kind, rng):
     return tuple(strings)
 
 
-def _draw_hand(rng):
+def _draw_hand(rng: Generator) -> Hand:
     return Hand(
         pick_position=rng.uniform(0.05, 0.3),
         plectrum_hz=log_uniform(rng, 1200, 14000),
@@ -143,7 +133,7 @@ def _draw_hand(rng):
     )
 
 
-def _draw_chain(kind, rng):
+def _draw_chain(kind: str, rng: Generator) -> Chain:
     electric = kind == "electric"
     amplified = electric and rng.random() < 0.5
     driven = amplified and rng.random() < 0.6
@@ -160,13 +150,13 @@ def _draw_chain(kind, rng):
     )
 
 
-def _draw_lowpass_quality(electric, rng):
+def _draw_lowpass_quality(electric: bool, rng: Generator) -> float | None:
     if rng.random() < 0.35:
         return None
     return rng.uniform(0.6, 2.5) if electric else rng.uniform(0.45, 0.9)
 
 
-def _draw_body(rng):
+def _draw_body(rng: Generator) -> tuple[Resonance, ...]:
     """Air mode, first top mode and a few plate modes (Christensen and Vistisen, JASA 68, 1980).
 
     Every other body is built otherwise, or heard from where its modes sound otherwise: modes anywhere.
@@ -180,15 +170,15 @@ def _draw_body(rng):
     return (air, top, *plates)
 
 
-def _draw_cabinet(rng):
+def _draw_cabinet(rng: Generator) -> tuple[Resonance, ...]:
     """A loudspeaker in a box: its own resonance and the break-up of the cone around 3 kHz."""
     speaker = Resonance(rng.uniform(70, 140), rng.uniform(1, 4), rng.uniform(0.1, 1.0))
     presence = Resonance(rng.uniform(1800, 3800), rng.uniform(0.8, 3), rng.uniform(0.1, 1.5))
     return (speaker, presence)
 
 
-def _draw_recording(rng):
-    return Recording(
+def _draw_studio(rng: Generator) -> Studio:
+    return Studio(
         floor_db=rng.uniform(-88, -36),
         floor_lowpass_hz=log_uniform(rng, 60, 2000) if rng.random() < 0.6 else None,
         hum_db=rng.uniform(-90, -45) if rng.random() < 0.35 else None,

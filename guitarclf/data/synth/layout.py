@@ -20,28 +20,12 @@ class GuitarPlan:
     seed: np.random.SeedSequence
 
 
-def plan_guitars(n_events, n_guitars, shares, seed):
-    """Return what every guitar plays.
+def plan_guitars(n_events: int, n_guitars: int, shares: Mapping[str, float] | None, seed: int) -> list[GuitarPlan]:
+    """Return what every guitar plays; ParameterError if a count, a share or the seed breaks its rule.
 
-    Parameters
-    ----------
-    n_events, n_guitars : int
-        Notes in all, and the guitars they are spread over as evenly as whole notes allow.
-    shares : mapping of label to share, or None
-        Relative shares of the classes, None for `DEFAULT_SHARES`; a class left out gets no notes.
-    seed : int
-        0 or more.
-
-    Returns
-    -------
-    plans : list of GuitarPlan
-        Class counts match the shares as closely as whole notes allow, once every guitar with at least as many
-        notes as there are classes has one of each.
-
-    Raises
-    ------
-    ParameterError
-        If a count, a share or the seed breaks its rule.
+    Notes are spread over the guitars as evenly as whole notes allow. Class counts match the shares (None for
+    `DEFAULT_SHARES`; a class left out gets no notes) as closely as whole notes allow, once every guitar with at least
+    as many notes as there are classes has one of each.
     """
     check_count("n_events", n_events, "Ask for at least one note.")
     check_count("n_guitars", n_guitars, "Ask for at least one guitar.")
@@ -61,13 +45,13 @@ def plan_guitars(n_events, n_guitars, shares, seed):
     ]
 
 
-def check_count(name, value, advice):
+def check_count(name: str, value: object, advice: str) -> None:
     """Raise ParameterError unless the value is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ParameterError(f"`{name}` must be a whole number, 1 or more. Got {value!r}. {advice}")
 
 
-def _check_shares(shares):
+def _check_shares(shares: Mapping[str, float]) -> dict[str, float]:
     if not isinstance(shares, Mapping):
         raise ParameterError(
             f"`shares` must map labels to shares. Got {shares!r}. Use a mapping like {DEFAULT_SHARES}."
@@ -83,8 +67,8 @@ def _check_shares(shares):
     return {label: share / sum(given.values()) for label, share in given.items() if share > 0}
 
 
-def _deal(sizes, shares):
-    """One list of labels per guitar: first one of each class, then the rest dealt round the table."""
+def _deal(sizes: list[int], shares: dict[str, float]) -> list[list[str]]:
+    """Return one list of labels per guitar: first one of each class, then the rest dealt round the table."""
     served = [index for index, size in enumerate(sizes) if size >= len(shares)]
     totals = _whole_counts(sum(sizes), shares, at_least=len(served))
     hands = [list(shares) if index in set(served) else [] for index in range(len(sizes))]
@@ -98,8 +82,8 @@ def _deal(sizes, shares):
     return hands
 
 
-def _whole_counts(n_events, shares, *, at_least):
-    """Largest remainders; then classes below `at_least` take from the one that has most."""
+def _whole_counts(n_events: int, shares: dict[str, float], *, at_least: int) -> dict[str, int]:
+    """Return counts of each class by largest remainders; then those below `at_least` take from the largest."""
     exact = {label: share * n_events for label, share in shares.items()}
     counts = {label: int(value) for label, value in exact.items()}
     by_remainder = sorted(shares, key=lambda label: exact[label] - counts[label], reverse=True)
@@ -107,6 +91,6 @@ def _whole_counts(n_events, shares, *, at_least):
         counts[label] += 1
     for label in counts:
         while counts[label] < at_least:
-            counts[max(counts, key=counts.get)] -= 1
+            counts[max(counts, key=lambda name: counts[name])] -= 1
             counts[label] += 1
     return counts

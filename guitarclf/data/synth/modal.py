@@ -5,6 +5,8 @@ compiler does several of them at once.
 Importing this file imports numba; the rest of the package does so only when a note is rendered.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numba import njit
 
@@ -14,7 +16,16 @@ INAUDIBLE = 1e-12  # squared amplitude below which a mode is dropped
 
 
 @njit(cache=True, fastmath=True)
-def _turn(cosines, sines, frequencies, decay_rates, ratio, n_active, sample_rate):
+def _turn(
+    cosines: np.ndarray,
+    sines: np.ndarray,
+    frequencies: np.ndarray,
+    decay_rates: np.ndarray,
+    ratio: float,
+    n_active: int,
+    sample_rate: float,
+) -> None:
+    """Set the factors by which each mode turns and shrinks in a sample."""
     for mode in range(n_active):
         frequency = frequencies[mode] * ratio
         shrink = np.exp(-decay_rates[mode] / sample_rate)
@@ -26,7 +37,10 @@ def _turn(cosines, sines, frequencies, decay_rates, ratio, n_active, sample_rate
 
 
 @njit(cache=True, fastmath=True)
-def _drop_inaudible(real, imaginary, frequencies, decay_rates, n_active):
+def _drop_inaudible(
+    real: np.ndarray, imaginary: np.ndarray, frequencies: np.ndarray, decay_rates: np.ndarray, n_active: int
+) -> int:
+    """Move the modes that are still heard to the front, and return how many they are."""
     n_kept = 0
     for mode in range(n_active):
         if real[mode] ** 2 + imaginary[mode] ** 2 > INAUDIBLE:
@@ -39,7 +53,10 @@ def _drop_inaudible(real, imaginary, frequencies, decay_rates, n_active):
 
 
 @njit(cache=True, fastmath=True)
-def _advance(block, real, imaginary, cosines, sines, n_active):
+def _advance(
+    block: np.ndarray, real: np.ndarray, imaginary: np.ndarray, cosines: np.ndarray, sines: np.ndarray, n_active: int
+) -> None:
+    """Fill a block with the sum of the modes, and move each on by as many samples."""
     for i in range(len(block)):
         total = 0.0
         for mode in range(n_active):
@@ -51,7 +68,16 @@ def _advance(block, real, imaginary, cosines, sines, n_active):
 
 
 @njit(cache=True)
-def _sum_modes(waveform, frequencies, real, imaginary, decay_rates, segments, ratios, sample_rate):
+def _sum_modes(
+    waveform: np.ndarray,
+    frequencies: np.ndarray,
+    real: np.ndarray,
+    imaginary: np.ndarray,
+    decay_rates: np.ndarray,
+    segments: np.ndarray,
+    ratios: np.ndarray,
+    sample_rate: float,
+) -> None:
     n_active = len(frequencies)
     cosines = np.empty(n_active)
     sines = np.empty(n_active)
@@ -68,8 +94,18 @@ def _sum_modes(waveform, frequencies, real, imaginary, decay_rates, segments, ra
         _advance(waveform[start : start + BLOCK_LENGTH], real, imaginary, cosines, sines, n_active)
 
 
-def sum_modes(frequencies, amplitudes, phases, decay_rates, segment_ends, pitch_ratio, *, n_samples, sample_rate):
-    """Return the sum of decaying sines.
+def sum_modes(
+    frequencies: np.ndarray,
+    amplitudes: np.ndarray,
+    phases: np.ndarray,
+    decay_rates: np.ndarray,
+    segment_ends: Sequence[float],
+    pitch_ratio: Callable[[np.ndarray], np.ndarray],
+    *,
+    n_samples: int,
+    sample_rate: int,
+) -> np.ndarray:
+    """Return the sum of decaying sines, shape (n_samples,), float64.
 
     Parameters
     ----------
@@ -81,14 +117,8 @@ def sum_modes(frequencies, amplitudes, phases, decay_rates, segment_ends, pitch_
         Seconds at which the next row takes over, rounded to a block of 64 samples.
     pitch_ratio : callable
         Times in seconds (ndarray) -> factor on all frequencies (ndarray).
-    n_samples : int
-        Length of the result.
-    sample_rate : int
-        In Hz.
-
-    Returns
-    -------
-    waveform : ndarray of shape (n_samples,), dtype=float64
+    n_samples, sample_rate : int
+        Length of the result, and its rate in Hz.
     """
     audible = frequencies < HIGHEST_SHARE_OF_RATE * sample_rate
     start = amplitudes[audible] * np.exp(1j * phases[audible])

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
-from guitarclf.data.synth import recording as rec
 from guitarclf.data.synth.chain import add_bursts, play_through
-from guitarclf.data.synth.techniques import draw_pluck
+from guitarclf.data.synth.guitar import Guitar, Studio
+from guitarclf.data.synth.studio import clip_converter, draw_cut, fade_out, noise_floor, through_the_air
+from guitarclf.data.synth.techniques import Pluck, draw_pluck
 from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
 
@@ -30,7 +32,9 @@ class ModelledNote:
     offset_sec: float
 
 
-def draw_note(guitar, label, rng, *, sample_rate=44100, duration=1.0):
+def draw_note(
+    guitar: Guitar, label: str, rng: Generator, *, sample_rate: int = 44100, duration: float = 1.0
+) -> ModelledNote:
     """Return one note of a guitar, as a snippet cut from a recording.
 
     Parameters
@@ -59,19 +63,19 @@ def draw_note(guitar, label, rng, *, sample_rate=44100, duration=1.0):
     check_label(label)
     check_rate_and_duration(sample_rate, duration)
     noise_rng = np.random.default_rng(rng.integers(2**63))
-    recording = guitar.recording
+    studio = guitar.studio
     pluck = draw_pluck(guitar, label, rng)
     onset = rng.uniform(0, LATEST_ONSET)
-    start = onset + rng.uniform(0, recording.max_late_sec)
+    start = onset + rng.uniform(0, studio.max_late_sec)
     n_samples, n_before = round(duration * sample_rate), round(start * sample_rate)
     sound = render_pluck(pluck, n_samples - n_before, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
     sound = play_through(sound, guitar.chain, sample_rate=sample_rate)
-    sound = rec.through_the_air(sound, recording, sample_rate=sample_rate)
-    clean = np.concatenate([np.zeros(n_before), rec.clip_converter(sound, recording)])
+    sound = through_the_air(sound, studio, sample_rate=sample_rate)
+    clean = np.concatenate([np.zeros(n_before), clip_converter(sound, studio)])
     clean /= np.abs(clean).max()
-    waveform, stop = _record(clean, guitar, label, start, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    waveform, stop = _record(clean, studio, label, start, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
     offset = min(died_at(clean, sample_rate=sample_rate), stop)
-    waveform *= recording.peak * rng.uniform(0.6, 1.0) / np.abs(waveform).max()
+    waveform *= studio.peak * rng.uniform(0.6, 1.0) / np.abs(waveform).max()
     return ModelledNote(
         waveform=waveform.astype(np.float32),
         label=label,
@@ -82,20 +86,10 @@ def draw_note(guitar, label, rng, *, sample_rate=44100, duration=1.0):
     )
 
 
-def render_pluck(pluck, n_samples, *, sample_rate, rng, noise_rng):
-    """Return the string and the noises of its attack, peak 1.
+def render_pluck(pluck: Pluck, n_samples: int, *, sample_rate: int, rng: Generator, noise_rng: Generator) -> np.ndarray:
+    """Return the string and the noises of its attack, peak 1, shape (n_samples,), float64.
 
-    Parameters
-    ----------
-    pluck : Pluck
-    n_samples, sample_rate : int
-        Length of the result and its rate in Hz.
-    rng, noise_rng : numpy.random.Generator
-        Sources of the ramp of the attack and of the noise.
-
-    Returns
-    -------
-    waveform : ndarray of shape (n_samples,), dtype=float64
+    The ramp of the attack comes from ``rng``, the noise from ``noise_rng``.
     """
     from guitarclf.data.synth.modal import sum_modes  # numba loads only now
 
@@ -116,22 +110,30 @@ def render_pluck(pluck, n_samples, *, sample_rate, rng, noise_rng):
     return waveform / (np.abs(waveform).max() + 1e-9)
 
 
-def _record(clean, guitar, label, start, *, sample_rate, rng, noise_rng):
-    """Add the floor and cut the file: `(waveform, stop)`, stop in seconds or infinity."""
-    n_samples, recording = len(clean), guitar.recording
-    floor = rec.noise_floor(recording, n_samples, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
-    if recording.silent_preroll:
+def _record(
+    clean: np.ndarray,
+    studio: Studio,
+    label: str,
+    start: float,
+    *,
+    sample_rate: int,
+    rng: Generator,
+    noise_rng: Generator,
+) -> tuple[np.ndarray, float]:
+    """Return a note with the floor under it and its file cut, and where that is in seconds, infinity for nowhere."""
+    floor = noise_floor(studio, len(clean), sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    if studio.silent_preroll:
         floor[: max(0, round((start - 0.005) * sample_rate))] = 0.0
-    cut = rec.draw_cut(recording, label, rng)
+    cut = draw_cut(studio, label, rng)
     if cut is None:
         return clean + floor, np.inf
     length, fade, gates = cut
     sound = clean.copy() if gates else clean + floor
-    rec.fade_out(sound, start + length, fade, sample_rate=sample_rate)
+    fade_out(sound, start + length, fade, sample_rate=sample_rate)
     return sound + floor if gates else sound, start + length
 
 
-def died_at(waveform, *, sample_rate):
+def died_at(waveform: np.ndarray, *, sample_rate: int) -> float:
     """Return the second at which a noiseless note falls 40 dB below its loudest 10 ms and stays there for 60 ms.
 
     A squeak or knock later on does not bring it back to life.
@@ -146,13 +148,13 @@ def died_at(waveform, *, sample_rate):
     return float(np.flatnonzero(stays_quiet)[0] * FRAME)
 
 
-def check_label(label):
+def check_label(label: str) -> None:
     """Raise ParameterError unless the label is one of the three."""
     if label not in LABELS:
         raise ParameterError(f"`label` must be one of {LABELS}. Got {label!r}. Use one of these names.")
 
 
-def check_rate_and_duration(sample_rate, duration):
+def check_rate_and_duration(sample_rate: float, duration: float) -> None:
     """Raise ParameterError unless strings can be rendered at this rate and length."""
     if sample_rate != int(sample_rate) or sample_rate < LOWEST_SAMPLE_RATE:
         raise ParameterError(

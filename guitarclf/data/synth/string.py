@@ -30,77 +30,72 @@ class String:
     loss_per_khz2: float  # 1/s per kHz^2: inner friction of the material
 
 
-def midi_to_hz(midi):
+@dataclass(frozen=True)
+class Position:
+    """Where a note is stopped: the string, the fret, and the length that is left."""
+
+    string_index: int
+    fret: int
+
+    @property
+    def length(self) -> float:
+        """Sounding length as a share of the open string."""
+        return 2.0 ** (-self.fret / 12.0)
+
+
+def midi_to_hz(midi: float) -> float:
     """Return the frequency in Hz of a MIDI number (69 is 440 Hz)."""
     return 440.0 * 2.0 ** ((midi - 69.0) / 12.0)
 
 
-def partial_frequencies(fundamental, inharmonicity):
-    """Return the mode frequencies of a stiff string, ``n f0 sqrt(1 + B n^2)``.
+def partial_frequencies(fundamental: float, inharmonicity: float) -> np.ndarray:
+    """Return the mode frequencies of a stiff string in Hz, ``n f0 sqrt(1 + B n^2)``, shape (MAX_PARTIALS,).
 
-    Parameters
-    ----------
-    fundamental : float
-        Fundamental of the ideal string in Hz.
-    inharmonicity : float
-        B of the sounding length; grows as the length shrinks, with ``1 / length ** 2``.
-
-    Returns
-    -------
-    frequencies : ndarray of shape (MAX_PARTIALS,)
-        In Hz. Fletcher and Rossing 1998, chapter 2.
+    Fletcher and Rossing 1998, chapter 2. ``fundamental`` f0 is that of the ideal string in Hz; ``inharmonicity`` B
+    is that of the sounding length, and grows with ``1 / length ** 2``.
     """
     return fundamental * PARTIAL_NUMBERS * np.sqrt(1.0 + inharmonicity * PARTIAL_NUMBERS**2)
 
 
-def string_losses(frequencies, string):
-    """Return the decay rate of every mode of a freely ringing string.
+def string_losses(frequencies: np.ndarray, string: String) -> np.ndarray:
+    """Return the amplitude decay of every mode of a freely ringing string in 1/s; a T60 of 1 s is a rate of 6.9.
 
-    Parameters
-    ----------
-    frequencies : ndarray of shape (n_partials,)
-        Mode frequencies in Hz, the fundamental first.
-    string : String
-        Its loss terms: a constant part (supports), one with f (air, windings), one with f^2 (inner friction),
-        the usual fit to measured guitar strings (Valette 1995, Woodhouse 2004).
-
-    Returns
-    -------
-    decay_rates : ndarray of shape (n_partials,)
-        Amplitude decay in 1/s: ``exp(-rate t)``; a T60 of 1 s is a rate of 6.9.
+    A constant part (supports), one with f (air, windings), one with f^2 (inner friction): the usual fit to measured
+    guitar strings (Valette 1995, Woodhouse 2004). ``frequencies`` are those of the modes in Hz, the fundamental first.
     """
     t60 = string.t60 * (frequencies[0] / 110.0) ** -string.t60_slope
     kilohertz = frequencies / 1000.0
     return np.log(1000.0) / t60 + string.loss_per_khz * kilohertz + string.loss_per_khz2 * kilohertz**2
 
 
-def touch_damping(place, width):
-    """Return how much of a soft touch's damping each mode takes, 0 (node) to 1 (antinode).
+def touch_damping(place: float, width: float) -> np.ndarray:
+    """Return how much of a soft touch's damping each mode takes, 0 (node) to 1 (antinode), shape (MAX_PARTIALS,).
+
+    ``place`` and ``width`` are centre and width of the touch as shares of the sounding length; the result times the
+    strength of the touch in 1/s is added to the losses.
 
     A touch is a damper spread evenly over `width`. A mode of shape ``sin(n pi x)`` loses energy in proportion
     to the mean of ``sin^2`` under it, which is ``1/2 - 1/2 cos(2 pi n x) sinc(n w)``. At x = 1/k the
     multiples of k have a node and are spared: a natural harmonic. A wide touch spares nothing: a dead note.
-
-    Parameters
-    ----------
-    place, width : float
-        Centre and width of the touch as shares of the sounding length.
-
-    Returns
-    -------
-    damping : ndarray of shape (MAX_PARTIALS,)
-        To be multiplied by the strength of the touch in 1/s and added to the losses.
     """
     return 0.5 - 0.5 * np.cos(2 * np.pi * PARTIAL_NUMBERS * place) * np.sinc(PARTIAL_NUMBERS * width)
 
 
-def pluck_amplitudes(frequencies, *, pick_position, pickup_position, pickup_depth, tilt, plectrum_hz):
-    """Return the relative loudness of the modes after a pluck, as the pickup or microphone hears them.
+def pluck_amplitudes(
+    frequencies: np.ndarray,
+    *,
+    pick_position: float,
+    pickup_position: float,
+    pickup_depth: float,
+    tilt: float,
+    plectrum_hz: float,
+) -> np.ndarray:
+    """Return the relative loudness of the modes after a pluck, as pickup or microphone hears them, (MAX_PARTIALS,).
 
     Parameters
     ----------
     frequencies : ndarray of shape (MAX_PARTIALS,)
-        Mode frequencies in Hz.
+        Of the modes in Hz.
     pick_position, pickup_position : float
         Shares of the sounding length. Both leave a comb: mode n is weighted by ``|sin(n pi x)|``. A plectrum
         has a width and a string two planes, so the pick's zeros are not quite zero (Fletcher and Rossing
@@ -111,10 +106,6 @@ def pluck_amplitudes(frequencies, *, pick_position, pickup_position, pickup_dept
         Exponent of the fall with n; 2 for displacement, 1 for velocity of an ideal pluck.
     plectrum_hz : float
         The rounder the finger or plectrum, the lower: ``exp(-f / plectrum_hz)``.
-
-    Returns
-    -------
-    amplitudes : ndarray of shape (MAX_PARTIALS,)
     """
     pick_comb = np.abs(np.sin(np.pi * PARTIAL_NUMBERS * pick_position)) + 0.03
     pickup_comb = np.abs(np.sin(np.pi * PARTIAL_NUMBERS * pickup_position))

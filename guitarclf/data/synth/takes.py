@@ -1,13 +1,15 @@
 """A take: one guitar plays several notes into one file, and some ring on under the next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator, SeedSequence
 
-from guitarclf.data.synth import recording as rec
 from guitarclf.data.synth.chain import play_through
-from guitarclf.data.synth.guitar import log_uniform
+from guitarclf.data.synth.guitar import Guitar, log_uniform
 from guitarclf.data.synth.notes import LATEST_ONSET, died_at, render_pluck
+from guitarclf.data.synth.studio import clip_converter, noise_floor, through_the_air
 from guitarclf.data.synth.techniques import Pluck, draw_pluck
 
 SHARE_RINGING_ON = 0.4  # of the notes: still sounding when the next one starts
@@ -26,36 +28,21 @@ class PlayedNote:
     stop_rate: float  # 1/s
     level: float
     onset_sec: float  # as the table has it
-    rng: np.random.Generator
+    rng: Generator
 
 
-def draw_take(guitar, labels, seeds):
-    """Return the notes of one take, in the order they are played.
-
-    Parameters
-    ----------
-    guitar : Guitar
-    labels : sequence of str
-        What is played.
-    seeds : sequence of SeedSequence
-        One per note.
-
-    Returns
-    -------
-    notes : list of PlayedNote
-    """
-    notes, start = [], None
+def draw_take(guitar: Guitar, labels: Sequence[str], seeds: Sequence[SeedSequence]) -> list[PlayedNote]:
+    """Return the notes of one take in the order they are played, each from a seed of its own."""
+    notes: list[PlayedNote] = []
+    start = 0.0
     for label, seed in zip(labels, seeds, strict=True):
         rng = np.random.default_rng(seed)
-        start = rng.uniform(0.05, 0.5) if start is None else start
+        if not notes:
+            start = rng.uniform(0.05, 0.5)
         pluck = draw_pluck(guitar, label, rng)
         gap = log_uniform(rng, 0.14, 1.4) * LINGERING[label]
-        rings_on, legato, beyond = (
-            rng.random() < SHARE_RINGING_ON,
-            rng.uniform(0, 0.03),
-            rng.uniform(0.1, 1.5),
-        )
-        late = rng.uniform(0, LATEST_ONSET) + rng.uniform(0, guitar.recording.max_late_sec)
+        rings_on, legato, beyond = rng.random() < SHARE_RINGING_ON, rng.uniform(0, 0.03), rng.uniform(0.1, 1.5)
+        late = rng.uniform(0, LATEST_ONSET) + rng.uniform(0, guitar.studio.max_late_sec)
         notes.append(
             PlayedNote(
                 pluck=pluck,
@@ -71,24 +58,13 @@ def draw_take(guitar, labels, seeds):
     return notes
 
 
-def render_take(guitar, notes, *, sample_rate, rng):
-    """Return the recording of a take, and where each of its notes ends.
+def render_take(
+    guitar: Guitar, notes: Sequence[PlayedNote], *, sample_rate: int, rng: Generator
+) -> tuple[np.ndarray, list[float]]:
+    """Return the recording of a take, float32 with a peak of at most 1, and the offset of each of its notes.
 
-    Parameters
-    ----------
-    guitar : Guitar
-    notes : list of PlayedNote
-    sample_rate : int
-        In Hz.
-    rng : numpy.random.Generator
-        Source of the level and of the noise under the whole take.
-
-    Returns
-    -------
-    waveform : ndarray of shape (n_samples,), dtype=float32
-        Peak at most 1.
-    offsets : list of float
-        Seconds from the start of the file at which each note has died or was stopped.
+    Offsets are the seconds from the start of the file at which a note has died or was stopped. The level and the
+    noise under the whole take come from ``rng``.
     """
     noise_rng = np.random.default_rng(rng.integers(2**63))
     n_samples = round((max(note.stop for note in notes) + TAIL) * sample_rate)
@@ -100,15 +76,15 @@ def render_take(guitar, notes, *, sample_rate, rng):
         mix[first : first + len(sound)] += sound
         offsets.append(note.start + died_at(sound, sample_rate=sample_rate))
     mix = play_through(mix / np.abs(mix).max(), guitar.chain, sample_rate=sample_rate)
-    mix = rec.through_the_air(mix, guitar.recording, sample_rate=sample_rate)
-    mix = rec.clip_converter(mix, guitar.recording)
+    mix = through_the_air(mix, guitar.studio, sample_rate=sample_rate)
+    mix = clip_converter(mix, guitar.studio)
     mix /= np.abs(mix).max()
-    mix += rec.noise_floor(guitar.recording, n_samples, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
-    mix *= guitar.recording.peak * rng.uniform(0.6, 1.0) / np.abs(mix).max()
+    mix += noise_floor(guitar.studio, n_samples, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    mix *= guitar.studio.peak * rng.uniform(0.6, 1.0) / np.abs(mix).max()
     return mix.astype(np.float32), offsets
 
 
-def _play(note, sample_rate):
+def _play(note: PlayedNote, sample_rate: int) -> np.ndarray:
     sounding = min(note.stop - note.start + TAIL / 2, LONGEST_RING)
     n_samples = round(sounding * sample_rate)
     noise_rng = np.random.default_rng(note.rng.integers(2**63))

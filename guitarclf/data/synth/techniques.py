@@ -8,15 +8,18 @@ gestures, so that the classes overlap as they do in life.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from guitarclf.data.synth.damping import Losses, add_second_plane, damp, draw_free_losses
 from guitarclf.data.synth.gesture import NoiseBurst, draw_attack_noises, draw_later_noises, draw_pitch_curve
-from guitarclf.data.synth.guitar import log_uniform
+from guitarclf.data.synth.guitar import Guitar, log_uniform
 from guitarclf.data.synth.string import (
     MAX_PARTIALS,
     PARTIAL_NUMBERS,
+    Position,
     midi_to_hz,
     partial_frequencies,
     pluck_amplitudes,
@@ -30,19 +33,6 @@ N_FRETS = 27  # samplers play higher than fingers
 
 
 @dataclass(frozen=True)
-class Position:
-    """Where a note is stopped: the string, the fret, and the length that is left."""
-
-    string_index: int
-    fret: int
-
-    @property
-    def length(self):
-        """Sounding length as a share of the open string."""
-        return 2.0 ** (-self.fret / 12.0)
-
-
-@dataclass(frozen=True)
 class Pluck:
     """One played note, ready to be rendered at any sample rate."""
 
@@ -53,25 +43,15 @@ class Pluck:
     amplitudes: np.ndarray
     phases: np.ndarray
     losses: Losses
-    pitch_ratio: Callable
+    pitch_ratio: Callable[[np.ndarray], np.ndarray]
     string_level: float  # peak of the string, the noise bursts have theirs
     bursts: tuple[NoiseBurst, ...]
 
 
-def draw_pluck(guitar, label, rng):
+def draw_pluck(guitar: Guitar, label: str, rng: Generator) -> Pluck:
     """Return one note of a guitar: its partials, losses, gesture and noises.
 
-    Parameters
-    ----------
-    guitar : Guitar
-    label : str
-        harmonic, dead_note or general_note.
-    rng : numpy.random.Generator
-        The draws do not depend on a sample rate, so a note is the same note at every rate.
-
-    Returns
-    -------
-    pluck : Pluck
+    No draw depends on a sample rate, so a note is the same note at every rate.
     """
     style = {"harmonic": "HA", "dead_note": "DN"}.get(label) or _choose(rng, GENERAL_STYLES)
     node = _choose(rng, NODE_SHARES) if label == "harmonic" else 1
@@ -82,8 +62,8 @@ def draw_pluck(guitar, label, rng):
     inharmonicity = string.inharmonicity * rng.uniform(0.8, 1.25) / position.length**2
     frequencies = partial_frequencies(fundamental, inharmonicity)
     amplitudes = _draw_amplitudes(guitar, label, style, position, frequencies, velocity, rng)
-    losses = draw_free_losses(frequencies, string, position, rng)
-    amplitudes, losses = damp(style, amplitudes, losses, node, position, guitar.recording.loops, rng)
+    free = draw_free_losses(frequencies, string, position, rng)
+    amplitudes, losses = damp(style, amplitudes, free, node, position, guitar.studio.loops, rng)
     frequencies, amplitudes, losses = add_second_plane(frequencies, amplitudes, losses, rng)
     pitch_ratio, strike_time = draw_pitch_curve(style, velocity, rng)
     attack = draw_attack_noises(guitar.hand, guitar.kind, label, fundamental, rng)
@@ -101,11 +81,11 @@ def draw_pluck(guitar, label, rng):
     )
 
 
-def _choose(rng, shares):
+def _choose(rng: Generator, shares: dict[Any, float]) -> Any:
     return list(shares)[rng.choice(len(shares), p=list(shares.values()))]
 
 
-def _draw_position(guitar, label, node, rng):
+def _draw_position(guitar: Guitar, label: str, node: int, rng: Generator) -> tuple[Position, int]:
     string_index = int(rng.integers(len(guitar.strings)))
     if label == "harmonic":
         artificial = rng.random() < 0.2
@@ -119,7 +99,7 @@ def _draw_position(guitar, label, node, rng):
     return Position(string_index, int(rng.integers(0, 16))), node
 
 
-def _position_in_harmonic_range(guitar, rng):
+def _position_in_harmonic_range(guitar: Guitar, rng: Generator) -> Position:
     midi = rng.uniform(*HARMONIC_RANGE)
     frets = [round(midi - string.open_midi) for string in guitar.strings]
     playable = [index for index, fret in enumerate(frets) if 0 <= fret <= N_FRETS]
@@ -127,7 +107,15 @@ def _position_in_harmonic_range(guitar, rng):
     return Position(string_index, int(np.clip(frets[string_index], 0, N_FRETS)))
 
 
-def _draw_amplitudes(guitar, label, style, position, frequencies, velocity, rng):
+def _draw_amplitudes(
+    guitar: Guitar,
+    label: str,
+    style: str,
+    position: Position,
+    frequencies: np.ndarray,
+    velocity: float,
+    rng: Generator,
+) -> np.ndarray:
     hand, chain = guitar.hand, guitar.chain
     pick_position = hand.pick_position * rng.uniform(0.6, 1.5)
     if label == "harmonic" and rng.random() < 0.7:
@@ -149,7 +137,7 @@ def _draw_amplitudes(guitar, label, style, position, frequencies, velocity, rng)
     return amplitudes
 
 
-def _draw_phases(n_modes, rng):
-    """Half of the notes start all modes together, half as mixed as after a long cable and a room."""
+def _draw_phases(n_modes: int, rng: Generator) -> np.ndarray:
+    """Return phases that are alike in half of the notes, in the others as mixed as after a long cable and a room."""
     together = rng.random() < 0.5
     return rng.uniform(0, 2 * np.pi) + (0.0 if together else 1.0) * rng.uniform(0, 2 * np.pi, n_modes)

@@ -1,24 +1,36 @@
 """Data sets of modelled notes: in memory, as snippets, and as full tracks; each with its events table."""
 
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import soundfile as sf
 from joblib import Parallel, delayed
+from numpy.random import Generator, SeedSequence
 
-from guitarclf.data.events import COLUMNS as EVENT_COLUMNS
-from guitarclf.data.synth.guitar import draw_guitar
-from guitarclf.data.synth.layout import check_count, plan_guitars
-from guitarclf.data.synth.notes import check_rate_and_duration, draw_note
+from guitarclf.data.events import EVENT_COLUMNS
+from guitarclf.data.synth.guitar import Guitar, draw_guitar
+from guitarclf.data.synth.layout import GuitarPlan, check_count, plan_guitars
+from guitarclf.data.synth.notes import ModelledNote, check_rate_and_duration, draw_note
 from guitarclf.data.synth.takes import draw_take, render_take
+from guitarclf.data.synth.techniques import Pluck
 from guitarclf.errors import ParameterError
 
 COLUMNS = (*EVENT_COLUMNS, "track")
 TIME_DECIMALS = 5  # of the times in a table
 
 
-def render_notes(n_events, *, n_guitars=20, shares=None, seed=0, sample_rate=22050, duration=1.0, n_jobs=1):
+def render_notes(
+    n_events: int,
+    *,
+    n_guitars: int = 20,
+    shares: Mapping[str, float] | None = None,
+    seed: int = 0,
+    sample_rate: int = 22050,
+    duration: float = 1.0,
+    n_jobs: int = 1,
+) -> tuple[np.ndarray, pd.DataFrame]:
     """Return modelled notes in memory, for training.
 
     Parameters
@@ -51,26 +63,26 @@ def render_notes(n_events, *, n_guitars=20, shares=None, seed=0, sample_rate=220
     check_rate_and_duration(sample_rate, duration)
     plans = plan_guitars(n_events, n_guitars, shares, seed)
     waveforms = np.empty((n_events, round(duration * sample_rate)), dtype=np.float32)
-    all_rows = []
+    events: list[dict] = []
     calls = [delayed(_render_guitar)(plan, int(sample_rate), float(duration)) for plan in plans]
     for rows, guitar_waveforms in _results(calls, n_jobs):
-        waveforms[len(all_rows) : len(all_rows) + len(rows)] = guitar_waveforms
-        all_rows += rows
-    return waveforms, _events(all_rows)
+        waveforms[len(events) : len(events) + len(rows)] = guitar_waveforms
+        events += rows
+    return waveforms, pd.DataFrame(events, columns=list(COLUMNS))
 
 
 def write_snippets(
-    folder,
-    n_events=600,
+    folder: str | Path,
+    n_events: int = 600,
     *,
-    n_guitars=20,
-    shares=None,
-    seed=0,
-    sample_rate=44100,
-    duration=1.0,
-    n_jobs=1,
-    progress=None,
-):
+    n_guitars: int = 20,
+    shares: Mapping[str, float] | None = None,
+    seed: int = 0,
+    sample_rate: int = 44100,
+    duration: float = 1.0,
+    n_jobs: int = 1,
+    progress: Callable[[int], object] | None = None,
+) -> pd.DataFrame:
     """Write one WAV per note and their table, and return the table.
 
     Parameters
@@ -96,21 +108,21 @@ def write_snippets(
     check_rate_and_duration(sample_rate, duration)
     plans = plan_guitars(n_events, n_guitars, shares, seed)
     calls = [delayed(_write_guitar_snippets)(plan, Path(folder), int(sample_rate), float(duration)) for plan in plans]
-    return _write_table(folder, _collect_rows(calls, n_jobs, progress))
+    return _write_table(folder, calls, n_jobs, progress)
 
 
 def write_tracks(
-    folder,
-    n_events=600,
+    folder: str | Path,
+    n_events: int = 600,
     *,
-    n_guitars=20,
-    events_per_recording=25,
-    shares=None,
-    seed=0,
-    sample_rate=44100,
-    n_jobs=1,
-    progress=None,
-):
+    n_guitars: int = 20,
+    events_per_recording: int = 25,
+    shares: Mapping[str, float] | None = None,
+    seed: int = 0,
+    sample_rate: int = 44100,
+    n_jobs: int = 1,
+    progress: Callable[[int], object] | None = None,
+) -> pd.DataFrame:
     """Write recordings of several notes each, some ringing on under the next, and return their table.
 
     Parameters
@@ -139,11 +151,11 @@ def write_tracks(
     check_count("events_per_recording", events_per_recording, "Use 25, or 1 for a file per note.")
     plans = plan_guitars(n_events, n_guitars, shares, seed)
     calls = [delayed(_write_guitar_takes)(plan, Path(folder), int(sample_rate), events_per_recording) for plan in plans]
-    return _write_table(folder, _collect_rows(calls, n_jobs, progress))
+    return _write_table(folder, calls, n_jobs, progress)
 
 
-def _start_guitar(plan):
-    """The guitar of a plan, its labels in playing order, a generator for its takes, and one seed per note."""
+def _start_guitar(plan: GuitarPlan) -> tuple[Guitar, list[str], Generator, list[SeedSequence]]:
+    """Return the guitar of a plan, its labels in playing order, a generator for its takes, and one seed per note."""
     guitar_seed, order_seed, take_seed, *note_seeds = plan.seed.spawn(3 + len(plan.labels))
     guitar = draw_guitar(np.random.default_rng(guitar_seed))
     order = np.random.default_rng(order_seed).permutation(len(plan.labels))
@@ -151,7 +163,7 @@ def _start_guitar(plan):
     return guitar, labels, np.random.default_rng(take_seed), note_seeds
 
 
-def _render_guitar(plan, sample_rate, duration):
+def _render_guitar(plan: GuitarPlan, sample_rate: int, duration: float) -> tuple[list[dict], np.ndarray]:
     guitar, labels, _, note_seeds = _start_guitar(plan)
     rows, waveforms = [], []
     for number, (label, seed) in enumerate(zip(labels, note_seeds, strict=True), start=1):
@@ -162,7 +174,7 @@ def _render_guitar(plan, sample_rate, duration):
     return rows, np.stack(waveforms)
 
 
-def _write_guitar_snippets(plan, folder, sample_rate, duration):
+def _write_guitar_snippets(plan: GuitarPlan, folder: Path, sample_rate: int, duration: float) -> list[dict]:
     (folder / "audio" / plan.track).mkdir(parents=True, exist_ok=True)
     rows, waveforms = _render_guitar(plan, sample_rate, duration)
     for row, waveform in zip(rows, waveforms, strict=True):
@@ -171,14 +183,14 @@ def _write_guitar_snippets(plan, folder, sample_rate, duration):
     return rows
 
 
-def _write_guitar_takes(plan, folder, sample_rate, events_per_recording):
+def _write_guitar_takes(plan: GuitarPlan, folder: Path, sample_rate: int, events_per_recording: int) -> list[dict]:
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     guitar, labels, rng, note_seeds = _start_guitar(plan)
     rows = []
     for first in range(0, len(labels), events_per_recording):
-        chunk = slice(first, first + events_per_recording)
+        take = slice(first, first + events_per_recording)
         audio_path = f"audio/{plan.track}_take{first // events_per_recording + 1}.wav"
-        notes = draw_take(guitar, labels[chunk], note_seeds[chunk])
+        notes = draw_take(guitar, labels[take], note_seeds[take])
         waveform, offsets = render_take(guitar, notes, sample_rate=sample_rate, rng=rng)
         sf.write(folder / audio_path, waveform, sample_rate, subtype="PCM_16")
         for number, (note, offset) in enumerate(zip(notes, offsets, strict=True), start=first + 1):
@@ -186,8 +198,9 @@ def _write_guitar_takes(plan, folder, sample_rate, events_per_recording):
     return rows
 
 
-def _row(track, number, audio_path, note, onset, offset):
-    """One row of the table, from anything with `pitch_midi`, `style` and `label`."""
+def _row(
+    track: str, number: int, audio_path: str, note: ModelledNote | Pluck, onset: float, offset: float
+) -> dict[str, object]:
     return {
         "note_id": f"{track}_{number:04d}",
         "audio_path": audio_path,
@@ -200,8 +213,8 @@ def _row(track, number, audio_path, note, onset, offset):
     }
 
 
-def _results(calls, n_jobs):
-    """What the calls return, in their order, as it becomes ready."""
+def _results(calls: list, n_jobs: int) -> Iterator:
+    """Return an iterator over what the calls return, in their order, as it becomes ready."""
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0:
         raise ParameterError(
             f"`n_jobs` must be a whole number other than 0. Got {n_jobs!r}. Use 1, or -1 for all cores."
@@ -209,20 +222,15 @@ def _results(calls, n_jobs):
     return Parallel(n_jobs=int(n_jobs), return_as="generator")(calls)
 
 
-def _collect_rows(calls, n_jobs, progress):
-    all_rows = []
-    for rows in _results(calls, n_jobs):
-        all_rows += rows
+def _write_table(
+    folder: str | Path, calls: list, n_jobs: int, progress: Callable[[int], object] | None
+) -> pd.DataFrame:
+    """Return the events that the calls write, after their table is written too."""
+    rows: list[dict] = []
+    for rows_of_guitar in _results(calls, n_jobs):
+        rows += rows_of_guitar
         if progress is not None:
-            progress(len(all_rows))
-    return all_rows
-
-
-def _events(rows):
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _write_table(folder, rows):
-    events = _events(rows)
+            progress(len(rows))
+    events = pd.DataFrame(rows, columns=list(COLUMNS))
     events.to_csv(Path(folder) / "metadata.csv", index=False, lineterminator="\n")
     return events

@@ -2,7 +2,8 @@
 
 import pytest
 
-from guitarclf.data.importers.folders import label_of, read_folders
+from guitarclf.data.importers.folders import read_folders
+from guitarclf.data.importers.tree import label_of
 from guitarclf.errors import ParameterError
 
 

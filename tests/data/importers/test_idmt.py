@@ -4,7 +4,8 @@ import pytest
 from idmt_annotations import NOTE, annotation_xml, event_xml
 
 from guitarclf.data.events import read_events
-from guitarclf.data.importers.idmt import MAX_XML_BYTES, read_idmt
+from guitarclf.data.importers.idmt import read_idmt
+from guitarclf.data.importers.tree import MAX_TEXT_BYTES
 from guitarclf.errors import ParameterError
 
 
@@ -136,7 +137,7 @@ BOMB = '<?xml version="1.0"{}?><!DOCTYPE x [<!ENTITY a "{}"><!ENTITY b "{}">]><x
         (BOMB.format("", "ha" * 99, "&a;" * 99).encode(), "must have no DOCTYPE"),
         (BOMB.format(' encoding="UTF-16"', "ha" * 99, "&a;" * 99).encode("utf-16"), "must have no DOCTYPE"),
         (b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>', "must have no DOCTYPE"),
-        (b"<a>" + b" " * MAX_XML_BYTES, "must have at most 4 MB"),
+        (b"<a>" + b" " * MAX_TEXT_BYTES, "must have at most 4 MB"),
         (b"<a>" * 200_000, "it must be XML; no element found"),
     ],
 )

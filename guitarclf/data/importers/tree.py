@@ -1,0 +1,154 @@
+"""A folder of recordings and what describes them, as every importer meets it: names, lengths, labels, problems."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from guitarclf.audio.recordings import AUDIO_SUFFIXES, open_recording
+from guitarclf.data.events import EVENT_COLUMNS
+from guitarclf.errors import EventTableError, GuitarclfError, ParameterError
+from guitarclf.files.wording import shown
+from guitarclf.labels import LABELS
+
+MAX_TEXT_BYTES = 4 * 2**20  # of a file that describes a recording; the longest of IDMT-SMT-GUITAR has some 100 kB
+N_EXAMPLES = 3  # names given as examples
+
+Found = tuple[list[dict], list[str]]  # events as rows of a table, and what is wrong with others
+
+
+def check_folder(root: str | Path) -> Path:
+    """Return ``root`` as a path; ParameterError if it is no folder."""
+    root = Path(root)
+    if not root.is_dir():
+        what = "It is a file" if root.exists() else "There is no such folder"
+        raise ParameterError(f"{root} must be a folder of recordings. {what}. Check ROOT.")
+    return root
+
+
+def files_below(folder: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> list[Path]:
+    """Return the files of some suffixes below a folder, sorted, without the ``._`` twins that macOS leaves."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    return sorted(path for path in found if not path.name.startswith("._"))
+
+
+def recording_length(path: Path) -> float:
+    """Return a recording's length in seconds, from its header; AudioReadError if it is none."""
+    with open_recording(path) as recording:
+        return round(recording.frames / recording.samplerate, 6)
+
+
+def read_small(path: Path, kind: str) -> bytes:
+    """Return what a file that describes a recording holds; EventTableError if it is too long or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_TEXT_BYTES + 1)
+    except OSError as error:
+        raise EventTableError(f"it must be a readable file; {error.strerror}") from error
+    if len(content) > MAX_TEXT_BYTES:
+        raise EventTableError(f"{kind} must have at most {MAX_TEXT_BYTES // 2**20} MB")
+    return content
+
+
+class ByName:
+    """Recordings by folder and name without its suffix: in the case it is asked for, or where none has it, in any."""
+
+    def __init__(self, recordings: Iterable[tuple[Path, Path]]):
+        """Take (folder, recording) pairs, of which an earlier one wins."""
+        pairs = list(recordings)
+        self._paths = {(folder, path.stem): path for folder, path in reversed(pairs)}
+        for folder, path in pairs:
+            self._paths.setdefault((folder, path.stem.casefold()), path)
+
+    def find(self, folder: Path, stem: str) -> Path | None:
+        """Return the recording of a name in a folder."""
+        return self._paths.get((folder, stem)) or self._paths.get((folder, stem.casefold()))
+
+
+def claim(claimed: dict[Path, Path], recording: Path, path: Path) -> None:
+    """Note which recording a file describes; EventTableError if another one describes it already."""
+    first = claimed.setdefault(recording, path)
+    if first != path:
+        raise EventTableError(f"{first.name} describes {recording.name} already")
+
+
+def read_each(root: Path, paths: Iterable[Path], read: Callable[[Path], Found]) -> Found:
+    """Return what ``read`` finds in each of some files; its errors are problems, and each problem names its file."""
+    rows: list[dict] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            events, broken = read(path)
+        except GuitarclfError as error:
+            events, broken = [], [str(error)]
+        rows += events
+        problems += [f"{below(root, path)}: {what}" for what in broken]
+    return rows, problems
+
+
+def as_events(rows: list[dict], extra: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Return rows as an events table with our columns, ``track`` and the extra ones, even if there are none."""
+    return pd.DataFrame(rows, columns=[*EVENT_COLUMNS, "track", *extra])
+
+
+def table_path(root: Path, path: Path) -> str:
+    """Return a path as a table has it, relative to ``root`` with forward slashes."""
+    text = path.relative_to(root).as_posix()
+    if text != text.strip() or text != text.encode("utf-8", "ignore").decode():
+        raise EventTableError("a table's path must be UTF-8 without spaces at its ends; rename the file or folder")
+    return text
+
+
+def below(root: Path, path: Path) -> str:
+    """Return a path for a message, relative to ``root``."""
+    return shown(path.relative_to(root).as_posix())
+
+
+def left_over(root: Path, paths: list[Path], what: str) -> list[str]:
+    """Return a problem for each folder of ``root`` that has recordings which nothing describes."""
+    folders: dict[str, list[Path]] = {}
+    for path in paths:
+        parts = path.relative_to(root).parts
+        folders.setdefault(parts[0] if len(parts) > 1 else ".", []).append(path)
+    return [
+        f"{below(root, root / folder)}: {len(found)} recordings {what}: "
+        + ", ".join(below(root, path) for path in found[:N_EXAMPLES])
+        + (", ..." if len(found) > N_EXAMPLES else "")
+        for folder, found in folders.items()
+    ]
+
+
+def label_of(text: str, labels: Mapping[str, str] | None = None) -> str | None:
+    """Return the label that a folder's name or a text stands for, None for none.
+
+    First ``labels``, exactly and then without regard to case; then the three names in any case, with
+    space, hyphen or nothing for the underscore, as plurals or by their first word ("Dead Notes",
+    "harmonics", "general"); then ``labels["*"]``. An empty text stands for nothing.
+    """
+    labels, text = labels or {}, text.strip()
+    if text in labels:
+        return labels[text]
+    folded = {key.strip().casefold(): label for key, label in labels.items()}
+    own = OWN_NAMES.get(_plain(text))
+    return folded.get(text.casefold(), own or (labels.get("*") if text else None))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s_-]+", "", text.casefold()).removesuffix("s")
+
+
+OWN_NAMES = {_plain(name): label for label in LABELS for name in (label, label.split("_")[0])}
+
+
+def check_labels(labels: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a mapping of texts to labels; ParameterError if it maps to anything but LABELS."""
+    for text, label in (labels or {}).items():
+        if label not in LABELS:
+            raise ParameterError(f"`labels` must map to one of {', '.join(LABELS)}. Got {text!r}: {label!r}.")
+    return dict(labels or {})
+
+
+def how_to_label(text: str) -> str:
+    """Return the advice that goes with a text that stands for no label."""
+    return f"; name it {', '.join(LABELS)}, or give --label {(text.strip() + '=general_note')!r}"
