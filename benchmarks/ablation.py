@@ -25,7 +25,7 @@ from sklearn.metrics import roc_auc_score
 from guitarclf.config.files import load_config
 from guitarclf.data.events import read_events
 from guitarclf.evaluation.metrics import evaluate
-from guitarclf.experiment.synthetic_rows import draw_company, fit_in_company
+from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.experiment.train import seed_everything
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
@@ -62,10 +62,11 @@ def main(table, audio_root, config_path, variants, variants_file, notes, seeds, 
         jobs = []
         for group in group_by_material(configs).values():
             pipeline = build_pipeline(group[0][1])[:-1]
-            company = draw_company(replace(group[0][1], seed=seed), pipeline["logmel"])
+            synthetic, _ = draw_synthetic_rows(replace(group[0][1], seed=seed), pipeline["logmel"])
             X = pipeline.transform(events)
             jobs += [
-                delayed(train_and_score)(name, replace(config, seed=seed), company, X, events) for name, config in group
+                delayed(train_and_score)(name, replace(config, seed=seed), synthetic, X, events)
+                for name, config in group
             ]
         for result, predictions in Parallel(n_jobs, return_as="generator")(jobs):
             results.append(result)
@@ -102,13 +103,11 @@ def group_by_material(configs):
     return groups
 
 
-def train_and_score(name, config, company, X, events):
+def train_and_score(name, config, synthetic, X, events):
     """Return the scores of one net as a dict, and its predictions as a table."""
     torch.set_num_threads(1)
     seed_everything(config.seed)
-    net = build_net(config)
-    fit_in_company(net, X[:0], np.zeros(0, dtype=object), np.zeros(0, dtype=bool), company)
-    proba = net.predict_proba_by_label(X)
+    proba = synthetic.fit(build_net(config)).predict_proba_by_label(X)
     predictions = events[["note_id", "track", "label_category", "expression_style", "pitch_midi"]].copy()
     predictions[[f"p_{label}" for label in LABELS]] = proba
     result = {"variant": name, "seed": config.seed, **scores(events["label_category"].to_numpy(), proba)}

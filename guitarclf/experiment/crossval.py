@@ -16,7 +16,7 @@ from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.fits import Fit, FitOutcome, fits_key, from_plain, list_fits, to_plain
 from guitarclf.experiment.folds import fold_of_rows, leaking_folds
 from guitarclf.experiment.initial_weights import require_fresh_weights
-from guitarclf.experiment.synthetic_rows import Company, draw_company, fit_in_company
+from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.experiment.train import check_buildable, seed_everything
 from guitarclf.files.progress import Progress
@@ -25,6 +25,7 @@ from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
 from guitarclf.runs.folder import CrossvalFolder, write_json
 from guitarclf.runs.session import OpenRun, open_run
+from guitarclf.training.rows import TrainingSet
 from guitarclf.training.statistics import validation_mask
 from guitarclf.training.targets import encode_labels
 
@@ -35,16 +36,16 @@ N_LEARNING_STEPS = 2  # of svm_on_mfcc: what comes before is stateless, and is c
 
 @dataclass(frozen=True)
 class Material:
-    """What the folds share, computed once: the table, its features, their modelled company, and MFCC statistics.
+    """What the folds share, computed once: the table, its features, synthetic rows, and MFCC statistics.
 
-    ``timbre`` is of the table's rows and ``company_timbre`` of the modelled notes, for the baseline.
+    ``timbre`` is of the table's rows and ``synthetic_timbre`` of the modelled notes, for the baseline.
     """
 
     events: pd.DataFrame
     features: np.ndarray
-    company: Company
+    synthetic: TrainingSet
     timbre: np.ndarray
-    company_timbre: np.ndarray
+    synthetic_timbre: np.ndarray
 
 
 def crossval(
@@ -114,11 +115,11 @@ def prepare(config: Config, events: pd.DataFrame) -> Material:
     """Compute what the folds share; of the table's own windows a chunk at a time is in memory."""
     window, logmel = (build_pipeline(config)[name] for name in ("window", "logmel"))
     features = logmel.transform(window.transform(events))
-    company = draw_company(config, logmel)
+    synthetic, windows = draw_synthetic_rows(config, logmel)
     measure = svm_on_mfcc(window)[:-N_LEARNING_STEPS].transform
-    notes = company.windows[~company.no_note]
-    company_timbre = measure(notes) if len(notes) else np.zeros((0, N_TIMBRE))
-    return Material(events, features, company, measure(events), company_timbre)
+    notes = windows[~synthetic.is_background]
+    synthetic_timbre = measure(notes) if len(notes) else np.zeros((0, N_TIMBRE))
+    return Material(events, features, synthetic, measure(events), synthetic_timbre)
 
 
 def predict_folds(config: Config, run: OpenRun, kinds: dict[str, np.ndarray], repeats: int) -> dict[str, pd.DataFrame]:
@@ -168,16 +169,15 @@ def _fit_and_predict(config: Config, material: Material, held_out: np.ndarray, s
     valid_size = config.training.valid_size if len(set(groups)) > 1 else 0
     net = build_net(replace(config, seed=seed))
     valid = validation_mask(encode_labels(y)[0], groups, None, valid_size=valid_size, seed=seed)
-    X, repeat_table = material.features[~held_out], config.training.repeat_table
-    fit_in_company(net, X, y, valid, material.company, repeat_table=repeat_table)
+    X, repeats = material.features[~held_out], config.training.repeat_table
+    TrainingSet.of(training, X, valid=valid, repeats=repeats).add(material.synthetic).fit(net)
     return net.predict_proba_by_label(material.features[held_out])
 
 
 def _predict_baselines(material: Material, held_out: np.ndarray) -> dict[str, np.ndarray]:
     """Return what each baseline calls the held-out rows, learnt from the same notes."""
-    company = material.company
-    training = pd.concat([material.events[~held_out], company.events])
-    timbre = np.concatenate([material.timbre[~held_out], material.company_timbre])
+    training = pd.concat([material.events[~held_out], material.synthetic.notes])
+    timbre = np.concatenate([material.timbre[~held_out], material.synthetic_timbre])
     y = training["label_category"].to_numpy()
     testing = material.events[held_out]
     svm = svm_on_mfcc()[-N_LEARNING_STEPS:] if len(set(y)) > 1 else majority()

@@ -22,7 +22,7 @@ from guitarclf.evaluation.metrics import Report
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.evaluate import evaluate_rows
 from guitarclf.experiment.initial_weights import require_outside, with_model_sections
-from guitarclf.experiment.synthetic_rows import draw_company, fit_in_company
+from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
@@ -30,6 +30,7 @@ from guitarclf.runs.folder import RunFolder, make_folder
 from guitarclf.runs.session import open_run
 from guitarclf.training.callbacks import StartFrom
 from guitarclf.training.checkpoint import KeepState, read_state
+from guitarclf.training.rows import TrainingSet
 from guitarclf.training.run_callbacks import (
     EpochCheckpoint,
     EpochLog,
@@ -143,14 +144,14 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
     if config.training.tensorboard:
         recorders.append(("tensorboard", TensorBoardLog(run.tensorboard)))
     X = pipeline[:-1].transform(events)
-    y, valid = events["label_category"].to_numpy(), (events["split"] == "val").to_numpy()
-    company = draw_company(config, pipeline["logmel"])
-    if not (valid.any() or company.valid.any()):
+    rows = TrainingSet.of(
+        events, X, valid=(events["split"] == "val").to_numpy(), repeats=config.training.repeat_table
+    ).add(draw_synthetic_rows(config, pipeline["logmel"])[0])
+    if not rows.has_validation:
         logger.warning("There are no validation rows: the last epoch is kept, and nothing stops early.")
     with_recorders(pipeline[-1], recorders)
     try:
-        # The steps before the net are stateless.
-        fit_in_company(pipeline[-1], X, y, valid, company, repeat_table=config.training.repeat_table)
+        rows.fit(pipeline[-1])  # the steps before the net are stateless
     finally:
         without_recorders(pipeline[-1], recorders)
     return pipeline

@@ -12,7 +12,7 @@ from guitarclf.bundle.pipelines import save_bundle
 from guitarclf.data.synth import render_notes
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.experiment.predict import notes_of_events, predict_notes
-from guitarclf.experiment.synthetic_rows import draw_company
+from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.features.window import EventWindow
 from guitarclf.models.augment import Augment
 from guitarclf.models.crnn import CRNN
@@ -105,8 +105,8 @@ def test_the_sounding_channel_is_of_tables_and_1_elsewhere(small_table):
 
 
 def test_modelled_notes_end_as_those_of_a_table():
-    plain, silenced = (
-        draw_company(config, build_pipeline(config)["logmel"])
+    (_, plain), (rows, silenced) = (
+        draw_synthetic_rows(config, build_pipeline(config)["logmel"])
         for config in (
             still_config(training__add_modelled=40, training__add_clutter=4, window__zero_after_offset=on, **MASKED)
             for on in (False, True)
@@ -116,12 +116,12 @@ def test_modelled_notes_end_as_those_of_a_table():
     assert (offsets < 0.9).sum() > 10
     for row, offset in enumerate(offsets):
         end = round(offset * RATE)
-        assert silenced.features[row, 1, 0].sum() == min(87, -(-end // HOP))
-        assert silenced.windows[row, : end - N_FADE].any()
-        assert end >= RATE or not silenced.windows[row, end:].any()
-    assert any(plain.windows[row, round(offset * RATE) :].any() for row, offset in enumerate(offsets))
-    np.testing.assert_array_equal(plain.windows[40:], silenced.windows[40:])
-    assert (silenced.features[40:, 1] == 1).all()
+        assert rows.features[row, 1, 0].sum() == min(87, -(-end // HOP))
+        assert silenced[row, : end - N_FADE].any()
+        assert end >= RATE or not silenced[row, end:].any()
+    assert any(plain[row, round(offset * RATE) :].any() for row, offset in enumerate(offsets))
+    np.testing.assert_array_equal(plain[40:], silenced[40:])
+    assert (rows.features[40:, 1] == 1).all()
 
 
 def masked_crnn(**settings):

@@ -64,7 +64,7 @@ def test_modelled_notes_are_on_the_training_side_only(small_table, tmp_path, mon
     seen = []
 
     def remember(config, material, held_out, seed):
-        tracks = [*material.events["track"][~held_out], *material.company.events["track"]]
+        tracks = [*material.events["track"][~held_out], *material.synthetic.notes["track"]]
         seen.append((len(tracks), sum(track.startswith("modelled") for track in tracks)))
         assert not material.events["track"].str.startswith("modelled").any()
         return np.full((held_out.sum(), 3), 1 / 3)

@@ -1,4 +1,4 @@
-"""What joins a table in training: modelled notes, clutter that is no note, rows seen more than once."""
+"""Synthetic rows beside those of a table: modelled notes, background that is no note, rows seen more than once."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,17 @@ from small import small_config, still_config
 from guitarclf.data.synth import render_clutter, render_notes
 from guitarclf.data.synth.clutter import KINDS
 from guitarclf.errors import ParameterError
-from guitarclf.experiment.synthetic_rows import draw_company, fit_in_company
+from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.models.loss import NO_NOTE, NoteLoss
 from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.training.rows import TrainingSet
 
 
-def company_of(config):
-    return draw_company(config, build_pipeline(config)["logmel"])
+def synthetic_rows(config):
+    return draw_synthetic_rows(config, build_pipeline(config)["logmel"])[0]
 
 
-def test_clutter_is_of_every_kind_and_the_same_for_a_seed():
+def test_background_is_of_every_kind_and_the_same_for_a_seed():
     waveforms, kinds = render_clutter(120, seed=3, duration=0.5)
     again, _ = render_clutter(120, seed=3, duration=0.5)
     other, _ = render_clutter(120, seed=4, duration=0.5)
@@ -32,32 +33,34 @@ def test_clutter_is_of_every_kind_and_the_same_for_a_seed():
     assert not np.array_equal(waveforms, other)
 
 
-def test_company_is_notes_then_clutter_and_some_guitars_are_for_validation():
-    company = company_of(small_config(training__add_modelled=400, training__add_clutter=30))
-    assert len(company) == 430
-    assert company.no_note.tolist() == [False] * 400 + [True] * 30
-    assert not company.valid[company.no_note].any()
-    held_out = company.events["track"][company.valid[:400]]
-    assert 0.05 < held_out.nunique() / company.events["track"].nunique() < 0.2
-    assert not set(held_out) & set(company.events["track"][~company.valid[:400]])
+def test_synthetic_rows_are_notes_then_background_and_some_guitars_are_for_validation():
+    config = small_config(training__add_modelled=400, training__add_clutter=30)
+    rows, windows = draw_synthetic_rows(config, build_pipeline(config)["logmel"])
+    valid = rows.events["valid"].to_numpy()
+    assert len(rows) == len(rows.features) == len(windows) == 430
+    assert rows.is_background.tolist() == [False] * 400 + [True] * 30
+    assert not valid[rows.is_background].any()
+    held_out = rows.notes["track"][valid[:400]]
+    assert 0.05 < held_out.nunique() / rows.notes["track"].nunique() < 0.2
+    assert not set(held_out) & set(rows.notes["track"][~valid[:400]])
 
 
-def test_no_company_is_none():
-    company = company_of(small_config())
-    assert len(company) == 0
-    assert company.features.shape[0] == 0
+def test_no_synthetic_rows_are_none():
+    rows = synthetic_rows(small_config())
+    assert len(rows) == 0
+    assert rows.features.shape[0] == 0
+    assert not rows.has_validation
 
 
-def test_a_net_is_unsure_of_clutter_only_if_it_was_taught_to_be():
+def test_a_net_is_unsure_of_background_only_if_it_was_taught_to_be():
     waveforms, events = render_notes(150, n_guitars=8, seed=1)
     unheard, _ = render_clutter(60, seed=99)
     doubts = []
-    for n_clutter in (0, 120):
-        config = still_config(training__add_clutter=n_clutter, net__max_epochs=10, net__lr=3e-3)
+    for n_clips in (0, 120):
+        config = still_config(training__add_clutter=n_clips, net__max_epochs=10, net__lr=3e-3)
         pipeline = build_pipeline(config)
         X = pipeline[:-1].transform(waveforms)
-        y, valid = events["label_category"].to_numpy(), np.zeros(len(X), dtype=bool)
-        fit_in_company(pipeline[-1], X, y, valid, company_of(config))
+        TrainingSet.of(events, X).add(synthetic_rows(config)).fit(pipeline[-1])
         doubts.append(1 - pipeline.predict_proba(unheard).max(axis=1).mean())
         sure = pipeline.predict_proba(waveforms).max(axis=1).mean()
     assert doubts[1] > doubts[0] + 0.1
