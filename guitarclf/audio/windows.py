@@ -1,7 +1,7 @@
 """WindowReader: where an event's window lies in its file, and the sound in it. No scikit-learn, no pandas."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -53,7 +53,7 @@ class WindowReader(WindowParameters):
                 list(pool.map(lambda rows: self._read_file(requests, rows, windows, errors), parts))
         return windows, errors
 
-    def cut(self, waveforms: Sequence[np.ndarray], ends: np.ndarray | None = None) -> np.ndarray:
+    def cut(self, waveforms: Sequence[np.ndarray] | np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
         """Return the windows of waveforms at ``sample_rate``, shape (n_events, n_samples), float32.
 
         ``ends`` is what :meth:`ends_in` gives; without it no waveform has an offset.
@@ -78,7 +78,7 @@ class WindowReader(WindowParameters):
                 ends[row] = self._end(self.start_of(request), request.offset)
         return ends
 
-    def ends_in(self, waveforms: Sequence[np.ndarray], offsets: Sequence[float]) -> np.ndarray:
+    def ends_in(self, waveforms: Sequence[np.ndarray] | np.ndarray, offsets: Iterable[float]) -> np.ndarray:
         """As :meth:`ends`, of waveforms whose offsets are in seconds from their first sample."""
         pairs = zip(waveforms, offsets, strict=True)
         return np.array([self._end(self._start_in(len(w)), offset) for w, offset in pairs], dtype=np.int64)

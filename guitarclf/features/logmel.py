@@ -1,13 +1,14 @@
 """LogMelSpectrogram: windows of audio -> log-mel spectrograms, from the cache where it has them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from guitarclf.audio.mel import frame_rms_db, log_mel, log_mel_channels, mel_centers, mel_filters
 from guitarclf.errors import ParameterError
-from guitarclf.features.arrays import Windows
+from guitarclf.features.arrays import FeatureRows, Windows
 from guitarclf.features.extraction import features_of
 from guitarclf.features.store import FeatureStore
 from guitarclf.parameters.rules import plain
@@ -64,12 +65,12 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
         self.cache = cache
         self.cache_gb = cache_gb
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> "LogMelSpectrogram":
         """Check the parameters; nothing is learnt."""
         self._check()
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray | FeatureRows:
         """Return the features of windows.
 
         Parameters

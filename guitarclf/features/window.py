@@ -1,10 +1,13 @@
 """EventWindow: events, paths or waveforms -> windows of audio of one length."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from guitarclf.audio.windows import SNIPPET_MAX_RATIO, Request, WindowReader, set_level
+from guitarclf.errors import AudioReadError
 from guitarclf.features.arrays import Windows
 from guitarclf.features.inputs import as_requests, as_waveforms
 from guitarclf.parameters.sections import Level, SnippetCrop
@@ -58,12 +61,12 @@ class EventWindow(TransformerMixin, BaseEstimator):
         self.zero_after_offset = zero_after_offset
         self.num_workers = num_workers
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> "EventWindow":
         """Check the parameters; nothing is learnt."""
         _ = self.reader
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray | Windows:
         """Return the windows of events, paths or waveforms.
 
         Parameters
@@ -90,7 +93,7 @@ class EventWindow(TransformerMixin, BaseEstimator):
             return reader.cut(waveforms)
         return Windows(reader, as_requests(X))
 
-    def read(self, requests: Sequence[Request]):
+    def read(self, requests: Sequence[Request]) -> tuple[np.ndarray, dict[int, AudioReadError]]:
         """Return (windows, errors): one row per request, and row -> AudioReadError where reading failed."""
         return self.reader.read(requests)
 
