@@ -1,7 +1,6 @@
 """guitarclf cache."""
 
 import time
-from pathlib import Path
 
 import click
 
@@ -28,10 +27,10 @@ def command():
 @folder_option
 def show(folder):
     """Show what is kept, the last used first, and where."""
-    from guitarclf.features.cache import FeatureCache
+    from guitarclf.features.store import FeatureStore
 
-    cache = FeatureCache(folder)
-    sizes = cache.sizes()
+    store = FeatureStore(folder)
+    sizes = store.sizes()
     for size in sizes:
         window, logmel = (size.settings[part] for part in ("window", "logmel"))
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(size.last_used))
@@ -41,17 +40,17 @@ def show(folder):
             f"{window['sample_rate']} Hz, {logmel['n_mels']} bands, {channels}"
         )
     total = sum(size.n_bytes for size in sizes)
-    click.echo(f"{cache.folder}: {as_megabytes(total).strip()} in all. `guitarclf cache clear` removes it.")
+    click.echo(f"{store.folder}: {as_megabytes(total).strip()} in all. `guitarclf cache clear` removes it.")
 
 
 @command.command("clear")
 @folder_option
 def clear(folder):
     """Remove all that is kept; it is computed anew when it is needed."""
-    from guitarclf.features.cache import FeatureCache
+    from guitarclf.features.store import FeatureStore
 
-    cache = FeatureCache(folder)
-    click.echo(f"{Path(cache.folder)}: {as_megabytes(cache.clear()).strip()} removed.")
+    store = FeatureStore(folder)
+    click.echo(f"{store.folder}: {as_megabytes(store.clear()).strip()} removed.")
 
 
 def as_megabytes(n_bytes: int) -> str:

@@ -125,7 +125,7 @@ def _stft_power(waveforms: np.ndarray, n_fft: int, hop_length: int) -> np.ndarra
 class _Workspace(threading.local):
     """Arrays that each thread keeps: with new ones for each window, half the time goes to the system's pages."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:

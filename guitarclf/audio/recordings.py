@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ MAX_STRETCH_BYTES = 256 * 2**20  # decoded at once; a window of a second takes h
 AUDIO_SUFFIXES = (".wav", ".flac")
 
 
-def load_segment(path, onset, duration, *, sample_rate):
+def load_segment(path: str | Path, onset: float, duration: float, *, sample_rate: int) -> np.ndarray:
     """Return one stretch of a recording as mono audio.
 
     Parameters
@@ -49,7 +50,7 @@ def load_segment(path, onset, duration, *, sample_rate):
         return read_segment(recording, start, round(duration * sample_rate), sample_rate=sample_rate)
 
 
-def open_recording(path) -> soundfile.SoundFile:
+def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
     """Return an open recording, to be used in a ``with`` block; AudioReadError if it is none that is read.
 
     Container, codec, rate, channels and length are checked on the header, before memory is taken.
@@ -79,7 +80,7 @@ def open_recording(path) -> soundfile.SoundFile:
     return recording
 
 
-def read_segment(recording, start: int, n_samples: int, *, sample_rate: int) -> np.ndarray:
+def read_segment(recording: soundfile.SoundFile, start: int, n_samples: int, *, sample_rate: int) -> np.ndarray:
     """Return ``n_samples`` from position ``start``, both counted at ``sample_rate``, of an open recording.
 
     Equal to resampling the whole file and cutting: the read starts where an input
@@ -125,7 +126,7 @@ def resampled_length(n_frames: int, rate_in: int, rate_out: int) -> int:
     return math.ceil(n_frames * rate_out / rate_in)
 
 
-def _read_mono(recording, start: int, stop: int) -> np.ndarray:
+def _read_mono(recording: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:
     """Return the frames ``start`` to ``stop`` averaged over channels, float32."""
     name, n_bytes = shown(recording.name), 4 * (stop - start) * recording.channels
     if n_bytes > MAX_STRETCH_BYTES:
@@ -173,12 +174,12 @@ def _mono(audio: np.ndarray) -> np.ndarray:
     return mono / audio.shape[1]
 
 
-def find_audio_files(folder) -> list[Path]:
+def find_audio_files(folder: str | Path) -> list[Path]:
     """Return every WAV and FLAC file below a folder, sorted by path."""
     return sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
 
 
-def require_audio_files(paths, *, beside=None) -> None:
+def require_audio_files(paths: Iterable, *, beside: str | Path | None = None) -> None:
     """Raise AudioReadError naming the files that do not exist, before long work starts on the others.
 
     ``beside`` is the table's folder: where the files lie below it, the message says so.
@@ -194,7 +195,7 @@ def require_audio_files(paths, *, beside=None) -> None:
     )
 
 
-def outside_root(audio_root, paths) -> np.ndarray:
+def outside_root(audio_root: str | Path, paths: Iterable[str]) -> np.ndarray:
     """Return which paths lead out of a folder by their names, such as ``../x.wav``; links within it are followed."""
     root = os.path.join(os.path.abspath(audio_root), "")
     paths = list(paths)

@@ -4,11 +4,12 @@ import math
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from guitarclf.data.rules import NO_PITCH, as_events_in_file, as_number, check_cells
+from guitarclf.data.rules import NO_PITCH, Problem, as_events_in_file, as_number, check_cells
 from guitarclf.data.table import RawTable, read_table
 from guitarclf.errors import EventTableError
 from guitarclf.files.whole import write_text
@@ -29,7 +30,14 @@ NUMBERS = ("onset_sec", "offset_sec", "duration_sec", "pitch_midi")
 DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 
 
-def read_events(path, *, audio_root=None, columns=None, labels=None, require_labels=True) -> pd.DataFrame:
+def read_events(
+    path: str | Path,
+    *,
+    audio_root: str | Path | None = None,
+    columns: Mapping[str, str | list[str]] | None = None,
+    labels: Mapping[str, str] | None = None,
+    require_labels: bool = True,
+) -> pd.DataFrame:
     """Return the events table of a CSV or Parquet file.
 
     Parameters
@@ -71,7 +79,7 @@ def read_events(path, *, audio_root=None, columns=None, labels=None, require_lab
     return events
 
 
-def is_in_our_terms(path, *, require_labels=True) -> bool:
+def is_in_our_terms(path: str | Path, *, require_labels: bool = True) -> bool:
     """Return whether a table has every needed column under our names, and so needs no mapping."""
     return set(_needed(require_labels)) <= set(read_table(path).columns)
 
@@ -86,7 +94,14 @@ def _needed(require_labels: bool) -> list[str]:
     return [name for name in EVENT_COLUMNS if name not in optional]
 
 
-def check_events(path, *, audio_root=None, columns=None, labels=None, require_labels=True):
+def check_events(
+    path: str | Path,
+    *,
+    audio_root: str | Path | None = None,
+    columns: Mapping[str, str | list[str]] | None = None,
+    labels: Mapping[str, str] | None = None,
+    require_labels: bool = True,
+) -> tuple[pd.DataFrame, list[Problem]]:
     """Return (events, problems): the table as far as it can be read, and every rule broken."""
     raw = read_table(path)
     cells = _map_columns(raw, columns or {})
@@ -106,7 +121,7 @@ def check_events(path, *, audio_root=None, columns=None, labels=None, require_la
     return events, problems
 
 
-def write_events(events: pd.DataFrame, path, *, audio_root=None) -> None:
+def write_events(events: pd.DataFrame, path: str | Path, *, audio_root: str | Path | None = None) -> None:
     """Write an events table as CSV, its ``audio_path`` relative to ``audio_root`` where it lies below.
 
     ``events_in_file`` is written where it cannot be counted again: where a file has events that the table has not.
@@ -119,13 +134,13 @@ def write_events(events: pd.DataFrame, path, *, audio_root=None) -> None:
     write_text(path, table.to_csv(index=False))
 
 
-def paths_below(audio_root, paths) -> list[str]:
+def paths_below(audio_root: str | Path, paths: Iterable[str]) -> list[str]:
     """Return paths without ``audio_root`` in front, as they stood in the table; others as they are."""
     root = os.path.join(str(audio_root), "")
     return [path.removeprefix(root) for path in paths]
 
 
-def _map_columns(raw: RawTable, columns: dict) -> dict[str, list[str]]:
+def _map_columns(raw: RawTable, columns: Mapping[str, str | list[str]]) -> dict[str, list[str]]:
     cells = dict(raw.columns)
     for ours, theirs in columns.items():
         names = [theirs] if isinstance(theirs, str) else theirs
@@ -153,7 +168,7 @@ def _map_columns(raw: RawTable, columns: dict) -> dict[str, list[str]]:
     return cells
 
 
-def _map_label(text: str, labels: dict[str, str]) -> str:
+def _map_label(text: str, labels: Mapping[str, str]) -> str:
     """Return our label for theirs; ours stay, and an empty one is not made up."""
     if text in labels:
         return labels[text]
@@ -170,9 +185,9 @@ def _with_point(text: str) -> str:
     return text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text
 
 
-def _typed(cells: dict, audio_root) -> pd.DataFrame:
+def _typed(cells: dict[str, list[str]], audio_root: str | Path | None) -> pd.DataFrame:
     """Return cells as a DataFrame of our columns first, with their types; NaN where a number is broken."""
-    data = {name: cells.get(name, [""] * len(cells["note_id"])) for name in EVENT_COLUMNS}
+    data: dict[str, list] = {name: cells.get(name, [""] * len(cells["note_id"])) for name in EVENT_COLUMNS}
     data |= {name: column for name, column in cells.items() if name not in data}
     stems = {text: Path(text.replace("\\", "/")).stem for text in set(data["audio_path"])}
     data["track"] = data.get("track", [stems[text] for text in data["audio_path"]])

@@ -6,6 +6,7 @@ Footer and headers are structs in Thrift's compact protocol; the numbers of thei
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 MAGIC = b"PAR1"
 MAX_FOOTER = 4 * 2**20  # bytes; a hundred columns in a hundred groups take one
@@ -124,7 +125,7 @@ def _groups(file) -> list[list[dict]]:
     if n_bytes > MAX_FOOTER:
         raise ValueError(f"its footer has {n_bytes} bytes, more than {MAX_FOOTER}")
     file.seek(size - 8 - n_bytes)
-    footer = Thrift(file.read(n_bytes)).struct()
+    footer: Any = Thrift(file.read(n_bytes)).struct()
     try:
         return [[column[3] for column in group[1]] for group in footer[4]]
     except (KeyError, TypeError, IndexError) as error:

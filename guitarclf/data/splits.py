@@ -1,6 +1,7 @@
 """Who may be in which split: no track is ever on two sides."""
 
 import logging
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,9 @@ MAX_DRAWS = 1000
 WIDEST_SIDE = 3
 
 
-def assign_splits(events: pd.DataFrame, *, valid_size=0.1, test_size=0.1, seed=42) -> pd.Series:
+def assign_splits(
+    events: pd.DataFrame, *, valid_size: float = 0.1, test_size: float = 0.1, seed: int = 42
+) -> pd.Series:
     """Return the split of each event: ``train``, ``val`` or ``test``.
 
     A ``split`` column that is there is honoured. Otherwise tracks are dealt out by
@@ -63,7 +66,7 @@ def assign_splits(events: pd.DataFrame, *, valid_size=0.1, test_size=0.1, seed=4
     return splits
 
 
-def draw_sides(groups, labels, sizes, *, seed: int) -> np.ndarray:
+def draw_sides(groups: np.ndarray, labels: np.ndarray, sizes: Sequence[float], *, seed: int) -> np.ndarray:
     """Return the side of each row: 0 for what is left (train), ``i + 1`` for ``sizes[i]``.
 
     Parameters
@@ -80,15 +83,11 @@ def draw_sides(groups, labels, sizes, *, seed: int) -> np.ndarray:
     np.add.at(counts, (track_of_row, labels), 1)
     if not any(sizes):
         return np.zeros(len(groups), dtype=int)
-    best, best_score = None, None
-    for sides in _candidate_sides(len(tracks), sizes, seed):
-        score = _score(sides, counts, sizes)
-        if best_score is None or score > best_score:
-            best, best_score = sides, score
+    best = max(_candidate_sides(len(tracks), sizes, seed), key=lambda sides: _score(sides, counts, sizes))
     return best[track_of_row]
 
 
-def _candidate_sides(n_tracks: int, sizes, seed: int):
+def _candidate_sides(n_tracks: int, sizes: Sequence[float], seed: int) -> Iterator[np.ndarray]:
     """Yield the side of each track for each draw, 1,000 in all."""
     widths = [
         [max(1, round(size * n_tracks * factor)) for factor in np.linspace(1, WIDEST_SIDE, 5)] if size else [0]
@@ -119,7 +118,7 @@ def _squeeze(plan: tuple[int, int], n_tracks: int) -> tuple[int, int]:
     return first, second
 
 
-def _score(sides: np.ndarray, counts: np.ndarray, sizes) -> tuple:
+def _score(sides: np.ndarray, counts: np.ndarray, sizes: Sequence[float]) -> tuple:
     """Classes present on each side in turn, then minus the distance from the row shares asked for."""
     rows = np.stack([counts[sides == side].sum(axis=0) for side in range(len(sizes) + 1)])
     shares = rows.sum(axis=1) / rows.sum()

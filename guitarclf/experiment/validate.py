@@ -51,7 +51,8 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
 
 def _check_headers(events: pd.DataFrame, found: Findings) -> tuple[Counter, dict[str, float]]:
     """Open every file; return sample rate -> files, and path -> duration in seconds."""
-    rates, durations = Counter(), {}
+    rates: Counter[int] = Counter()
+    durations: dict[str, float] = {}
     for path in dict.fromkeys(events["audio_path"]):
         try:
             with open_recording(path) as recording:

@@ -1,6 +1,8 @@
 """Array-likes of which only the rows asked for are in memory: windows not yet decoded, features on disk."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -57,6 +59,8 @@ class Windows(RowArray):
 class FeatureRows(RowArray):
     """Features, `[n_events, C, F, T]`, whose rows lie in several arrays, most of them memory-mapped files.
 
+    A pickle names the files that are still there, and holds the rows of other sources.
+
     Parameters
     ----------
     sources : list of ndarray of shape (any, C, F, T)
@@ -70,6 +74,14 @@ class FeatureRows(RowArray):
         self.source = source
         self.place = place
 
+    def __getstate__(self) -> dict:
+        files = [(path, array.shape) if (path := mapped_file(array)) else array for array in self.sources]
+        return self.__dict__ | {"sources": files}
+
+    def __setstate__(self, state: dict) -> None:
+        sources = [map_rows(*source) if isinstance(source, tuple) else source for source in state["sources"]]
+        self.__dict__ |= state | {"sources": sources}
+
     def take(self, rows: np.ndarray) -> np.ndarray:
         source, place = self.source[rows], self.place[rows]
         if len(rows) and (source == source[0]).all():
@@ -78,6 +90,19 @@ class FeatureRows(RowArray):
         for row, (which, where) in enumerate(zip(source.tolist(), place.tolist(), strict=True)):
             taken[row] = self.sources[which][where]
         return taken
+
+
+def map_rows(path: str | Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a file of float32 rows, memory-mapped; ValueError unless it is exactly of this shape."""
+    if not shape[0] or os.path.getsize(path) != int(np.prod(shape)) * 4:
+        raise ValueError(f"{path} must hold float32 values of shape {shape}. It has {os.path.getsize(path)} bytes.")
+    return np.asarray(np.memmap(path, dtype=np.float32, mode="r", shape=shape))
+
+
+def mapped_file(array: np.ndarray) -> Path | None:
+    """Return the file that map_rows made an array of; None for another array, or if the file has been removed."""
+    name = array.base.filename if isinstance(array.base, np.memmap) else None
+    return Path(name) if name and os.path.exists(name) else None
 
 
 def raise_first(errors: dict[int, AudioReadError]) -> None:

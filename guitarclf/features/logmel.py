@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from guitarclf.audio.mel import frame_rms_db, log_mel, log_mel_channels, mel_centers, mel_filters
 from guitarclf.errors import ParameterError
 from guitarclf.features.arrays import Windows
-from guitarclf.features.cache import FeatureCache
 from guitarclf.features.extraction import features_of
+from guitarclf.features.store import FeatureStore
 from guitarclf.parameters.rules import plain
 from guitarclf.parameters.sections import CACHE_GB, Compression, ExtraChannel, LogMelParameters, WindowParameters
 
@@ -30,7 +30,7 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
         event's offset and 0 after it, 1 throughout where it has none, as windows in an ndarray.
     cache : str or None
         Folder in which the features of recordings are kept from one call to the next; "auto" is the user's
-        cache folder (see :mod:`guitarclf.features.cache`), None keeps none.
+        cache folder (see :mod:`guitarclf.features.store`), None keeps none.
     cache_gb : float
         Size the folder is kept below, in gigabytes.
     """
@@ -89,8 +89,8 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
         """
         self._check()
         if isinstance(X, Windows):
-            cache = None if self.cache is None else FeatureCache(self.cache, self.cache_gb)
-            return features_of(X, self.settings, cache)
+            store = None if self.cache is None else FeatureStore(self.cache, self.cache_gb)
+            return features_of(X, self.settings, store)
         waveforms = np.asarray(X)
         if waveforms.ndim != 2:
             raise ParameterError(

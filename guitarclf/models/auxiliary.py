@@ -42,4 +42,4 @@ def encoding_size(module: nn.Module) -> int:
             "The module must have `encode`, `classify` and `n_features`, as CRNN has, with `aux_harmonic` above 0. "
             f"Got {type(module).__name__}. Set it to 0, or give it these."
         )
-    return int(module.n_features)
+    return module.n_features  # type: ignore[return-value]  # an attribute of a module is a Tensor or Module to torch

@@ -14,6 +14,9 @@ class Calibrate(nn.Module):
     class in the loss, which is its count times its weight.
     """
 
+    temperature: Tensor
+    train_priors: Tensor
+
     def __init__(self, n_classes: int):
         super().__init__()
         self.register_buffer("temperature", torch.ones(()))

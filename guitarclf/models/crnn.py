@@ -90,7 +90,7 @@ class CRNN(nn.Module):
             )
         )
         # Both the weights and the input: together they make a CPU's convolutions nearly twice as fast.
-        self.blocks.to(memory_format=torch.channels_last)
+        self.blocks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         self.rnn = nn.GRU(
             self._rnn_input_size(n_mels, n_frames),
             rnn_hidden_size,
@@ -99,7 +99,7 @@ class CRNN(nn.Module):
             batch_first=True,
         )
         self.n_features = rnn_hidden_size * (2 if rnn_bidirectional else 1)
-        self.attention = nn.Linear(self.n_features, 1) if pooling == "attention" else None
+        self.attention: Any = nn.Linear(self.n_features, 1) if pooling == "attention" else None
         self.head = nn.Sequential(
             nn.Dropout(dropout),
             nn.Linear(self.n_features, head_hidden_size),
@@ -171,6 +171,10 @@ class CRNN(nn.Module):
 
 class BandStandardize(nn.Module):
     """Subtract each band's mean and divide by its scale, both set from the training rows."""
+
+    mean: Tensor
+    scale: Tensor
+    is_set: Tensor
 
     def __init__(self, n_channels: int, n_mels: int):
         super().__init__()

@@ -1,5 +1,6 @@
 """ONNX Runtime, loaded when a session is opened."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guitarclf.errors import RunError
@@ -8,7 +9,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-def open_session(model: bytes, name: str = "The model") -> "InferenceSession":
+def open_session(model: bytes, name: str | Path = "The model") -> "InferenceSession":
     """Return the ONNX Runtime session of a model's bytes, on one thread: callers bring their own."""
     import onnxruntime
 

@@ -11,6 +11,8 @@ from guitarclf.errors import RunError
 from guitarclf.files.lock import LOCK_NAME
 from guitarclf.files.whole import UNFINISHED, sweep, write_text
 
+CROSSVAL_LOG = "crossval.log"  # tells a cross-validation from a run, which has a config.yaml too
+
 
 @dataclass(frozen=True)
 class OutputFolder:
@@ -105,7 +107,7 @@ class RunFolder(OutputFolder):
     tensorboard = property(lambda self: self.root / "tensorboard")
     state = property(lambda self: self.root / "resume.pt")
     subfolders = property(lambda self: (self.checkpoints, self.figures))
-    is_begun = property(lambda self: self.config.is_file() and not CrossvalFolder(self.root).log.is_file())
+    is_begun = property(lambda self: self.config.is_file() and not (self.root / CROSSVAL_LOG).is_file())
     is_underway = property(lambda self: self.best_model.is_file())
     is_finished = property(lambda self: (self.bundle / "model.json").is_file())
 
@@ -155,12 +157,12 @@ class CrossvalFolder(OutputFolder):
     """Where each artefact of a cross-validation lies. Its text is what it writes last."""
 
     config = property(lambda self: self.root / "config.yaml")
-    log = property(lambda self: self.root / "crossval.log")
+    log = property(lambda self: self.root / CROSSVAL_LOG)
     kept = property(lambda self: self.root / "finished_folds.jsonl")
     predictions = property(lambda self: self.root / "predictions.csv")
     scores = property(lambda self: self.root / "crossval.json")
     text = property(lambda self: self.root / "crossval.txt")
-    is_begun = property(lambda self: self.log.is_file())  # a run has a config.yaml too
+    is_begun = property(lambda self: (self.root / CROSSVAL_LOG).is_file())  # a run has a config.yaml too
     is_underway = property(lambda self: n_kept(self.kept) > 0)
     is_finished = property(lambda self: self.text.is_file())
 

@@ -1,15 +1,17 @@
 """NoteEventClassifier: the CRNN as a scikit-learn classifier, with a grouped validation split."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
+from torch import Tensor
 from torch.optim import AdamW
 
 from guitarclf.errors import ParameterError
@@ -24,6 +26,7 @@ from guitarclf.training.device import computes_in_bf16, fused_settings, resolve_
 from guitarclf.training.statistics import repeated, set_buffers, validation_mask
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
+Features = Any  # a float32 array-like of shape (n_events, n_channels, n_mels, n_frames), possibly on disk
 IntegerLabels = Literal["refuse", "alphabetical"]
 PREDICTION_BATCH = 256  # events; large enough to fill the machine, small enough for its memory
 
@@ -72,22 +75,24 @@ class NoteEventClassifier(NeuralNetClassifier):
         (n_channels, n_mels, n_frames) of the X of fit.
     """
 
+    device: str
+
     def __init__(
         self,
-        module=CRNN,
+        module: type[torch.nn.Module] = CRNN,
         *,
-        criterion=NoteLoss,
-        optimizer=AdamW,
+        criterion: type[torch.nn.Module] = NoteLoss,
+        optimizer: type[torch.optim.Optimizer] = AdamW,
         optimizer__weight_decay: float = OptimizerParameters.weight_decay,
         lr: float = NetParameters.lr,
         max_epochs: int = NetParameters.max_epochs,
         batch_size: int = NetParameters.batch_size,
-        iterator_train=BatchIterator,
-        iterator_train__shuffle=True,
-        iterator_valid=BatchIterator,
-        iterator_valid__batch_size=PREDICTION_BATCH,
-        dataset=FeatureDataset,
-        train_split=None,
+        iterator_train: type = BatchIterator,
+        iterator_train__shuffle: bool = True,
+        iterator_valid: type = BatchIterator,
+        iterator_valid__batch_size: int = PREDICTION_BATCH,
+        dataset: type = FeatureDataset,
+        train_split: Any = None,
         class_weight: str | Sequence[float] = NetParameters.class_weight,
         valid_size: float = SplitParameters.valid_size,
         random_state: int | None = SEED,
@@ -96,8 +101,8 @@ class NoteEventClassifier(NeuralNetClassifier):
         mixup: float = NetParameters.mixup,
         priors: dict[str, float] | None = NetParameters.priors,
         integer_labels: IntegerLabels = "refuse",
-        verbose=0,
-        **kwargs,
+        verbose: int = 0,
+        **kwargs: Any,
     ):
         super().__init__(
             module,
@@ -126,7 +131,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         self.integer_labels = integer_labels
 
     @property
-    def _default_callbacks(self):
+    def _default_callbacks(self) -> list[tuple[str, Any]]:
         """Those of skorch that are used here, and those of ours whose names are not taken by ``callbacks``."""
         taken = [item[0] for item in self.callbacks or () if isinstance(item, tuple)]
         return [
@@ -138,14 +143,23 @@ class NoteEventClassifier(NeuralNetClassifier):
             *(pair for pair in watching_callbacks() if pair[0] not in taken),
         ]
 
-    def _get_params_callbacks(self, deep=True):
+    def _get_params_callbacks(self, deep: bool = True) -> dict[str, Any]:
         """As skorch's, without the defaults of what was set, which it would show in the place of the value."""
         params = super()._get_params_callbacks(deep)
         return {name: value for name, value in params.items() if name not in vars(self)}
 
     # -- fitting ---------------------------------------------------------------------------
 
-    def fit(self, X, y, *, groups=None, valid=None, repeats=None, no_note=None):
+    def fit(
+        self,
+        X: Features,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        valid: ArrayLike | None = None,
+        repeats: ArrayLike | None = None,
+        no_note: ArrayLike | None = None,
+    ) -> "NoteEventClassifier":
         """Train from fresh weights.
 
         Parameters
@@ -166,7 +180,9 @@ class NoteEventClassifier(NeuralNetClassifier):
         self._seed()
         return super().fit(X, y, groups=groups, valid=valid, repeats=repeats, no_note=no_note)
 
-    def partial_fit(self, X, y=None, classes=None, **fit_params):
+    def partial_fit(
+        self, X: Features, y: ArrayLike | None = None, classes: Any = None, **fit_params: Any
+    ) -> "NoteEventClassifier":
         """Go on training; a Ctrl-C passes through (skorch would return as if the fit were done)."""
         fit_params.pop("_routing_method", None)
         if not self.initialized_:
@@ -180,12 +196,14 @@ class NoteEventClassifier(NeuralNetClassifier):
         self.notify("on_train_end", X=X, y=y)
         return self
 
-    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+    def fit_loop(
+        self, X: Features, y: ArrayLike | None = None, epochs: int | None = None, **fit_params: Any
+    ) -> "NoteEventClassifier":
         """As skorch's; a fit that goes on where another was killed runs the epochs that are left."""
         left = self.__dict__.pop("epochs_left_", None)
         return super().fit_loop(X, y, epochs=epochs if left is None else left, **fit_params)
 
-    def check_data(self, X, y):
+    def check_data(self, X: Features, y: ArrayLike | None) -> None:
         """Refuse what skorch would let through; targets are checked where they are encoded."""
         if np.ndim(X) != 4 or not len(X):
             raise ParameterError(
@@ -193,29 +211,38 @@ class NoteEventClassifier(NeuralNetClassifier):
                 f"Got shape {np.shape(X)}."
             )
 
-    def get_split_datasets(self, X, y=None, *, groups=None, valid=None, repeats=None, no_note=None):
+    def get_split_datasets(
+        self,
+        X: Features,
+        y: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        valid: ArrayLike | None = None,
+        repeats: ArrayLike | None = None,
+        no_note: ArrayLike | None = None,
+    ) -> tuple[FeatureDataset, FeatureDataset | None]:
         """Return (training, validation) datasets; what is learnt from the training rows is set here."""
-        y, self.y_was_encoded_ = encode_labels(y, getattr(self, "integer_labels", "refuse"))
-        if len(y) != len(X):
-            raise ParameterError(f"X and y must have the same number of events. Got {len(X)} and {len(y)}.")
-        mask = validation_mask(y, groups, valid, valid_size=self.valid_size, seed=self.random_state or 0)
+        codes, self.y_was_encoded_ = encode_labels(y, getattr(self, "integer_labels", "refuse"))
+        if len(codes) != len(X):
+            raise ParameterError(f"X and y must have the same number of events. Got {len(X)} and {len(codes)}.")
+        mask = validation_mask(codes, groups, valid, valid_size=self.valid_size, seed=self.random_state or 0)
         if no_note is not None:
-            y = np.where(no_note, NO_NOTE, y)
-        train_rows, valid_rows = repeated(np.flatnonzero(~mask), repeats), np.flatnonzero(mask & (y != NO_NOTE))
-        notes = train_rows[y[train_rows] != NO_NOTE]
-        weights = class_weights(self.class_weight, y[notes])
+            codes = np.where(np.asarray(no_note), NO_NOTE, codes)
+        train_rows, valid_rows = repeated(np.flatnonzero(~mask), repeats), np.flatnonzero(mask & (codes != NO_NOTE))
+        notes = train_rows[codes[train_rows] != NO_NOTE]
+        weights = class_weights(self.class_weight, codes[notes])
         self.criterion_.weight = torch.from_numpy(weights).to(resolve_device(self.device))
-        set_buffers(self.module_, X, notes, weights * np.bincount(y[notes], minlength=len(weights)))
-        training = FeatureDataset(X, y, train_rows)
-        return training, FeatureDataset(X, y, valid_rows) if len(valid_rows) else None
+        set_buffers(self.module_, X, notes, weights * np.bincount(codes[notes], minlength=len(weights)))
+        training = FeatureDataset(X, codes, train_rows)
+        return training, FeatureDataset(X, codes, valid_rows) if len(valid_rows) else None
 
     # -- one batch -------------------------------------------------------------------------
 
-    def infer(self, x, **fit_params):
+    def infer(self, x: Tensor, **fit_params: Any) -> Tensor:
         """`[B, C, F, T]` -> logits; skorch hands fit's params on to forward, and they are for the split."""
         return self._compute(self.module_, x)
 
-    def _compute(self, part, x):
+    def _compute(self, part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Return what the module or a part of it makes of x, in the precision asked for while training."""
         device = resolve_device(self.device)
         x = torch.as_tensor(x).to(device)
@@ -224,7 +251,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         with torch.autocast(x.device.type, dtype=torch.bfloat16):
             return part(x).float()
 
-    def train_step_single(self, batch, **fit_params):
+    def train_step_single(self, batch: tuple[Tensor, Tensor], **fit_params: Any) -> dict[str, Tensor]:
         """As skorch's; with ``mixup``, on notes mixed in pairs; with an auxiliary head, on what it is to tell too."""
         self._set_training(True)
         X, y = batch
@@ -239,7 +266,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         loss.backward()
         return {"loss": loss, "y_pred": y_pred}
 
-    def _forward(self, X):
+    def _forward(self, X: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """Return logits, and a function from targets to the loss of a training step."""
         if getattr(self.criterion_, "heads", None) is None:
             y_pred = self.infer(X)
@@ -247,22 +274,22 @@ class NoteEventClassifier(NeuralNetClassifier):
         encoded = self._compute(self.module_.encode, X)
         y_pred = self._compute(self.module_.classify, encoded)
 
-        def loss_of(y):
+        def loss_of(y: Tensor) -> Tensor:
             return self.get_loss(y_pred, y) + self.criterion_.auxiliary(encoded, y.to(encoded.device))
 
         return y_pred, loss_of
 
-    def get_loss(self, y_pred, y_true, X=None, training=False):
+    def get_loss(self, y_pred: Tensor, y_true: Tensor, X: Any = None, training: bool = False) -> Tensor:
         """Return the weighted cross-entropy of a batch."""
         return self.criterion_(y_pred, y_true.to(y_pred.device))
 
     # -- the module ------------------------------------------------------------------------
 
-    def _take_input_shape(self, X) -> None:
+    def _take_input_shape(self, X: Features) -> None:
         self.check_data(X, None)
         self.input_shape_ = tuple(int(size) for size in np.shape(X)[1:])
 
-    def _require_input_shape(self, X) -> None:
+    def _require_input_shape(self, X: Features) -> None:
         if np.shape(X)[1:] != self.input_shape_:
             shape = ", ".join(map(str, self.input_shape_))
             raise ParameterError(f"X must have the shape the net was made for, (n_events, {shape}). Got {np.shape(X)}.")
@@ -274,12 +301,12 @@ class NoteEventClassifier(NeuralNetClassifier):
         if self.random_state is not None:
             torch.manual_seed(self.random_state)
 
-    def initialize_for(self, input_shape) -> "NoteEventClassifier":
+    def initialize_for(self, input_shape: Sequence[int]) -> "NoteEventClassifier":
         """Build the module for inputs of shape (n_channels, n_mels, n_frames), untrained."""
         self.input_shape_ = tuple(input_shape)
         return self.initialize()
 
-    def get_params_for(self, prefix):
+    def get_params_for(self, prefix: str) -> dict[str, Any]:
         """As skorch's, with the module's input shape taken from X instead of from a parameter."""
         params = super().get_params_for(prefix)
         if prefix == "module" and hasattr(self, "input_shape_"):
@@ -291,7 +318,7 @@ class NoteEventClassifier(NeuralNetClassifier):
             params = {"n_features": encoding_size(self.module_)} | params
         return params
 
-    def get_params_for_optimizer(self, prefix, named_parameters):
+    def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> tuple[Any, dict[str, Any]]:
         """As skorch's; fused where the optimizer can be, unless ``optimizer__fused`` says otherwise."""
         args, params = super().get_params_for_optimizer(prefix, named_parameters)
         return args, fused_settings(self.optimizer, resolve_device(self.device)) | params
@@ -299,15 +326,15 @@ class NoteEventClassifier(NeuralNetClassifier):
     # -- predicting ------------------------------------------------------------------------
 
     @property
-    def classes_(self):
+    def classes_(self) -> np.ndarray:
         """All three labels, sorted; their codes if scikit-learn encoded y for this fit."""
         return np.arange(len(SORTED_LABELS)) if getattr(self, "y_was_encoded_", False) else SORTED_LABELS
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: Features) -> np.ndarray:
         """Return probabilities of shape (n_events, 3), columns as ``classes_``."""
         return self.predict_proba_by_label(X)[:, TO_SORTED]
 
-    def predict_proba_by_label(self, X) -> np.ndarray:
+    def predict_proba_by_label(self, X: Features) -> np.ndarray:
         """Return probabilities of shape (n_events, 3), columns in the order of LABELS."""
         return self.under_priors(self.predict_proba_as_learnt(X))
 
@@ -315,7 +342,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         """Return what :meth:`predict_proba_as_learnt` gave under the shares expected, ``priors``."""
         return proba if self.priors is None else with_priors(proba, self.train_priors_, self.priors_)
 
-    def predict_proba_as_learnt(self, X) -> np.ndarray:
+    def predict_proba_as_learnt(self, X: Features) -> np.ndarray:
         """Return probabilities under the shares of the loss, shape (n_events, 3), in the order of LABELS."""
         self.check_is_fitted()
         standardize = getattr(self.module_, "standardize", None)
@@ -339,14 +366,14 @@ class NoteEventClassifier(NeuralNetClassifier):
         """The shares of the classes that probabilities are under, in the order of LABELS."""
         return self.train_priors_ if self.priors is None else complete_priors(self.priors)
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: Features) -> np.ndarray:
         """Return the most probable label of each event."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     # -- where it runs ---------------------------------------------------------------------
 
     @contextmanager
-    def _on_this_machine(self):
+    def _on_this_machine(self) -> Iterator[None]:
         """Let skorch see a real device while the parameter stays "auto"."""
         asked, self.device = self.device, resolve_device(self.device)
         try:
@@ -354,15 +381,15 @@ class NoteEventClassifier(NeuralNetClassifier):
         finally:
             self.device = asked
 
-    def _initialize_module(self, reason=None):
+    def _initialize_module(self, reason: str | None = None) -> Any:
         with self._on_this_machine():
             return super()._initialize_module(reason)
 
-    def _initialize_criterion(self, reason=None):
+    def _initialize_criterion(self, reason: str | None = None) -> Any:
         with self._on_this_machine():
             return super()._initialize_criterion(reason)
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         asked = state["device"]
         super().__setstate__({**state, "device": resolve_device(asked) if asked == "auto" else asked})
         if asked == "auto":

@@ -1,6 +1,7 @@
 """Label names <-> class indices, and the weight of each class in the loss."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from guitarclf.errors import LabelError, ParameterError
 from guitarclf.labels import LABEL_TO_INDEX, LABELS
@@ -11,7 +12,7 @@ SORTED_LABELS = np.array(sorted(LABELS))
 TO_SORTED = np.array([LABEL_TO_INDEX[label] for label in SORTED_LABELS])
 
 
-def encode_labels(y, integer_labels: str = "refuse") -> tuple[np.ndarray, bool]:
+def encode_labels(y: ArrayLike | None, integer_labels: str = "refuse") -> tuple[np.ndarray, bool]:
     """Return (class indices in the order of LABELS, whether y were integers).
 
     Raises

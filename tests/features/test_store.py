@@ -1,11 +1,17 @@
-"""The feature cache: nothing is computed twice, and nothing stale is served."""
+"""The feature store: nothing is computed twice, and nothing stale is served."""
 
 import errno
+import io
 import logging
 import os
+import pickle
+import sqlite3
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,13 +19,13 @@ import pandas as pd
 import pytest
 import soundfile as sf
 from click.testing import CliRunner
+from joblib import Parallel, delayed
 
 from guitarclf.cli import main
 from guitarclf.errors import AudioReadError
-from guitarclf.features import cache as cache_module
-from guitarclf.features import extraction, shards
-from guitarclf.features.cache import FeatureCache
+from guitarclf.features import extraction, keys, store
 from guitarclf.features.logmel import LogMelSpectrogram
+from guitarclf.features.store import FeatureStore, StoredRows
 from guitarclf.features.window import EventWindow
 
 N_NOTES, RATE = 12, 22050
@@ -40,6 +46,13 @@ def paths(tmp_path, rng):
     return list(map(str, files))
 
 
+def assert_nothing_is_left_over(folder):
+    """Every file below is in its folder's index, or is the index or its text."""
+    for path in folder.glob("*/*"):
+        named = {name for _, _, name in StoredRows(path.parent).uses()}
+        assert path.name in named | {"index.sqlite", "settings.json"}
+
+
 def write(path, rng):
     sf.write(path, rng.uniform(-0.5, 0.5, 2000).astype(np.float32), RATE)
 
@@ -47,7 +60,7 @@ def write(path, rng):
 @pytest.fixture(autouse=True)
 def old_enough(monkeypatch):
     """Files written a moment ago count as old, but for tests that say otherwise."""
-    monkeypatch.setattr(cache_module, "GRAIN_SEC", 0.0)
+    monkeypatch.setattr(keys, "GRAIN_SEC", 0.0)
 
 
 @pytest.fixture
@@ -114,7 +127,7 @@ def test_the_number_of_threads_is_not_part_of_the_key(paths, folder, computed):
 
 def test_the_code_that_computes_a_row_is_part_of_its_key(paths, folder, computed, monkeypatch):
     features(paths[:2], folder)
-    monkeypatch.setattr(cache_module, "code_version", lambda: "another")
+    monkeypatch.setattr(keys, "code_version", lambda: "another")
     features(paths[:2], folder)
     assert computed == [2, 2]
 
@@ -160,12 +173,12 @@ def test_audio_changed_under_its_old_size_and_time_is_noticed(paths, folder, rng
 
 def test_audio_rewritten_within_the_clocks_grain_is_noticed(paths, folder, rng, monkeypatch):
     """Even if no number that the file system keeps has changed."""
-    monkeypatch.setattr(cache_module, "GRAIN_SEC", 60.0)
+    monkeypatch.setattr(keys, "GRAIN_SEC", 60.0)
     status = os.stat(paths[0])
     before = features(paths[:1], folder)
     write(paths[0], rng)
     frozen = SimpleNamespace(stat=lambda path: status, getcwd=os.getcwd, path=os.path, environ=os.environ)
-    monkeypatch.setattr(cache_module, "os", frozen)
+    monkeypatch.setattr(keys, "os", frozen)
     assert not np.array_equal(features(paths[:1], folder), before)
 
 
@@ -203,16 +216,22 @@ def test_one_damaged_file_does_not_lose_the_others(paths, folder, computed):
 
 
 def test_a_full_disk_is_said_and_gone_without(paths, folder, monkeypatch, caplog):
-    def full(self, keys, rows):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    class FullDisk(io.BufferedWriter):
+        def write(self, content):
+            super().write(bytes(content)[:10])
+            self.flush()
 
-    monkeypatch.setattr(shards.ShelfWriter, "append", full)
+        def flush(self):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store, "open", lambda path, mode: FullDisk(io.FileIO(path, mode)), raising=False)
     with caplog.at_level(logging.WARNING, logger="guitarclf"):
         logging.getLogger("guitarclf").propagate = True
         result = features(paths, folder)
     np.testing.assert_array_equal(result, features(paths, None))
     assert "No space left" in caplog.text
     assert not list(folder.glob("*/*.part"))
+    assert not list(folder.glob("*/*.rows"))
 
 
 def test_a_pass_cut_short_is_taken_up_again(paths, folder, computed, monkeypatch):
@@ -233,12 +252,12 @@ def test_a_pass_cut_short_is_taken_up_again(paths, folder, computed, monkeypatch
     assert sum(computed[:3]) == N_NOTES
 
 
-def test_several_shards_are_one_array(paths, folder, monkeypatch):
-    monkeypatch.setattr(shards, "SHARD_BYTES", 1)
+def test_several_files_are_one_array(paths, folder, monkeypatch):
+    monkeypatch.setattr(store, "FILE_BYTES", 1)
     monkeypatch.setattr(extraction, "ROWS_AT_ONCE", 5)
     monkeypatch.setattr(extraction, "IN_MEMORY_BYTES", 0)
     features(paths, folder)
-    assert len(list(folder.glob("*/*.keys"))) == 3
+    assert len(list(folder.glob("*/*.rows"))) == 3
     rows = LogMelSpectrogram(cache=folder, **FAST).transform(EventWindow(target_duration=0.1).transform(paths))
     expected = features(paths, None)
     assert rows.shape == expected.shape
@@ -248,18 +267,24 @@ def test_several_shards_are_one_array(paths, folder, monkeypatch):
     np.testing.assert_array_equal(rows[np.arange(N_NOTES) % 2 == 0], expected[::2])
 
 
-@pytest.mark.parametrize("damage", ["truncated", "gone", "garbage keys"])
-def test_a_damaged_shard_is_computed_anew(paths, folder, computed, damage):
+@pytest.mark.parametrize("damage", ["truncated", "gone", "garbage index", "cut index"])
+def test_a_damaged_file_is_computed_anew(paths, folder, computed, damage):
     features(paths, folder)
     (rows,) = folder.glob("*/*.rows")
     if damage == "truncated":
         os.truncate(rows, rows.stat().st_size - 4)
     elif damage == "gone":
         rows.unlink()
+    elif damage == "garbage index":
+        rows.with_name("index.sqlite").write_bytes(b"garbage")
     else:
-        rows.with_suffix(".keys").write_bytes(b"garbage")
+        os.truncate(rows.with_name("index.sqlite"), 4096)
     np.testing.assert_array_equal(features(paths, folder), features(paths, None))
     assert sum(computed[:2]) == 2 * N_NOTES
+    features(paths, folder)  # where an index was damaged further in, one more is needed
+    computed.clear()
+    features(paths, folder)
+    assert not computed
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -270,15 +295,16 @@ def test_processes_may_write_at_the_same_time(paths, folder, computed):
     np.testing.assert_array_equal(features(paths, folder), results[0])
     assert not computed
     assert not list(folder.glob("*/*.part"))
+    assert_nothing_is_left_over(folder)
 
 
 def test_the_least_recently_used_go_when_the_limit_is_reached(paths, folder, computed):
     features(paths[:6], folder)
-    (first,) = folder.glob("*/*.keys")
+    (first,) = folder.glob("*/*.rows")
     features(paths[6:], folder)
     os.utime(first, (1, 1))
-    one = first.with_suffix(".rows").stat().st_size
-    FeatureCache(folder, limit_gb=1.5 * one / 1e9).trim()
+    one = first.stat().st_size
+    FeatureStore(folder, limit_gb=1.5 * one / 1e9).trim()
     computed.clear()
     features(paths[6:], folder)
     assert not computed
@@ -293,6 +319,75 @@ def test_rows_in_use_survive_their_removal(paths, folder, monkeypatch):
     )
     assert not list(folder.glob("*/*.rows"))
     np.testing.assert_array_equal(rows[:], features(paths, None))
+
+
+def test_rows_on_disk_pickle_by_the_names_of_their_files(paths, folder, monkeypatch):
+    monkeypatch.setattr(extraction, "IN_MEMORY_BYTES", 0)
+    rows = LogMelSpectrogram(cache=folder, **FAST).transform(EventWindow(target_duration=0.1).transform(paths))
+    pickled = pickle.dumps(rows)
+    assert len(pickled) < rows.nbytes / 10
+    np.testing.assert_array_equal(pickle.loads(pickled)[:], rows[:])
+    FeatureStore(folder).clear()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(rows))[:], rows[:])
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_rows_on_disk_go_to_the_workers_of_joblib(paths, folder, monkeypatch, is_kept):
+    monkeypatch.setattr(extraction, "IN_MEMORY_BYTES", 0)
+    windows = EventWindow(target_duration=0.1).transform(paths)
+    rows = LogMelSpectrogram(cache=folder if is_kept else None, **FAST).transform(windows)
+    for result in Parallel(2, max_nbytes=1)(delayed(np.asarray)(rows) for _ in range(2)):
+        np.testing.assert_array_equal(result, rows[:])
+
+
+def test_what_a_killed_process_left_is_trimmed_once_it_is_old(paths, folder):
+    features(paths, folder)
+    (kept,) = folder.glob("*/*.rows")
+    young, old = kept.with_name("young.rows"), kept.with_name("old.rows")
+    for path in (young, old):
+        path.write_bytes(b"half of a row")
+    os.utime(old, (1, 1))
+    FeatureStore(folder).trim()
+    assert sorted(path.name for path in folder.glob("*/*.rows")) == sorted([kept.name, "young.rows"])
+
+
+@pytest.mark.parametrize("way", ["trim", "clear"])
+def test_folders_of_version_0_1_0_are_removed(paths, folder, computed, way):
+    old = folder / "0123456789abcdef01234567"
+    old.mkdir(parents=True)
+    (old / "settings.json").write_text("{}")
+    for suffix in ("keys", "rows", "rows.part"):
+        (old / f"8d3b.{suffix}").write_bytes(bytes(64))
+    if way == "trim":
+        features(paths, folder)
+    else:
+        assert FeatureStore(folder).clear() == 3 * 64 + 2
+    assert not old.exists()
+
+
+def test_an_index_that_stays_busy_is_said_and_gone_without(paths, folder, monkeypatch, caplog):
+    monkeypatch.setattr(store, "BUSY_SEC", 0.01)
+    features(paths[:2], folder)
+    (index,) = folder.glob("*/index.sqlite")
+    with closing(sqlite3.connect(index)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with caplog.at_level(logging.WARNING, logger="guitarclf"):
+            logging.getLogger("guitarclf").propagate = True
+            result = features(paths, folder)
+    np.testing.assert_array_equal(result, features(paths, None))
+    assert "index.sqlite: database is locked. Going on without it." in caplog.text
+    assert_nothing_is_left_over(folder)
+
+
+def test_the_folder_is_that_of_the_users_caches(tmp_path, monkeypatch):
+    monkeypatch.delenv("GUITARCLF_CACHE")
+    if sys.platform.startswith("linux"):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        assert FeatureStore().folder == tmp_path / "guitarclf" / "features"
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        assert FeatureStore().folder == Path.home() / ".cache" / "guitarclf" / "features"
+    monkeypatch.setenv("GUITARCLF_CACHE", str(tmp_path / "mine"))
+    assert FeatureStore().folder == tmp_path / "mine"
 
 
 def test_a_folder_that_cannot_be_used_is_said_and_gone_without(paths, tmp_path, caplog):
