@@ -54,11 +54,11 @@ def _events_of(labels: list[None]) -> pd.DataFrame:
 
 def background_clips(config: Config) -> np.ndarray:
     """Return the windows of ``training.add_clutter`` clips that are no note, shape (n_clips, n_samples)."""
-    from guitarclf.data.synth import render_clutter  # slow to load, and few trainings need it
+    from guitarclf.data.synth import render_background  # slow to load, and few trainings need it
 
     n_clips = config.training.add_clutter
     logger.info("making %d clips that are no note", n_clips)
-    clips, _ = render_clutter(
+    clips, _ = render_background(
         n_clips,
         seed=config.seed + BACKGROUND_SEED,
         sample_rate=config.window.sample_rate,

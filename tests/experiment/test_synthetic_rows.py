@@ -5,8 +5,8 @@ import pytest
 import torch
 from small import small_config, still_config
 
-from guitarclf.data.synth import render_clutter, render_notes
-from guitarclf.data.synth.clutter import KINDS
+from guitarclf.data.synth import render_background, render_clutter, render_notes
+from guitarclf.data.synth.background import KINDS
 from guitarclf.errors import ParameterError
 from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.models.loss import NO_NOTE, NoteLoss
@@ -19,9 +19,9 @@ def synthetic_rows(config):
 
 
 def test_background_is_of_every_kind_and_the_same_for_a_seed():
-    waveforms, kinds = render_clutter(120, seed=3, duration=0.5)
-    again, _ = render_clutter(120, seed=3, duration=0.5)
-    other, _ = render_clutter(120, seed=4, duration=0.5)
+    waveforms, kinds = render_background(120, seed=3, duration=0.5)
+    again, _ = render_background(120, seed=3, duration=0.5)
+    other, _ = render_background(120, seed=4, duration=0.5)
     assert waveforms.shape == (120, 11025)
     assert waveforms.dtype == np.float32
     assert np.isfinite(waveforms).all()
@@ -31,6 +31,10 @@ def test_background_is_of_every_kind_and_the_same_for_a_seed():
     assert np.abs(waveforms[kinds == "voice"]).max(axis=1).min() > 0.1
     np.testing.assert_array_equal(waveforms, again)
     assert not np.array_equal(waveforms, other)
+
+
+def test_background_has_its_old_name_too():
+    assert render_clutter is render_background
 
 
 def test_synthetic_rows_are_notes_then_background_and_some_guitars_are_for_validation():
@@ -54,7 +58,7 @@ def test_no_synthetic_rows_are_none():
 
 def test_a_net_is_unsure_of_background_only_if_it_was_taught_to_be():
     waveforms, events = render_notes(150, n_guitars=8, seed=1)
-    unheard, _ = render_clutter(60, seed=99)
+    unheard, _ = render_background(60, seed=99)
     doubts = []
     for n_clips in (0, 120):
         config = still_config(training__add_clutter=n_clips, net__max_epochs=10, net__lr=3e-3)

@@ -16,7 +16,7 @@ from guitarclf.data.synth.notes import check_rate_and_duration
 QUIET = 1e-4  # peak of near silence
 
 
-def render_clutter(n_clips, *, seed=0, sample_rate=22050, duration=1.0):
+def render_background(n_clips, *, seed=0, sample_rate=22050, duration=1.0):
     """Return clips that are no note, and what each is.
 
     Parameters
@@ -146,3 +146,6 @@ KINDS = {
     "handling": _handling,
     "near silence": _near_silence,
 }
+
+
+render_clutter = render_background  # its name in 0.1.0
