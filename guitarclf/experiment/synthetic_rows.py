@@ -64,7 +64,7 @@ def background_clips(config: Config) -> np.ndarray:
         sample_rate=config.window.sample_rate,
         duration=config.window.target_duration,
     )
-    return build_window(config).transform(clips)
+    return np.asarray(build_window(config).transform(clips))
 
 
 def modelled_notes(config: Config) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:

@@ -15,11 +15,11 @@ from guitarclf.errors import RunError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 try:
     import msvcrt
 except ImportError:  # elsewhere
-    msvcrt = None
+    msvcrt = None  # type: ignore[assignment]
 
 LOCK_NAME = ".lock"
 LOCKED_BYTE = 2**20  # on Windows; far past the text, which a lock on its bytes would keep others from reading
@@ -100,7 +100,7 @@ def _lock_byte(handle: int, mode: int) -> None:
     """Lock or unlock LOCKED_BYTE, as Windows does it: from where the handle stands, and past the end if need be."""
     os.lseek(handle, LOCKED_BYTE, os.SEEK_SET)
     try:
-        msvcrt.locking(handle, mode, 1)
+        msvcrt.locking(handle, mode, 1)  # type: ignore[attr-defined]
     finally:
         os.lseek(handle, 0, os.SEEK_SET)
 
