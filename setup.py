@@ -22,6 +22,7 @@ setup(
     package_data={"guitarclf": ["pretrained/*"]},
     install_requires=[
         "click>=8.1",
+        "filelock>=4.0",  # before, asking for a lock emptied the file of whoever holds it
         "joblib>=1.4",
         "librosa>=0.11",
         "matplotlib>=3.8",
