@@ -70,6 +70,12 @@ class FeatureRows(RowArray):
         self.source = source
         self.place = place
 
+    def __getitem__(self, index):
+        if isinstance(index, tuple) and len(index) == 2 and index[1] is Ellipsis and np.ndim(index[0]) == 1:
+            # How scikit-learn takes a fold: its rows stay on disk too.
+            return FeatureRows(self.sources, self.source[index[0]], self.place[index[0]], self.shape[1:])
+        return super().__getitem__(index)
+
     def take(self, rows: np.ndarray) -> np.ndarray:
         source, place = self.source[rows], self.place[rows]
         if len(rows) and (source == source[0]).all():
