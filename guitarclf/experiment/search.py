@@ -1,15 +1,17 @@
-"""search: GridSearchCV over the pipeline's parameters with folds by track."""
+"""search: GridSearchCV over the net, on features computed once for each setting of them, with folds by track."""
 
 import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.model_selection import GridSearchCV, GroupKFold, ParameterGrid, ParameterSampler
+from sklearn.pipeline import Pipeline
 
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config.files import with_values, write_config
@@ -23,7 +25,7 @@ from guitarclf.experiment.train import TrainedRun, check_buildable, seed_everyth
 from guitarclf.files.digest import text_digest
 from guitarclf.files.progress import Progress
 from guitarclf.files.whole import write_text
-from guitarclf.pipeline import SECTIONS, build_pipeline, parameter_name
+from guitarclf.pipeline import SECTIONS, build_net, build_pipeline, parameter_name
 from guitarclf.runs.folder import SearchFolder
 from guitarclf.runs.session import OpenRun, open_run
 
@@ -131,9 +133,11 @@ def run_search(config: Config, candidates: list[dict], run: OpenRun, *, n_jobs: 
         before=scores_of_0_1_0(folder.kept_0_1_0, len(candidates), n_splits) if run.resume else (),
     )
 
+    features = KeptFeatures(rows)
+
     def work(rest: Sequence[dict]) -> Iterator[list[dict]]:
         for first in range(0, len(rest), n_at_once):
-            yield _score(config, rest[first : first + n_at_once], rows, n_jobs)
+            yield _score(config, rest[first : first + n_at_once], features, n_jobs)
 
     scored: list[dict] = []
     with Progress(len(candidates), desc="search", unit="candidate") as bar:
@@ -176,42 +180,62 @@ def scores_of_0_1_0(path: Path, n_candidates: int, n_splits: int) -> list[list[d
     return [checked_scores(scores, n_splits, path)] if scores else []
 
 
-def _score(config: Config, candidates: Sequence[dict], rows: pd.DataFrame, n_jobs: int) -> list[dict]:
-    """Return the scores by fold of each candidate, and the mean seconds of a fit."""
+class KeptFeatures:
+    """The features of rows, computed in this process for one setting of window and logmel at a time."""
+
+    def __init__(self, rows: pd.DataFrame):
+        self.rows = rows
+        self._setting = ""
+        self._features: Any = None
+
+    def of(self, config: Config) -> Any:
+        """Return the features of a config, the last ones if its setting is that of the last call."""
+        if setting_of(config) != self._setting:
+            self._setting, self._features = "", None  # before the next ones are in memory
+            self._features = build_pipeline(config)[:-1].transform(self.rows)
+            self._setting = setting_of(config)
+        return self._features
+
+
+def setting_of(config: Config) -> str:
+    """Return the text that tells settings of window and logmel apart."""
+    return repr((config.window, config.logmel))
+
+
+def _score(config: Config, candidates: Sequence[dict], features: KeptFeatures, n_jobs: int) -> list[dict]:
+    """Return the scores by fold of each candidate, and the mean seconds of a fit of its net."""
+    by_setting: dict[str, list[int]] = {}
+    for place, candidate in enumerate(candidates):
+        by_setting.setdefault(setting_of(apply_candidate(config, candidate)), []).append(place)
+    scores: dict[int, dict] = {}
+    for places in by_setting.values():
+        of_setting = [candidates[place] for place in places]
+        scores.update(zip(places, _score_nets(config, of_setting, features, n_jobs), strict=True))
+    return [scores[place] for place in range(len(candidates))]
+
+
+def _score_nets(config: Config, candidates: Sequence[dict], features: KeptFeatures, n_jobs: int) -> list[dict]:
+    """Return what `_score` does, of candidates that share their features."""
+    X = features.of(apply_candidate(config, candidates[0]))
     seed_everything(config.seed)
     grid = GridSearchCV(
-        build_pipeline(config),
-        [_as_parameters(config, candidate) for candidate in candidates],
+        Pipeline([("net", build_net(config))]),  # a GridSearchCV keeps `groups` for the folds, and hands on net__groups
+        [_net_parameters(config, candidate) for candidate in candidates],
         scoring=scorer(config.search.scoring),
         cv=GroupKFold(config.search.n_splits),
         n_jobs=n_jobs,
         refit=False,
         error_score="raise",
     )
-    _fill_cache(config, candidates, rows)
+    rows = features.rows
     track = rows["track"].to_numpy()
-    grid.fit(rows, rows["label_category"].to_numpy(), groups=track, net__groups=track)
+    grid.fit(X, rows["label_category"].to_numpy(), groups=track, net__groups=track)
     by_fold = np.stack([grid.cv_results_[f"split{fold}_test_score"] for fold in range(config.search.n_splits)], axis=1)
     seconds = grid.cv_results_["mean_fit_time"]
     return [{"folds": by_fold[place].tolist(), "fit_sec": float(seconds[place])} for place in range(len(candidates))]
 
 
-def _fill_cache(config: Config, candidates: Sequence[dict], rows: pd.DataFrame) -> None:
-    """Compute the features of each candidate once, in this process, so that folds and jobs find them."""
-    if config.data.cache is None:
-        return
-    settings = [apply_candidate(config, candidate) for candidate in candidates]
-    for distinct in {repr((setting.window, setting.logmel)): setting for setting in settings}.values():
-        build_pipeline(distinct)[:-1].transform(rows)
-
-
-def _as_parameters(config: Config, candidate: dict) -> dict[str, list]:
-    """Return a candidate as a one-point grid of pipeline parameters, values as the config types them."""
+def _net_parameters(config: Config, candidate: dict) -> dict[str, list]:
+    """Return the part of a candidate that is the net's as a one-point grid, values as the config types them."""
     typed = apply_candidate(config, candidate)
-    grid = {}
-    for path in candidate:
-        value = get_value(typed, path)
-        grid[parameter_name(path)] = [value]
-        if path == "window.sample_rate":  # the mel bands depend on it too
-            grid["logmel__sample_rate"] = [value]
-    return grid
+    return {parameter_name(path): [get_value(typed, path)] for path in candidate if path.startswith("net.")}

@@ -74,6 +74,12 @@ class FeatureRows(RowArray):
         self.source = source
         self.place = place
 
+    def __getitem__(self, index):
+        if isinstance(index, tuple) and len(index) == 2 and index[1] is Ellipsis and np.ndim(index[0]) == 1:
+            # How scikit-learn takes a fold: its rows stay on disk too.
+            return FeatureRows(self.sources, self.source[index[0]], self.place[index[0]], self.shape[1:])
+        return super().__getitem__(index)
+
     def __getstate__(self) -> dict:
         files = [(path, array.shape) if (path := mapped_file(array)) else array for array in self.sources]
         return self.__dict__ | {"sources": files}

@@ -6,12 +6,24 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel, delayed
+from sklearn.model_selection import ParameterGrid
+from sklearn.utils import _safe_indexing
 from small import config_for
 
 from guitarclf.config.files import load_config, with_values
+from guitarclf.data.events import read_events
 from guitarclf.errors import ConfigError
-from guitarclf.experiment.search import search
+from guitarclf.experiment.search import KeptFeatures, apply_candidate, search
+from guitarclf.features.arrays import FeatureRows
+from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.files import progress
+
+
+def kind_and_sum(features, rows):
+    """Return what a job got, and the sum of a fold of it."""
+    fold = _safe_indexing(features, np.array(rows))
+    return type(features.sources[0]).__name__, type(fold).__name__, float(np.asarray(fold).sum())
 
 
 def test_search_ranks_candidates_and_trains_the_best(small_table, tmp_path):
@@ -71,3 +83,41 @@ def test_a_search_starts_from_fresh_weights(run, small_table, tmp_path):
     config = config_for(small_table, tmp_path / "s", training__init_from=str(run.folder.root))
     with pytest.raises(ConfigError, match=r"`training\.init_from` must be null in `search`"):
         search(with_values(config, {"search.params": {"net.lr": [1e-3]}}, source="test"))
+
+
+def test_features_are_computed_once_for_each_setting(small_table, tmp_path, monkeypatch):
+    transform, n_calls = LogMelSpectrogram.transform, []
+
+    def counted(logmel, X):
+        n_calls.append(logmel.n_mels)
+        return transform(logmel, X)
+
+    monkeypatch.setattr(LogMelSpectrogram, "transform", counted)
+    config = config_for(small_table, tmp_path / "search", net__max_epochs=1, data__cache=None)
+    params = {"logmel.n_mels": [32, 40], "net.lr": [1e-2, 1e-3, 1e-5]}
+    rows = read_events(small_table.path, audio_root=small_table.audio_root)
+    features = KeptFeatures(rows)
+    for candidate in ParameterGrid(params):
+        features.of(apply_candidate(config, candidate))
+    assert n_calls == [32, 40]
+
+
+def test_jobs_find_the_same_scores(small_table, tmp_path):
+    params = {"search.params": {"logmel.n_mels": [32, 40], "net.lr": [1e-2, 1e-3]}, "search.n_splits": 2}
+    tables = []
+    for n_jobs in (1, 4):  # four jobs take two candidates of two folds in a part
+        config = config_for(small_table, tmp_path / str(n_jobs), net__max_epochs=1)
+        tables.append(search(with_values(config, params, source="test"), n_jobs=n_jobs).table)
+    columns = [name for name in tables[0] if name != "mean_fit_sec"]
+    pd.testing.assert_frame_equal(tables[1][columns], tables[0][columns])
+
+
+def test_a_fold_of_features_on_disk_stays_there_in_a_job_too(tmp_path):
+    path = tmp_path / "features.npy"
+    np.save(path, np.arange(24, dtype=np.float32).reshape(6, 1, 2, 2))
+    whole = FeatureRows([np.load(path, mmap_mode="r")], np.zeros(6, dtype=int), np.arange(6), (1, 2, 2))
+    fold = _safe_indexing(whole, np.array([4, 1]))
+    assert isinstance(fold, FeatureRows)
+    np.testing.assert_array_equal(np.asarray(fold), np.load(path)[[4, 1]])
+    kinds = Parallel(n_jobs=2)(delayed(kind_and_sum)(whole, rows) for rows in ([4, 1], [0, 5]))
+    assert kinds == [("memmap", "FeatureRows", 92.0), ("memmap", "FeatureRows", 92.0)]
