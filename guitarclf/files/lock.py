@@ -12,10 +12,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from guitarclf.errors import RunError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 LOCK_NAME = ".lock"
 NO_LOCKS = {errno.EINVAL, errno.ENOLCK, errno.ENOTSUP}  # what a file system without locks answers
@@ -26,7 +28,7 @@ def locked(folder: str | Path) -> Iterator[None]:
     """Hold a folder's lock in a ``with`` block; RunError if another process, or this one, holds it."""
     path = Path(folder).absolute() / LOCK_NAME
     is_new = not path.parent.exists()
-    lock = FileLock(path, timeout=0)
+    lock = _file_lock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _acquire(lock, path)
@@ -50,7 +52,7 @@ def require_unlocked(folder: str | Path) -> None:
     path = Path(folder).absolute() / LOCK_NAME
     if not path.is_file():
         return
-    lock = FileLock(path, timeout=0)
+    lock = _file_lock(path)
     try:
         _acquire(lock, path)
     except RunError:  # an OSError too
@@ -60,7 +62,15 @@ def require_unlocked(folder: str | Path) -> None:
     lock.release()
 
 
-def _acquire(lock: FileLock, path: Path) -> None:
+def _file_lock(path: Path) -> "FileLock":
+    from filelock import FileLock  # here, for most commands ask for a folder's names and lock none
+
+    return FileLock(path, timeout=0)
+
+
+def _acquire(lock: "FileLock", path: Path) -> None:
+    from filelock import Timeout
+
     try:
         lock.acquire()
     except Timeout as error:
@@ -70,7 +80,7 @@ def _acquire(lock: FileLock, path: Path) -> None:
             raise
 
 
-def _release(lock: FileLock, path: Path) -> None:
+def _release(lock: "FileLock", path: Path) -> None:
     """Remove the lock's file and let go of it; what fails leaves a file that means nothing."""
     if sys.platform == "win32":  # which removes no file that is open, be it by whoever waits for the lock
         lock.release()
