@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from joblib.externals.loky import get_reusable_executor
 from small import small_config
 
 import guitarclf
@@ -69,6 +70,7 @@ def test_python_in_the_readme_runs(small_table, run, make_tone, tmp_path, monkey
     for name, source in zip(["a.wav", "b.wav"], sorted((tmp_path / "audio").iterdir()), strict=False):
         shutil.copy(source, tmp_path / name)
     monkeypatch.chdir(tmp_path)
+    get_reusable_executor().shutdown(wait=True)  # workers of another test would be in another folder
     monkeypatch.setattr(guitarclf, "Config", lambda: small_config(net__max_epochs=1), raising=False)
     names = {"waveform": make_tone(220.0)}
     for block in PYTHON_BLOCKS:
