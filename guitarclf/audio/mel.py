@@ -14,7 +14,7 @@ from guitarclf.parameters.sections import Compression, LogMelParameters, WindowP
 
 AMIN = 1e-10  # smallest power, as in librosa.power_to_db
 DELTA_WIDTH = 9  # frames, as in librosa.feature.delta
-CHUNK = 2  # windows transformed at once: their spectra fit in the cache of a core
+WINDOWS_AT_ONCE = 2  # windows transformed at once: their spectra fit in the cache of a core
 BANDS = 8  # mel bands summed at once: a product so small that BLAS wakes no other threads
 # Slaney's mel scale (Auditory Toolbox): linear to 1 kHz, 15 mel, then a factor of 6.4 in 27 steps.
 LINEAR_HZ, LINEAR_END_HZ, LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
@@ -64,12 +64,12 @@ def log_mel(
     groups = mel_groups(sample_rate, n_fft, n_mels, fmin, fmax)
     n_frames = 1 + waveforms.shape[1] // hop_length
     spectrograms = np.empty((len(waveforms), n_mels, n_frames), dtype=np.float32)
-    for first in range(0, len(waveforms), CHUNK):
-        power = _stft_power(waveforms[first : first + CHUNK], n_fft, hop_length)
+    for first in range(0, len(waveforms), WINDOWS_AT_ONCE):
+        power = _stft_power(waveforms[first : first + WINDOWS_AT_ONCE], n_fft, hop_length)
         for bands, bins, filters in groups:
             # One matrix product per row: a batched one may round a row differently in other company.
             mel = np.matmul(power[:, :, bins], filters)  # [B, T, F]
-            spectrograms[first : first + CHUNK, bands] = mel.transpose(0, 2, 1)
+            spectrograms[first : first + WINDOWS_AT_ONCE, bands] = mel.transpose(0, 2, 1)
     if compression == "log1p":
         return np.log1p(np.float32(log1p_alpha) * spectrograms)
     decibels = 10 * np.log10(np.maximum(spectrograms, np.float32(AMIN)))

@@ -18,7 +18,7 @@ from guitarclf.parameters.sections import Level, WindowParameters
 # A file this much longer than the window, at most, is a snippet if its one event starts this early.
 SNIPPET_MAX_RATIO = 1.2
 SNIPPET_MAX_ONSET = 0.05
-ROWS_AT_ONCE = 16  # events of one file that a thread reads before another may join in
+EVENTS_AT_ONCE = 16  # events of one file that a thread reads before another may join in
 
 
 class Request(NamedTuple):
@@ -146,14 +146,14 @@ class WindowReader(WindowParameters):
 
 
 def rows_by_file(requests: Sequence[Request]) -> list[list[int]]:
-    """Return the rows in parts, each of one file and at most ROWS_AT_ONCE long."""
+    """Return the rows in parts, each of one file and at most EVENTS_AT_ONCE long."""
     rows_of_file: dict[str, list[int]] = {}
     for row, request in enumerate(requests):
         rows_of_file.setdefault(request.path, []).append(row)
     return [
-        rows[first : first + ROWS_AT_ONCE]
+        rows[first : first + EVENTS_AT_ONCE]
         for rows in rows_of_file.values()
-        for first in range(0, len(rows), ROWS_AT_ONCE)
+        for first in range(0, len(rows), EVENTS_AT_ONCE)
     ]
 
 

@@ -14,9 +14,9 @@ from guitarclf.files.wording import shown
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 512  # events whose audio is read at once
-COLUMNS = ("note_id", "audio_path", "onset_sec", "reason")
-SHOWN = 3  # reasons in a message
+EVENTS_AT_ONCE = 512  # events whose audio is read at once
+BAD_AUDIO_COLUMNS = ("note_id", "audio_path", "onset_sec", "reason")
+SHOWN_REASONS = 3  # reasons in a message
 
 
 def without_bad_audio(config: Config, events: pd.DataFrame, *, beside=None) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def without_bad_audio(config: Config, events: pd.DataFrame, *, beside=None) -> p
     Returns
     -------
     events : DataFrame
-        ``events.attrs["bad_audio"]`` lists what is left out, dicts with COLUMNS.
+        ``events.attrs["bad_audio"]`` lists what is left out, dicts with BAD_AUDIO_COLUMNS.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def without_bad_audio(config: Config, events: pd.DataFrame, *, beside=None) -> p
         return events
     reasons = _reasons(config, events)
     if len(reasons) > data.max_bad_fraction * len(events):
-        first = " ".join(dict.fromkeys(list(reasons.values())[:SHOWN]))
+        first = " ".join(dict.fromkeys(list(reasons.values())[:SHOWN_REASONS]))
         raise AudioReadError(
             f"At most {data.max_bad_fraction:.1%} of the events may have bad audio (data.max_bad_fraction). "
             f"{len(reasons)} of {len(events)} have. First: {first} Replace the files, or allow more."
@@ -56,7 +56,7 @@ def without_bad_audio(config: Config, events: pd.DataFrame, *, beside=None) -> p
     kept = events.drop(index=events.index[list(reasons)]).reset_index(drop=True)
     rows = events.iloc[list(reasons)]
     kept.attrs["bad_audio"] = [
-        dict(zip(COLUMNS, cells, strict=True))
+        dict(zip(BAD_AUDIO_COLUMNS, cells, strict=True))
         for cells in zip(rows["note_id"], rows["audio_path"], rows["onset_sec"], reasons.values(), strict=True)
     ]
     return kept
@@ -69,8 +69,8 @@ def _reasons(config: Config, events: pd.DataFrame) -> dict[int, str]:
     if not config.data.allow_outside_root:
         for row in outside_root(config.data.audio_root, events["audio_path"]).nonzero()[0]:
             reasons[int(row)] = f"{shown(events['audio_path'].iloc[row])} is outside {config.data.audio_root}."
-    for first in range(0, len(events), CHUNK):
-        rows = [row for row in range(first, min(first + CHUNK, len(events))) if row not in reasons]
+    for first in range(0, len(events), EVENTS_AT_ONCE):
+        rows = [row for row in range(first, min(first + EVENTS_AT_ONCE, len(events))) if row not in reasons]
         _, errors = reader.read(as_requests(events.iloc[rows]))
         reasons |= {rows[row]: str(error) for row, error in errors.items()}
     return dict(sorted(reasons.items()))
@@ -92,7 +92,7 @@ def report_bad_audio(events: pd.DataFrame, path) -> None:
     bad = events.attrs.get("bad_audio", [])
     if not bad:
         return
-    write_text(path, pd.DataFrame(bad, columns=list(COLUMNS)).to_csv(index=False))
+    write_text(path, pd.DataFrame(bad, columns=list(BAD_AUDIO_COLUMNS)).to_csv(index=False))
     for row in bad:
         logger.warning("left out %s: %s", row["note_id"], row["reason"])
     logger.warning("%d events are left out for their audio; %s lists them", len(bad), path)

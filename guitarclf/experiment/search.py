@@ -15,12 +15,11 @@ from sklearn.pipeline import Pipeline
 
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config.files import with_values, write_config
-from guitarclf.data.splits import assign_splits
 from guitarclf.errors import ConfigError, RunError, SplitError
 from guitarclf.evaluation.scorers import scorer
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.initial_weights import require_fresh_weights
-from guitarclf.experiment.tables import config_events, with_absolute_paths
+from guitarclf.experiment.tables import split_events, with_absolute_paths
 from guitarclf.experiment.train import TrainedRun, check_buildable, seed_everything, train
 from guitarclf.files.digest import text_digest
 from guitarclf.files.progress import Progress
@@ -55,7 +54,7 @@ def search(config: Config, *, n_jobs: int = 1, resume=False, overwrite=False) ->
     require_fresh_weights(config, "search")
     candidates = list_candidates(config)
     folder = SearchFolder(Path(config.output_dir))
-    with open_run(folder, config, lambda: _split_events(config), resume=resume, overwrite=overwrite) as run:
+    with open_run(folder, config, lambda: _searchable_events(config), resume=resume, overwrite=overwrite) as run:
         report_bad_audio(run.events, folder.bad_audio)
         table = run_search(config, candidates, run, n_jobs=n_jobs)
         write_text(folder.results, table.to_csv(index=False))
@@ -66,13 +65,9 @@ def search(config: Config, *, n_jobs: int = 1, resume=False, overwrite=False) ->
         return SearchResult(folder.root, table, best, train(best_config, resume=resume))
 
 
-def _split_events(config: Config) -> pd.DataFrame:
+def _searchable_events(config: Config) -> pd.DataFrame:
     """Return the events of a config with the split of each; SplitError if they are too few tracks for the folds."""
-    events = config_events(config)
-    training = config.training
-    events["split"] = assign_splits(
-        events, valid_size=training.valid_size, test_size=training.test_size, seed=config.seed
-    )
+    events = split_events(config)
     n_tracks = events.loc[events["split"] != "test", "track"].nunique()
     if n_tracks <= config.search.n_splits:
         raise SplitError(

@@ -8,6 +8,7 @@ import pandas as pd
 from guitarclf.audio.recordings import require_audio_files
 from guitarclf.config import Config, DataConfig
 from guitarclf.data.events import is_in_our_terms, read_events
+from guitarclf.data.splits import assign_splits
 from guitarclf.errors import RunError
 from guitarclf.experiment.bad_audio import require_inside, without_bad_audio
 from guitarclf.runs.folder import RunFolder
@@ -28,6 +29,15 @@ def config_events(config: Config) -> pd.DataFrame:
     data = config.data
     events = read_events(data.metadata_path, audio_root=data.audio_root, columns=data.columns, labels=data.labels)
     return without_bad_audio(config, events, beside=Path(data.metadata_path).parent)
+
+
+def split_events(config: Config) -> pd.DataFrame:
+    """Return the events of a config, each with its split: train, val or test."""
+    events, training = config_events(config), config.training
+    events["split"] = assign_splits(
+        events, valid_size=training.valid_size, test_size=training.test_size, seed=config.seed
+    )
+    return events
 
 
 def other_events(data: DataConfig, metadata_path, audio_root=None, *, require_labels: bool) -> pd.DataFrame:

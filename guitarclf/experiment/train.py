@@ -15,7 +15,6 @@ from guitarclf.bundle.pipelines import load_pipeline, save_bundle, save_joblib
 from guitarclf.config import Config
 from guitarclf.data.events import write_events
 from guitarclf.data.rules import SPLITS
-from guitarclf.data.splits import assign_splits
 from guitarclf.errors import ConfigError, SplitError
 from guitarclf.evaluation.figures import save_learning_curves
 from guitarclf.evaluation.metrics import Report
@@ -23,7 +22,7 @@ from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.evaluate import evaluate_rows
 from guitarclf.experiment.initial_weights import require_outside, with_model_sections
 from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
-from guitarclf.experiment.tables import config_events, with_absolute_paths
+from guitarclf.experiment.tables import split_events, with_absolute_paths
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
 from guitarclf.runs.folder import RunFolder, make_folder
@@ -79,7 +78,7 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
     if overwrite and config.training.init_from is not None:
         require_outside(folder, bundle_folder(config.training.init_from))
     ceremony = {"beside": beside, "resume": resume, "overwrite": overwrite}
-    with open_run(folder, config, lambda: _split_events(config), **ceremony) as run:
+    with open_run(folder, config, lambda: _trainable_events(config), **ceremony) as run:
         if folder.is_finished:
             folder.state.unlink(missing_ok=True)
             logger.info("the run in %s is finished", folder.root)
@@ -87,13 +86,9 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
         return _train_into(folder, config, run.events)
 
 
-def _split_events(config: Config) -> pd.DataFrame:
+def _trainable_events(config: Config) -> pd.DataFrame:
     """Return the events of a config with the split of each; SplitError if they cannot be trained on."""
-    events = config_events(config)
-    training = config.training
-    events["split"] = assign_splits(
-        events, valid_size=training.valid_size, test_size=training.test_size, seed=config.seed
-    )
+    events = split_events(config)
     train_rows = events[events["split"] == "train"]
     if train_rows.empty:
         raise SplitError("The split must leave rows to train on. All are in val and test. Correct the `split` column.")

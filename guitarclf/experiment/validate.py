@@ -18,7 +18,7 @@ from guitarclf.files.progress import Progress
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 
-CHUNK = 512  # events whose audio is read at once
+EVENTS_AT_ONCE = 512  # events whose audio is read at once
 PAST_THE_END = 0.01  # seconds by which an offset may miss the end of its file
 
 
@@ -67,8 +67,8 @@ def _check_windows(events: pd.DataFrame, found: Findings, reader: WindowReader) 
     """Read the window of every event. The same sound under two tracks leaks, under two labels one is wrong."""
     digests = []
     with Progress(len(events), desc="reading audio", unit="event") as bar:
-        for first in range(0, len(events), CHUNK):
-            chunk = events.iloc[first : first + CHUNK]
+        for first in range(0, len(events), EVENTS_AT_ONCE):
+            chunk = events.iloc[first : first + EVENTS_AT_ONCE]
             windows, errors = reader.read(as_requests(chunk))
             for row, note_id in enumerate(chunk["note_id"]):
                 if row in errors:

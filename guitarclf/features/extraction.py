@@ -21,7 +21,7 @@ from guitarclf.files.progress import Progress
 
 logger = logging.getLogger(__name__)
 
-ROWS_AT_ONCE = 16  # events that a thread decodes and transforms before it takes others
+EVENTS_AT_ONCE = 16  # events that a thread decodes and transforms before it takes others
 IN_MEMORY_BYTES = 256 * 2**20  # features of more than this stay on disk
 
 
@@ -130,7 +130,7 @@ def _computed(reader: WindowReader, requests: Sequence[Request], settings: dict,
 def extract(reader: WindowReader, requests: Sequence[Request], rows: list[int], settings: dict) -> Iterator[Part]:
     """Yield the features of some rows, file by file; no more are in memory than the threads work on."""
     rows = sorted(rows, key=lambda row: requests[row][:2])
-    tasks = [rows[first : first + ROWS_AT_ONCE] for first in range(0, len(rows), ROWS_AT_ONCE)]
+    tasks = [rows[first : first + EVENTS_AT_ONCE] for first in range(0, len(rows), EVENTS_AT_ONCE)]
 
     def run(task: list[int]) -> Part:
         windows, errors = alone.read([requests[row] for row in task])

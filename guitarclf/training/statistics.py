@@ -9,7 +9,7 @@ from guitarclf.data.splits import draw_sides
 from guitarclf.errors import ParameterError, SplitError
 from guitarclf.priors import SMALLEST
 
-CHUNK = 1024  # events whose statistics are summed at once
+EVENTS_AT_ONCE = 1024  # events whose statistics are summed at once
 
 
 class BandStatistics(NamedTuple):
@@ -66,8 +66,8 @@ def repeated(rows: np.ndarray, repeats) -> np.ndarray:
 def band_statistics(X, rows: np.ndarray) -> BandStatistics:
     """Return the statistics of some rows of features `[n_events, C, F, T]`, read a chunk at a time."""
     total, squares, lowest = 0.0, 0.0, np.inf
-    for first in range(0, len(rows), CHUNK):
-        chunk = np.asarray(X[rows[first : first + CHUNK]], dtype=np.float32)
+    for first in range(0, len(rows), EVENTS_AT_ONCE):
+        chunk = np.asarray(X[rows[first : first + EVENTS_AT_ONCE]], dtype=np.float32)
         # Over the frames of one row in float32, over rows in float64: a quarter of the time of all in float64.
         row_totals = np.einsum("ncft->ncf", chunk).astype(np.float64)
         row_squares = np.einsum("ncft,ncft->ncf", chunk, chunk).astype(np.float64)

@@ -235,7 +235,7 @@ def test_a_full_disk_is_said_and_gone_without(paths, folder, monkeypatch, caplog
 
 
 def test_a_pass_cut_short_is_taken_up_again(paths, folder, computed, monkeypatch):
-    monkeypatch.setattr(extraction, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(extraction, "EVENTS_AT_ONCE", 4)
     whole = extraction.log_mel_channels
 
     def interrupt(windows, **settings):
@@ -254,7 +254,7 @@ def test_a_pass_cut_short_is_taken_up_again(paths, folder, computed, monkeypatch
 
 def test_several_files_are_one_array(paths, folder, monkeypatch):
     monkeypatch.setattr(store, "FILE_BYTES", 1)
-    monkeypatch.setattr(extraction, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(extraction, "EVENTS_AT_ONCE", 5)
     monkeypatch.setattr(extraction, "IN_MEMORY_BYTES", 0)
     features(paths, folder)
     assert len(list(folder.glob("*/*.rows"))) == 3
