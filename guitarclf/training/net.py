@@ -12,7 +12,6 @@ from sklearn.exceptions import NotFittedError
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring
 from torch import Tensor
-from torch.optim import AdamW
 
 from guitarclf.errors import ParameterError
 from guitarclf.models.auxiliary import encoding_size
@@ -23,6 +22,7 @@ from guitarclf.priors import complete_priors, with_priors
 from guitarclf.training.batches import BatchIterator, FeatureDataset
 from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining, watching_callbacks
 from guitarclf.training.device import computes_in_bf16, fused_settings, resolve_device
+from guitarclf.training.optimizing import AdamW
 from guitarclf.training.statistics import repeated, set_buffers, validation_mask
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 

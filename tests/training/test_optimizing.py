@@ -1,4 +1,7 @@
-"""AdamW: one kernel for all weights where the device has it."""
+"""AdamW: torch's arithmetic in one kernel, without torch's compiler."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -58,3 +61,13 @@ def test_a_net_is_trained_fused_unless_asked_otherwise(asked, rng):
     X = rng.standard_normal((12, 1, 32, 87)).astype(np.float32)
     net.fit(X, np.array(LABELS * 4))
     assert net.optimizer_.defaults["fused"] is (asked is None)
+
+
+def test_training_does_not_load_the_compiler():
+    script = (
+        "import sys, torch\nfrom guitarclf.training.optimizing import AdamW\n"
+        "module = torch.nn.Linear(2, 1)\noptimizer = AdamW(module.parameters())\n"
+        "module(torch.ones(1, 2)).sum().backward()\noptimizer.step()\noptimizer.zero_grad()\noptimizer.state_dict()\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
