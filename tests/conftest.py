@@ -7,6 +7,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,14 @@ from notes import RATE, NoteTable, decaying_sine, noise_click, partial_series, w
 def feature_cache(tmp_path_factory):
     """Keep the tests' features apart from the user's."""
     os.environ["GUITARCLF_CACHE"] = str(tmp_path_factory.mktemp("feature_cache"))
+
+
+@pytest.fixture(autouse=True)
+def package_logger():
+    """Take back what a command of the command line sets on the package's logger, which would hide it from caplog."""
+    logger = logging.getLogger("guitarclf")
+    logger.propagate, logger.handlers = True, []
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

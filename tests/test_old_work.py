@@ -63,6 +63,7 @@ def test_the_commands_answer_as_before(old, engine):
     pd.testing.assert_frame_equal(found, wanted, rtol=0, atol=2e-6)  # both were rounded to 1e-6
 
 
+@pytest.mark.filterwarnings("ignore:Trying to unpickle estimator")  # with another scikit-learn than it was made with
 def test_a_bundle_and_a_pickle_answer_as_before(old):
     wanted = pd.read_csv("expected/predictions.csv")
     for pipeline in (load_pipeline("run"), joblib.load("run/pipeline.joblib")):
