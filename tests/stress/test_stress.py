@@ -111,7 +111,7 @@ def test_mutated_files_end_real_commands_with_0_or_1(fuzzer):
 
 @pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path):
-    victim = Victim(tmp_path, max_epochs=12)
+    victim = Victim(tmp_path, max_epochs=8)
     n_hit, differing = victim.kill_and_compare(random.Random(3), 2, tmp_path / "run")
     assert n_hit
     assert differing == []
