@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from guitarclf.errors import ParameterError
 from guitarclf.models.auxiliary import AuxiliaryHeads
 
 NO_NOTE = -1  # target of a row that is of no class
@@ -29,12 +30,14 @@ class NoteLoss(nn.CrossEntropyLoss):
     def __init__(self, weight=None, *, label_smoothing=0.0, focal_gamma=0.0, aux_harmonic=0.0, n_features=None):
         super().__init__(weight=weight, label_smoothing=label_smoothing)
         self.focal_gamma = focal_gamma
-        self.heads = None
+        self.heads: AuxiliaryHeads | None = None
         if aux_harmonic:
             self.heads = AuxiliaryHeads(n_features, harmonic=aux_harmonic)
 
     def auxiliary(self, encoded: Tensor, y: Tensor) -> Tensor:
         """Return the loss of the auxiliary head on notes alone: ``encoded`` `[B, n_features]`, ``y`` `[B]`."""
+        if self.heads is None:
+            raise ParameterError("A loss must have `aux_harmonic` above 0 to have an auxiliary head. It is 0.")
         is_note = y != NO_NOTE
         return self.heads(encoded[is_note], y[is_note], self.weight)
 

@@ -129,9 +129,9 @@ class Temperature(Callback):
         for batch in net.get_iterator(dataset, training=False):
             logits.append(net.evaluation_step(batch, training=False).cpu())
             y.append(batch[1])
-        y, trained = torch.cat(y), np.flatnonzero(net.train_priors_ > UNSEEN)
-        if set(trained.tolist()) <= set(y.tolist()):
-            calibrate.fit(torch.cat(logits), y, net.criterion_.weight.cpu())
+        codes, trained = torch.cat(y), np.flatnonzero(net.train_priors_ > UNSEEN)
+        if set(trained.tolist()) <= set(codes.tolist()):
+            calibrate.fit(torch.cat(logits), codes, net.criterion_.weight.cpu())
 
 
 class StartFrom(Callback):

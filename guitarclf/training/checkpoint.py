@@ -163,8 +163,8 @@ def _plain(value):
         values = {key: _plain(item) for key, item in value.items()}
         return TORN if any(item is TORN for item in values.values()) else values
     if isinstance(value, list | tuple):
-        values = [_plain(item) for item in value]
-        return TORN if any(item is TORN for item in values) else tuple(values) if isinstance(value, tuple) else values
+        items = [_plain(item) for item in value]
+        return TORN if any(item is TORN for item in items) else type(value)(items)
     return TORN
 
 
