@@ -164,7 +164,7 @@ def _plain(value):
         return TORN if any(item is TORN for item in values.values()) else values
     if isinstance(value, list | tuple):
         items = [_plain(item) for item in value]
-        return TORN if any(item is TORN for item in items) else type(value)(items)
+        return TORN if any(item is TORN for item in items) else tuple(items) if isinstance(value, tuple) else items
     return TORN
 
 
