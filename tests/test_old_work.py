@@ -11,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.numpy import load_file
+from sklearn.base import clone
 
 from guitarclf import LABELS, load_pipeline, predict_by_label
 from guitarclf.cli import main
@@ -67,6 +68,7 @@ def test_the_commands_answer_as_before(old, engine):
 def test_a_bundle_and_a_pickle_answer_as_before(old):
     wanted = pd.read_csv("expected/predictions.csv")
     for pipeline in (load_pipeline("run"), joblib.load("run/pipeline.joblib")):
+        assert clone(pipeline)["net"].integer_labels == "refuse"  # which the pickle lacks
         proba = predict_by_label(pipeline, wanted["audio_path"].tolist())
         np.testing.assert_allclose(proba, wanted[PROBABILITIES], atol=2e-6)
         assert (

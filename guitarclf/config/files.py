@@ -5,22 +5,19 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from guitarclf.config import Config, leaves, to_dict
 from guitarclf.config.dialect import from_yaml, to_yaml
-from guitarclf.errors import ConfigError
+from guitarclf.errors import ConfigError, ParameterError
 from guitarclf.files.whole import write_text
 from guitarclf.files.wording import shortened
+from guitarclf.parameters import retired
 
 MAX_BYTES = 2**17  # of a configuration file; YAML is read at some 100 kB a second
 Overrides = Iterable[str] | Mapping[str, Any]
-# Retired keys that older files have -> the value at which they did nothing, which is dropped without a word.
-RETIRED = {"net.criterion.aux_pitch": 0}
-RETIRED_VALUES = {("logmel.compression", "pcen"): "db or log1p"}
-WHY_RETIRED = "It is retired: it was no better in the ablation (docs/accuracy.md)."
 # What people type out of habit from other programs -> where it lives here.
 HABITS = {
     "num_epochs": "net.max_epochs",
@@ -127,8 +124,8 @@ def _build(section: Any, raw: Any, prefix: str, source: str) -> Any:
     known = {item.name: item for item in dataclasses.fields(section)}
     values = {}
     for key, value in raw.items():
-        if f"{prefix}{key}" in RETIRED:
-            _require_off(f"{prefix}{key}", value, source)
+        if f"{prefix}{key}" in retired.OFF:
+            _explained(source, retired.require_off, f"{prefix}{key}", coerce(value, float))
             continue
         if key not in known:
             raise ConfigError(f"{source}: unknown key `{prefix}{shortened(str(key))}`. {suggest(prefix, str(key))}")
@@ -137,20 +134,16 @@ def _build(section: Any, raw: Any, prefix: str, source: str) -> Any:
             values[key] = _build(kind, {} if value is None else value, f"{prefix}{key}.", source)
         else:
             values[key] = coerce(value, kind)
-            instead = RETIRED_VALUES.get((f"{prefix}{key}", str(value)))
-            if instead is not None:
-                raise ConfigError(f"{source}: `{prefix}{key}` must be {instead}. Got {value}. {WHY_RETIRED}")
+            _explained(source, retired.require_current, f"{prefix}{key}", value)
+    return _explained(source, section, **values)
+
+
+def _explained(source: str, build: Callable, *args: Any, **values: Any) -> Any:
+    """Return what a section or a rule makes of values; a ConfigError names their source."""
     try:
-        return section(**values)
-    except ConfigError as error:
+        return build(*args, **values)
+    except (ConfigError, ParameterError) as error:
         raise ConfigError(f"{source}: {error}") from None
-
-
-def _require_off(path: str, value: Any, source: str) -> None:
-    """Raise ConfigError if a retired key is switched on."""
-    if coerce(value, float) != RETIRED[path]:
-        got = shortened(repr(value))
-        raise ConfigError(f"{source}: `{path}` must be {RETIRED[path]}, or absent. Got {got}. {WHY_RETIRED}")
 
 
 def coerce(value: Any, wanted: Any) -> Any:

@@ -17,6 +17,7 @@ from guitarclf.errors import ParameterError
 from guitarclf.models.auxiliary import encoding_size
 from guitarclf.models.crnn import CRNN
 from guitarclf.models.loss import NO_NOTE, NoteLoss
+from guitarclf.parameters.retired import require_off
 from guitarclf.parameters.sections import SEED, NetParameters, OptimizerParameters, Precision, SplitParameters
 from guitarclf.priors import complete_priors, with_priors
 from guitarclf.training.batches import BatchIterator, FeatureDataset
@@ -222,7 +223,7 @@ class NoteEventClassifier(NeuralNetClassifier):
         no_note: ArrayLike | None = None,
     ) -> tuple[FeatureDataset, FeatureDataset | None]:
         """Return (training, validation) datasets; what is learnt from the training rows is set here."""
-        codes, self.y_was_encoded_ = encode_labels(y, getattr(self, "integer_labels", "refuse"))
+        codes, self.y_was_encoded_ = encode_labels(y, self.integer_labels)
         if len(codes) != len(X):
             raise ParameterError(f"X and y must have the same number of events. Got {len(X)} and {len(codes)}.")
         mask = validation_mask(codes, groups, valid, valid_size=self.valid_size, seed=self.random_state or 0)
@@ -313,7 +314,7 @@ class NoteEventClassifier(NeuralNetClassifier):
             names = ("n_channels", "n_mels", "n_frames")
             params = dict(zip(names, self.input_shape_, strict=True)) | params
         if prefix == "criterion":
-            params.pop("aux_pitch", None)  # retired; pickles of 0.1.0 have it, at 0
+            require_off("net.criterion.aux_pitch", params.pop("aux_pitch", 0))  # pickles of 0.1.0 have it
         if prefix == "criterion" and params.get("aux_harmonic"):
             params = {"n_features": encoding_size(self.module_)} | params
         return params
@@ -391,6 +392,7 @@ class NoteEventClassifier(NeuralNetClassifier):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         asked = state["device"]
+        state = {"integer_labels": "refuse", **state}  # pickles of 0.1.0 lack it
         super().__setstate__({**state, "device": resolve_device(asked) if asked == "auto" else asked})
         if asked == "auto":
             self.device = asked

@@ -92,6 +92,13 @@ def test_a_retired_head_is_refused_where_it_is_switched_on(features):
         load_config(overrides={"net.criterion.aux_pitch": 0.5})
     with pytest.raises(ConfigError, match=r"`logmel\.compression` must be db or log1p\. Got pcen. It is retired"):
         load_config(overrides={"logmel.compression": "pcen"})
+    for off, on in ((0.0, 0.5), (0, True)):
+        net = build_net(small_config(training__valid_size=0.0, net__max_epochs=1)).set_params(criterion__aux_pitch=off)
+        assert net.fit(X, y).predict(X).shape == (len(X),)
+        with pytest.raises(
+            ParameterError, match=r"`net\.criterion\.aux_pitch` must be 0, or absent\. Got (0\.5|True)\."
+        ):
+            net.set_params(criterion__aux_pitch=on).fit(X, y)
     with pytest.raises(TypeError, match="pitch"):
         build_net(small_config(training__valid_size=0.0)).fit(X, y, pitch=np.zeros(len(y)))
 
