@@ -22,7 +22,7 @@ from guitarclf.bundle.check import (
     require_tensors,
     tensor_table,
 )
-from guitarclf.config import Config
+from guitarclf.config import Config, feature_shape
 from guitarclf.config.files import parse_config
 from guitarclf.errors import RunError
 from guitarclf.files.whole import write_text
@@ -89,15 +89,13 @@ class Bundle:
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Channels, bands and frames of an event's features; RunError if they are not those of ``config``."""
-        window, logmel = self.config.window, self.config.logmel
-        n_frames = 1 + round(window.target_duration * window.sample_rate) // logmel.hop_length
-        expected = [1 + len(logmel.extra_channels), logmel.n_mels, n_frames]
-        if self.description["input_shape"] != expected:
+        expected = feature_shape(self.config)
+        if self.description["input_shape"] != list(expected):
             raise RunError(
-                f"{self.path / DESCRIPTION}: `input_shape` must be what {CONFIG} gives, {expected}. "
+                f"{self.path / DESCRIPTION}: `input_shape` must be what {CONFIG} gives, {list(expected)}. "
                 f"Got {self.description['input_shape']}. Copy the bundle again."
             )
-        return expected[0], expected[1], expected[2]
+        return expected
 
     def weights(self, expected: TensorTable | None = None) -> "dict[str, torch.Tensor]":
         """Return the weights on the CPU, all of them finite; this loads torch.

@@ -2,20 +2,21 @@
 
 from guitarclf.config.schema import (
     Config,
-    CriterionConfig,
     CrossvalConfig,
     DataConfig,
     LogMelConfig,
-    ModuleConfig,
     NetConfig,
-    OptimizerConfig,
     SearchConfig,
     TrainingConfig,
     WindowConfig,
+    feature_shape,
     get_value,
     leaves,
     to_dict,
 )
+from guitarclf.parameters.sections import CriterionParameters as CriterionConfig
+from guitarclf.parameters.sections import ModuleParameters as ModuleConfig
+from guitarclf.parameters.sections import OptimizerParameters as OptimizerConfig
 
 __all__ = [
     "Config",
@@ -29,6 +30,7 @@ __all__ = [
     "SearchConfig",
     "TrainingConfig",
     "WindowConfig",
+    "feature_shape",
     "get_value",
     "leaves",
     "to_dict",

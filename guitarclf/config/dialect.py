@@ -1,6 +1,6 @@
 """The YAML that configurations are written in: YAML 1.2's scalars, no tags, no aliases, no key twice.
 
-On PyYAML and not ruamel.yaml, which takes twice as long for a large file, reads ``1_000`` and ``2020-01-01`` of files
+On PyYAML and not ruamel.yaml, which takes longer for a large file, reads ``1_000`` and ``2020-01-01`` of files
 written before as other values, and must be taught to refuse tags and aliases all the same.
 """
 

@@ -15,30 +15,9 @@ from guitarclf.errors import ConfigError, ParameterError
 from guitarclf.labels import LABELS
 from guitarclf.parameters.rules import Parameters, knob
 from guitarclf.parameters.sections import CACHE_GB, DECIBEL_CHANGES, SEED, SplitParameters, WatchParameters
-from guitarclf.parameters.sections import CriterionParameters as CriterionConfig
 from guitarclf.parameters.sections import LogMelParameters as LogMelConfig
-from guitarclf.parameters.sections import ModuleParameters as ModuleConfig
 from guitarclf.parameters.sections import NetParameters as NetConfig
-from guitarclf.parameters.sections import OptimizerParameters as OptimizerConfig
 from guitarclf.parameters.sections import WindowParameters as WindowConfig
-
-__all__ = [
-    "Config",
-    "CriterionConfig",
-    "CrossvalConfig",
-    "DataConfig",
-    "LogMelConfig",
-    "ModuleConfig",
-    "NetConfig",
-    "OptimizerConfig",
-    "SearchConfig",
-    "TrainingConfig",
-    "WindowConfig",
-    "get_value",
-    "leaves",
-    "to_dict",
-]
-
 
 Scoring = Literal["f1_macro", "accuracy", "balanced_accuracy", "neg_log_loss", "roc_auc_ovr"]
 
@@ -151,6 +130,13 @@ class Config(Parameters):
         for theirs, ours in self.data.labels.items():
             if ours not in LABELS:
                 raise ParameterError(f"`data.labels` must map to {', '.join(LABELS)}. Got {theirs}: {ours!r}.")
+
+
+def feature_shape(config: Config) -> tuple[int, int, int]:
+    """Return the shape of one event's features: (n_channels, n_mels, n_frames)."""
+    window, logmel = config.window, config.logmel
+    n_frames = 1 + round(window.target_duration * window.sample_rate) // logmel.hop_length
+    return 1 + len(logmel.extra_channels), logmel.n_mels, n_frames
 
 
 def leaves(section: Any = Config, prefix: str = "") -> list[tuple[str, dataclasses.Field]]:

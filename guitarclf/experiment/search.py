@@ -185,14 +185,14 @@ class KeptFeatures:
 
     def of(self, config: Config) -> Any:
         """Return the features of a config, the last ones if its setting is that of the last call."""
-        if setting_of(config) != self._setting:
+        if features_setting(config) != self._setting:
             self._setting, self._features = "", None  # before the next ones are in memory
             self._features = build_pipeline(config)[:-1].transform(self.rows)
-            self._setting = setting_of(config)
+            self._setting = features_setting(config)
         return self._features
 
 
-def setting_of(config: Config) -> str:
+def features_setting(config: Config) -> str:
     """Return the text that tells settings of window and logmel apart."""
     return repr((config.window, config.logmel))
 
@@ -201,7 +201,7 @@ def _score(config: Config, candidates: Sequence[dict], features: KeptFeatures, n
     """Return the scores by fold of each candidate, and the mean seconds of a fit of its net."""
     by_setting: dict[str, list[int]] = {}
     for place, candidate in enumerate(candidates):
-        by_setting.setdefault(setting_of(apply_candidate(config, candidate)), []).append(place)
+        by_setting.setdefault(features_setting(apply_candidate(config, candidate)), []).append(place)
     scores: dict[int, dict] = {}
     for places in by_setting.values():
         of_setting = [candidates[place] for place in places]

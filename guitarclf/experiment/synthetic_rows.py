@@ -33,7 +33,7 @@ def draw_synthetic_rows(config: Config, logmel: LogMelSpectrogram) -> tuple[Trai
     """
     n_samples = round(config.window.target_duration * config.window.sample_rate)
     windows = [np.zeros((0, n_samples), dtype=np.float32)]
-    rows = TrainingSet.of(_events_of([]), log_mel_channels(windows[0], **logmel.settings))
+    rows = TrainingSet.of(_background_events(0), log_mel_channels(windows[0], **logmel.settings))
     if config.training.add_modelled:
         events, notes, ends = modelled_notes(config)
         codes = events["label_category"].map(LABEL_TO_INDEX).to_numpy()
@@ -42,14 +42,14 @@ def draw_synthetic_rows(config: Config, logmel: LogMelSpectrogram) -> tuple[Trai
         windows.append(notes)
     if config.training.add_clutter:
         clips = background_clips(config)
-        rows = rows.add(TrainingSet.of(_events_of([None] * len(clips)), log_mel_channels(clips, **logmel.settings)))
+        rows = rows.add(TrainingSet.of(_background_events(len(clips)), log_mel_channels(clips, **logmel.settings)))
         windows.append(clips)
     return rows, np.concatenate(windows)
 
 
-def _events_of(labels: list[None]) -> pd.DataFrame:
+def _background_events(n_rows: int) -> pd.DataFrame:
     """Return a table of rows that are no note, possibly none."""
-    return pd.DataFrame({"label_category": labels, "track": labels}, dtype=object)
+    return pd.DataFrame({"label_category": [None] * n_rows, "track": [None] * n_rows}, dtype=object)
 
 
 def background_clips(config: Config) -> np.ndarray:

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from guitarclf.bundle.folder import Bundle, bundle_folder
 from guitarclf.bundle.pipelines import load_pipeline, save_bundle, save_joblib
-from guitarclf.config import Config
+from guitarclf.config import Config, feature_shape
 from guitarclf.data.events import write_events
 from guitarclf.data.rules import SPLITS
 from guitarclf.errors import ConfigError, SplitError
@@ -77,8 +77,9 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
     folder = RunFolder(Path(config.output_dir))
     if overwrite and config.training.init_from is not None:
         require_outside(folder, bundle_folder(config.training.init_from))
-    ceremony = {"beside": beside, "resume": resume, "overwrite": overwrite}
-    with open_run(folder, config, lambda: _trainable_events(config), **ceremony) as run:
+    with open_run(
+        folder, config, lambda: _trainable_events(config), beside=beside, resume=resume, overwrite=overwrite
+    ) as run:
         if folder.is_finished:
             folder.state.unlink(missing_ok=True)
             logger.info("the run in %s is finished", folder.root)
@@ -173,8 +174,7 @@ def seed_everything(seed: int) -> None:
 
 def check_buildable(config: Config) -> None:
     """Raise unless the net of a config can be built on this machine, and recorded as asked."""
-    n_frames = 1 + round(config.window.target_duration * config.window.sample_rate) // config.logmel.hop_length
-    build_net(config).initialize_for((1 + len(config.logmel.extra_channels), config.logmel.n_mels, n_frames))
+    build_net(config).initialize_for(feature_shape(config))
     if not config.training.tensorboard:
         return
     try:

@@ -1,7 +1,7 @@
 """The rule of a parameter: its type, its range, its choices, and what they are called in a message.
 
 By hand and not with pydantic: the classes keep these rules where there is no configuration, its messages would all have
-to be put into our words, and its import would add more than half to the time that ``predict`` takes.
+to be put into our words, and every command that reads a configuration would wait for its import.
 """
 
 import dataclasses

@@ -10,6 +10,7 @@ from pathlib import Path
 from guitarclf.errors import RunError
 from guitarclf.files.lock import LOCK_NAME
 from guitarclf.files.whole import UNFINISHED, sweep, write_text
+from guitarclf.runs.journal import n_kept
 
 CROSSVAL_LOG = "crossval.log"  # tells a cross-validation from a run, which has a config.yaml too
 
@@ -171,11 +172,6 @@ class CrossvalFolder(OutputFolder):
         """All that a cross-validation writes."""
         named = [self.text, self.scores, self.predictions, self.kept]
         return [*named, self.environment, self.bad_audio, self.config, self.log]
-
-
-def n_kept(journal: Path) -> int:
-    """Return how many parts a journal has after its first line, which says what they are of."""
-    return max(0, journal.read_bytes().count(b"\n") - 1) if journal.is_file() else 0
 
 
 def make_folder(path: Path) -> None:

@@ -103,6 +103,11 @@ class Journal:
             ) from error
 
 
+def n_kept(path: Path) -> int:
+    """Return how many parts a journal has after its first line, which says what they are of."""
+    return max(0, path.read_bytes().count(b"\n") - 1) if path.is_file() else 0
+
+
 def _append(file, *lines: dict) -> None:
     file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
     file.flush()

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 class AdamW(torch.optim.AdamW):
     """torch's AdamW (Loshchilov and Hutter 2019), with its methods as they are before torch wraps them.
 
-    The wrappers exempt the methods from being compiled, and load torch's compiler to say so: two seconds a process.
+    The wrappers exempt the methods from being compiled, and load torch's compiler to say so, which takes seconds.
     Here nothing is compiled.
     """
 
