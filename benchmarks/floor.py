@@ -20,7 +20,7 @@ import torch
 from guitarclf.config import Config
 from guitarclf.pipeline import build_net
 from guitarclf.training.device import computes_in_bf16, resolve_device
-from guitarclf.training.net import PREDICTION_BATCH
+from guitarclf.training.skorch_settings import PREDICTION_BATCH
 
 SHAPE = (1, 64, 87)
 

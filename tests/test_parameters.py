@@ -59,7 +59,7 @@ def test_every_default_is_that_of_its_class(section, classes):
 def test_the_other_defaults_are_those_of_the_config():
     config = Config()
     net = defaults_of(NoteEventClassifier)
-    assert net["optimizer__weight_decay"] == config.net.optimizer.weight_decay
+    assert NoteEventClassifier().get_params()["optimizer__weight_decay"] == config.net.optimizer.weight_decay
     assert net["random_state"] == config.seed
     assert defaults_of(LogMelSpectrogram)["cache_gb"] == config.data.cache_gb
     assert defaults_of(LogMelSpectrogram)["sample_rate"] == config.window.sample_rate

@@ -168,7 +168,7 @@ def _fit_and_predict(config: Config, material: Material, held_out: np.ndarray, s
     y, groups = training["label_category"].to_numpy(), training["track"].to_numpy()
     valid_size = config.training.valid_size if len(set(groups)) > 1 else 0
     net = build_net(replace(config, seed=seed))
-    valid = validation_mask(encode_labels(y)[0], groups, None, valid_size=valid_size, seed=seed)
+    valid = validation_mask(encode_labels(y)[0], groups=groups, valid_size=valid_size, seed=seed)
     X, repeats = material.features[~held_out], config.training.repeat_table
     TrainingSet.of(training, X, valid=valid, repeats=repeats).add(material.synthetic).fit(net)
     return net.predict_proba_by_label(material.features[held_out])

@@ -1,8 +1,11 @@
 """Where a net runs and in which arithmetic, decided on the machine at hand."""
 
-from typing import get_args
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, get_args
 
 import torch
+from torch import Tensor
 
 from guitarclf.errors import ParameterError
 from guitarclf.parameters.sections import Device, Precision
@@ -44,3 +47,45 @@ def fused_settings(optimizer: type, device: str) -> dict[str, bool]:
     """Return the keywords with which an optimizer updates all weights in one kernel, where it can."""
     has_fused = isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Adam | torch.optim.SGD)
     return {"fused": True} if has_fused and device.split(":")[0] in FUSED_DEVICES else {}
+
+
+def compute(part: Callable[[Tensor], Tensor], x: Any, *, device: str, precision: str) -> Tensor:
+    """Return what a module or a part of it makes of x on a device, in float32 whatever the precision inside."""
+    x = torch.as_tensor(x).to(device)
+    if not computes_in_bf16(precision, device):
+        return part(x)
+    with torch.autocast(x.device.type, dtype=torch.bfloat16):
+        return part(x).float()
+
+
+class AnyDevice:
+    """A skorch net whose ``device`` may be "auto": skorch sees a real one, and the parameter stays."""
+
+    device: str
+
+    @contextmanager
+    def _on_this_machine(self) -> Iterator[None]:
+        asked, self.device = self.device, resolve_device(self.device)
+        try:
+            yield
+        finally:
+            self.device = asked
+
+    def _initialize_module(self, reason: str | None = None) -> Any:
+        with self._on_this_machine():
+            return super()._initialize_module(reason)  # type: ignore[misc]
+
+    def _initialize_criterion(self, reason: str | None = None) -> Any:
+        with self._on_this_machine():
+            return super()._initialize_criterion(reason)  # type: ignore[misc]
+
+    def load_params(self, *args: Any, **kwargs: Any) -> None:
+        """As skorch's, onto the device at hand."""
+        with self._on_this_machine():
+            super().load_params(*args, **kwargs)  # type: ignore[misc]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        asked = state["device"]
+        super().__setstate__({**state, "device": resolve_device(asked) if asked == "auto" else asked})  # type: ignore[misc]
+        if asked == "auto":
+            self.device = asked

@@ -1,38 +1,38 @@
 """NoteEventClassifier: the CRNN as a scikit-learn classifier, with a grouped validation split."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 from skorch import NeuralNetClassifier
-from skorch.callbacks import EpochTimer, PassthroughScoring
+from skorch.callbacks import EpochTimer, PassthroughScoring, PrintLog
 from torch import Tensor
 
 from guitarclf.errors import ParameterError
 from guitarclf.models.auxiliary import encoding_size
 from guitarclf.models.crnn import CRNN
-from guitarclf.models.loss import NO_NOTE, NoteLoss
+from guitarclf.models.loss import NO_NOTE
 from guitarclf.parameters.retired import require_off
-from guitarclf.parameters.sections import SEED, NetParameters, OptimizerParameters, Precision, SplitParameters
+from guitarclf.parameters.sections import SEED, NetParameters, Precision, SplitParameters
 from guitarclf.priors import complete_priors, with_priors
-from guitarclf.training.batches import BatchIterator, FeatureDataset
+from guitarclf.training.batches import FeatureDataset
 from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining, watching_callbacks
-from guitarclf.training.device import computes_in_bf16, fused_settings, resolve_device
-from guitarclf.training.optimizing import AdamW
-from guitarclf.training.statistics import repeated, set_buffers, validation_mask
+from guitarclf.training.device import AnyDevice, compute, computes_in_bf16, fused_settings, resolve_device
+from guitarclf.training.randomness import own_stream
+from guitarclf.training.skorch_settings import SKORCH_SETTINGS, has_stopped, require_effect
+from guitarclf.training.statistics import repeated, set_buffers, validation_mask, with_background
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
 Features = Any  # a float32 array-like of shape (n_events, n_channels, n_mels, n_frames), possibly on disk
 IntegerLabels = Literal["refuse", "alphabetical"]
-PREDICTION_BATCH = 256  # events; large enough to fill the machine, small enough for its memory
 
 
-class NoteEventClassifier(NeuralNetClassifier):
+class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
     """A CRNN behind scikit-learn's contract.
 
     ``y`` are label names and ``predict`` returns them. ``classes_`` is sorted and holds all three
@@ -82,18 +82,9 @@ class NoteEventClassifier(NeuralNetClassifier):
         self,
         module: type[torch.nn.Module] = CRNN,
         *,
-        criterion: type[torch.nn.Module] = NoteLoss,
-        optimizer: type[torch.optim.Optimizer] = AdamW,
-        optimizer__weight_decay: float = OptimizerParameters.weight_decay,
         lr: float = NetParameters.lr,
         max_epochs: int = NetParameters.max_epochs,
         batch_size: int = NetParameters.batch_size,
-        iterator_train: type = BatchIterator,
-        iterator_train__shuffle: bool = True,
-        iterator_valid: type = BatchIterator,
-        iterator_valid__batch_size: int = PREDICTION_BATCH,
-        dataset: type = FeatureDataset,
-        train_split: Any = None,
         class_weight: str | Sequence[float] = NetParameters.class_weight,
         valid_size: float = SplitParameters.valid_size,
         random_state: int | None = SEED,
@@ -102,27 +93,10 @@ class NoteEventClassifier(NeuralNetClassifier):
         mixup: float = NetParameters.mixup,
         priors: dict[str, float] | None = NetParameters.priors,
         integer_labels: IntegerLabels = "refuse",
-        verbose: int = 0,
         **kwargs: Any,
     ):
-        super().__init__(
-            module,
-            criterion=criterion,
-            optimizer=optimizer,
-            optimizer__weight_decay=optimizer__weight_decay,
-            lr=lr,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            iterator_train=iterator_train,
-            iterator_valid=iterator_valid,
-            dataset=dataset,
-            train_split=train_split,
-            device=device,
-            verbose=verbose,
-            iterator_train__shuffle=iterator_train__shuffle,
-            iterator_valid__batch_size=iterator_valid__batch_size,
-            **kwargs,
-        )
+        settings = {"lr": lr, "max_epochs": max_epochs, "batch_size": batch_size, "device": device}
+        super().__init__(module, **settings, **(SKORCH_SETTINGS | kwargs))
         self.class_weight = class_weight
         self.valid_size = valid_size
         self.random_state = random_state
@@ -141,6 +115,7 @@ class NoteEventClassifier(NeuralNetClassifier):
             ("valid_loss", PassthroughScoring(name="valid_loss")),
             ("epoch_metrics", EpochMetrics()),
             ("finite_loss", FiniteLoss()),
+            ("print_log", PrintLog()),
             *(pair for pair in watching_callbacks() if pair[0] not in taken),
         ]
 
@@ -178,23 +153,34 @@ class NoteEventClassifier(NeuralNetClassifier):
             probability; they are never for validation.
         """
         self._take_input_shape(X)
-        self._seed()
-        return super().fit(X, y, groups=groups, valid=valid, repeats=repeats, no_note=no_note)
+        with own_stream(self.random_state):
+            return super().fit(X, y, groups=groups, valid=valid, repeats=repeats, no_note=no_note)
 
     def partial_fit(
         self, X: Features, y: ArrayLike | None = None, classes: Any = None, **fit_params: Any
     ) -> "NoteEventClassifier":
-        """Go on training; a Ctrl-C passes through (skorch would return as if the fit were done)."""
-        fit_params.pop("_routing_method", None)
+        """Go on training and drawing; a Ctrl-C passes through, where skorch would return as if the fit were done."""
+        if fit_params.pop("_routing_method", None) == "fit":
+            return self._train(X, y, fit_params)
         if not self.initialized_:
             self._take_input_shape(X)
-            self._seed()
-            self.initialize()
         self._require_input_shape(X)
+        with own_stream(getattr(self, "random_stream_", self.random_state)):
+            if not self.initialized_:
+                self.initialize()
+            return self._train(X, y, fit_params)
+
+    def _train(self, X: Features, y: ArrayLike | None, fit_params: dict[str, Any]) -> "NoteEventClassifier":
         self.notify("on_train_begin", X=X, y=y)
-        with suppress(StopTraining):
+        try:
             self.fit_loop(X, y, **fit_params)
+        except StopTraining:
+            pass
+        except KeyboardInterrupt:
+            if not has_stopped(self):
+                raise
         self.notify("on_train_end", X=X, y=y)
+        self.random_stream_ = None if self.random_state is None else torch.get_rng_state()
         return self
 
     def fit_loop(
@@ -202,7 +188,9 @@ class NoteEventClassifier(NeuralNetClassifier):
     ) -> "NoteEventClassifier":
         """As skorch's; a fit that goes on where another was killed runs the epochs that are left."""
         left = self.__dict__.pop("epochs_left_", None)
-        return super().fit_loop(X, y, epochs=epochs if left is None else left, **fit_params)
+        # What fit was given is for the split alone, whoever has routed it here: skorch would keep it back.
+        with config_context(enable_metadata_routing=False):
+            return super().fit_loop(X, y, epochs=epochs if left is None else left, **fit_params)
 
     def check_data(self, X: Features, y: ArrayLike | None) -> None:
         """Refuse what skorch would let through; targets are checked where they are encoded."""
@@ -213,23 +201,16 @@ class NoteEventClassifier(NeuralNetClassifier):
             )
 
     def get_split_datasets(
-        self,
-        X: Features,
-        y: ArrayLike | None = None,
-        *,
-        groups: ArrayLike | None = None,
-        valid: ArrayLike | None = None,
-        repeats: ArrayLike | None = None,
-        no_note: ArrayLike | None = None,
+        self, X: Features, y: ArrayLike | None = None, *, repeats: Any = None, no_note: Any = None, **by: Any
     ) -> tuple[FeatureDataset, FeatureDataset | None]:
         """Return (training, validation) datasets; what is learnt from the training rows is set here."""
         codes, self.y_was_encoded_ = encode_labels(y, self.integer_labels)
         if len(codes) != len(X):
             raise ParameterError(f"X and y must have the same number of events. Got {len(X)} and {len(codes)}.")
-        mask = validation_mask(codes, groups, valid, valid_size=self.valid_size, seed=self.random_state or 0)
-        if no_note is not None:
-            codes = np.where(np.asarray(no_note), NO_NOTE, codes)
-        train_rows, valid_rows = repeated(np.flatnonzero(~mask), repeats), np.flatnonzero(mask & (codes != NO_NOTE))
+        mask = validation_mask(codes, **by, valid_size=self.valid_size, seed=self.random_state or 0)
+        codes = with_background(codes, no_note)
+        train_rows = repeated(np.flatnonzero(~mask), repeats, len(codes))
+        valid_rows = np.flatnonzero(mask & (codes != NO_NOTE))
         notes = train_rows[codes[train_rows] != NO_NOTE]
         weights = class_weights(self.class_weight, codes[notes])
         self.criterion_.weight = torch.from_numpy(weights).to(resolve_device(self.device))
@@ -239,18 +220,10 @@ class NoteEventClassifier(NeuralNetClassifier):
 
     # -- one batch -------------------------------------------------------------------------
 
-    def infer(self, x: Tensor, **fit_params: Any) -> Tensor:
-        """`[B, C, F, T]` -> logits; skorch hands fit's params on to forward, and they are for the split."""
-        return self._compute(self.module_, x)
-
-    def _compute(self, part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """Return what the module or a part of it makes of x, in the precision asked for while training."""
-        device = resolve_device(self.device)
-        x = torch.as_tensor(x).to(device)
-        if not (self.module_.training and computes_in_bf16(self.precision, device)):
-            return part(x)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
-            return part(x).float()
+    def infer(self, x: Tensor, part: Callable[[Tensor], Tensor] | None = None, **fit_params: Any) -> Tensor:
+        """`[B, C, F, T]` -> logits, or what a part of the module makes of x; what fit was given is for the split."""
+        precision = self.precision if self.module_.training else "fp32"
+        return compute(part or self.module_, x, device=resolve_device(self.device), precision=precision)
 
     def train_step_single(self, batch: tuple[Tensor, Tensor], **fit_params: Any) -> dict[str, Tensor]:
         """As skorch's; with ``mixup``, on notes mixed in pairs; with an auxiliary head, on what it is to tell too."""
@@ -272,8 +245,8 @@ class NoteEventClassifier(NeuralNetClassifier):
         if getattr(self.criterion_, "heads", None) is None:
             y_pred = self.infer(X)
             return y_pred, partial(self.get_loss, y_pred)
-        encoded = self._compute(self.module_.encode, X)
-        y_pred = self._compute(self.module_.classify, encoded)
+        encoded = self.infer(X, self.module_.encode)
+        y_pred = self.infer(encoded, self.module_.classify)
 
         def loss_of(y: Tensor) -> Tensor:
             return self.get_loss(y_pred, y) + self.criterion_.auxiliary(encoded, y.to(encoded.device))
@@ -295,12 +268,16 @@ class NoteEventClassifier(NeuralNetClassifier):
             shape = ", ".join(map(str, self.input_shape_))
             raise ParameterError(f"X must have the shape the net was made for, (n_events, {shape}). Got {np.shape(X)}.")
 
-    def _seed(self) -> None:
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        require_effect(dict(vars(self)))
+
+    def initialize(self) -> "NoteEventClassifier":
+        """Build the module, the loss and the optimizer; their parameters are checked first."""
         computes_in_bf16(self.precision, resolve_device(self.device))  # refuses a bad name of either
         if self.priors is not None:
             complete_priors(self.priors)
-        if self.random_state is not None:
-            torch.manual_seed(self.random_state)
+        return super().initialize()
 
     def initialize_for(self, input_shape: Sequence[int]) -> "NoteEventClassifier":
         """Build the module for inputs of shape (n_channels, n_mels, n_frames), untrained."""
@@ -315,8 +292,8 @@ class NoteEventClassifier(NeuralNetClassifier):
             params = dict(zip(names, self.input_shape_, strict=True)) | params
         if prefix == "criterion":
             require_off("net.criterion.aux_pitch", params.pop("aux_pitch", 0))  # pickles of 0.1.0 have it
-        if prefix == "criterion" and params.get("aux_harmonic"):
-            params = {"n_features": encoding_size(self.module_)} | params
+            if params.get("aux_harmonic"):
+                params = {"n_features": encoding_size(self.module_)} | params
         return params
 
     def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> tuple[Any, dict[str, Any]]:
@@ -371,28 +348,5 @@ class NoteEventClassifier(NeuralNetClassifier):
         """Return the most probable label of each event."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
-    # -- where it runs ---------------------------------------------------------------------
-
-    @contextmanager
-    def _on_this_machine(self) -> Iterator[None]:
-        """Let skorch see a real device while the parameter stays "auto"."""
-        asked, self.device = self.device, resolve_device(self.device)
-        try:
-            yield
-        finally:
-            self.device = asked
-
-    def _initialize_module(self, reason: str | None = None) -> Any:
-        with self._on_this_machine():
-            return super()._initialize_module(reason)
-
-    def _initialize_criterion(self, reason: str | None = None) -> Any:
-        with self._on_this_machine():
-            return super()._initialize_criterion(reason)
-
     def __setstate__(self, state: dict[str, Any]) -> None:
-        asked = state["device"]
-        state = {"integer_labels": "refuse", **state}  # pickles of 0.1.0 lack it
-        super().__setstate__({**state, "device": resolve_device(asked) if asked == "auto" else asked})
-        if asked == "auto":
-            self.device = asked
+        super().__setstate__({"integer_labels": "refuse", **state})  # pickles of 0.1.0 lack it

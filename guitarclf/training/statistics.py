@@ -7,6 +7,7 @@ import torch
 
 from guitarclf.data.splits import draw_sides
 from guitarclf.errors import ParameterError, SplitError
+from guitarclf.models.loss import NO_NOTE
 from guitarclf.priors import SMALLEST
 
 EVENTS_AT_ONCE = 1024  # events whose statistics are summed at once
@@ -20,7 +21,7 @@ class BandStatistics(NamedTuple):
     lowest: float
 
 
-def validation_mask(y: np.ndarray, groups, valid, *, valid_size: float, seed: int) -> np.ndarray:
+def validation_mask(y: np.ndarray, *, groups=None, valid=None, valid_size: float, seed: int) -> np.ndarray:
     """Return which rows are for validation: those of ``valid``, or whole groups, or none if ``valid_size`` is 0."""
     if valid is not None:
         return _checked_mask(valid, len(y))
@@ -53,14 +54,27 @@ def _checked_mask(valid, n_events: int) -> np.ndarray:
     return valid
 
 
-def repeated(rows: np.ndarray, repeats) -> np.ndarray:
+def repeated(rows: np.ndarray, repeats, n_events: int) -> np.ndarray:
     """Return the rows, each as often as ``repeats`` has it for its event; None is once."""
     if repeats is None:
         return rows
     repeats = np.asarray(repeats)
-    if not np.issubdtype(repeats.dtype, np.integer) or repeats.ndim != 1 or (repeats < 1).any():
-        raise ParameterError(f"`repeats` must be one whole number from 1 up per event. Got {repeats!r}.")
+    if not np.issubdtype(repeats.dtype, np.integer) or repeats.shape != (n_events,) or (repeats < 1).any():
+        raise ParameterError(f"`repeats` must be one whole number from 1 up per event, {n_events}. Got {repeats!r}.")
     return np.repeat(rows, repeats[rows])
+
+
+def with_background(codes: np.ndarray, no_note) -> np.ndarray:
+    """Return class indices with NO_NOTE where ``no_note`` is true; None is nowhere."""
+    if no_note is None:
+        return codes
+    no_note = np.asarray(no_note)
+    if no_note.shape != codes.shape or no_note.dtype != bool or no_note.all():
+        raise ParameterError(
+            "`no_note` must be one boolean per event, with at least one note. "
+            f"Got dtype {no_note.dtype}, shape {no_note.shape}, {no_note.sum()} of {len(codes)} true."
+        )
+    return np.where(no_note, NO_NOTE, codes)
 
 
 def band_statistics(X, rows: np.ndarray) -> BandStatistics:
