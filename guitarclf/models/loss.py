@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from guitarclf.errors import ParameterError
+from guitarclf.labels import LABELS
 from guitarclf.models.auxiliary import AuxiliaryHeads
 
 NO_NOTE = -1  # target of a row that is of no class
@@ -18,7 +19,7 @@ class NoteLoss(nn.CrossEntropyLoss):
     Parameters
     ----------
     weight, label_smoothing
-        As for torch's CrossEntropyLoss.
+        As for torch's CrossEntropyLoss; ``weight`` is one for each class where it is None.
     focal_gamma : float
         Exponent of the focal loss, ``-(1 - p)^gamma log p`` (Lin et al. 2017): above 0, notes that are
         already right count less. With it, labels are smoothed in the logarithm only.
@@ -27,8 +28,10 @@ class NoteLoss(nn.CrossEntropyLoss):
         of an encoded note.
     """
 
+    weight: Tensor
+
     def __init__(self, weight=None, *, label_smoothing=0.0, focal_gamma=0.0, aux_harmonic=0.0, n_features=None):
-        super().__init__(weight=weight, label_smoothing=label_smoothing)
+        super().__init__(weight=torch.ones(len(LABELS)) if weight is None else weight, label_smoothing=label_smoothing)
         self.focal_gamma = focal_gamma
         self.heads: AuxiliaryHeads | None = None
         if aux_harmonic:
@@ -57,5 +60,4 @@ class NoteLoss(nn.CrossEntropyLoss):
         if self.focal_gamma:
             missed = 1 - logits.softmax(dim=1).gather(1, y[:, None])[:, 0]
             losses = missed**self.focal_gamma * losses
-        weight = torch.ones_like(losses) if self.weight is None else self.weight[y]
-        return losses.sum(), weight.sum()
+        return losses.sum(), self.weight[y].sum()

@@ -4,6 +4,21 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from guitarclf.errors import ParameterError
+
+
+def check_features(X) -> None:
+    """Raise ParameterError unless X is one array-like of real numbers, `[n_events, n_channels, n_mels, n_frames]`."""
+    if len(getattr(X, "shape", ())) != 4:
+        shape = f"shape {tuple(X.shape)}" if hasattr(X, "shape") else f"a {type(X).__name__}"
+        raise ParameterError(
+            "X must be one array of features of shape (n_events, n_channels, n_mels, n_frames), at least one event. "
+            f"Got {shape}."
+        )
+    kind = "f" if isinstance(X, torch.Tensor) and not X.is_complex() else np.dtype(getattr(X, "dtype", object)).kind
+    if kind not in "fiu":
+        raise ParameterError(f"X must hold real numbers. Got an array of {X.dtype}.")
+
 
 class FeatureDataset(Dataset):
     """Rows of an array-like ``X`` with int64 targets ``y`` (zeros if None)."""

@@ -195,6 +195,10 @@ class Scheduler(LRScheduler):
     def on_train_end(self, net, **kwargs):
         self.lr_scheduler_ = None
 
+    def on_epoch_end(self, net, **kwargs):
+        if self.lr_scheduler_ is not None:  # as it is in epochs that are run after training has ended
+            super().on_epoch_end(net, **kwargs)
+
 
 class CosineScheduler(Scheduler):
     """Let the learning rate fall along a half cosine, to 0 after ``T_max`` epochs (Loshchilov and Hutter 2017)."""

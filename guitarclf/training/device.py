@@ -84,6 +84,17 @@ class AnyDevice:
         with self._on_this_machine():
             super().load_params(*args, **kwargs)  # type: ignore[misc]
 
+    def save_params(self, *args: Any, **kwargs: Any) -> None:
+        """As skorch's, as safetensors too, which takes no weights that lie channels last."""
+        lying = {weight: weight.data for weight in self.module_.parameters()} if hasattr(self, "module_") else {}
+        for weight in lying:
+            weight.data = weight.data.contiguous()
+        try:
+            super().save_params(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            for weight, data in lying.items():
+                weight.data = data
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         asked = state["device"]
         super().__setstate__({**state, "device": resolve_device(asked) if asked == "auto" else asked})  # type: ignore[misc]

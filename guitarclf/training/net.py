@@ -20,11 +20,11 @@ from guitarclf.models.loss import NO_NOTE
 from guitarclf.parameters.retired import require_off
 from guitarclf.parameters.sections import SEED, NetParameters, Precision, SplitParameters
 from guitarclf.priors import complete_priors, with_priors
-from guitarclf.training.batches import FeatureDataset
+from guitarclf.training.batches import FeatureDataset, check_features
 from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining, watching_callbacks
 from guitarclf.training.device import AnyDevice, compute, computes_in_bf16, fused_settings, resolve_device
 from guitarclf.training.randomness import own_stream
-from guitarclf.training.skorch_settings import SKORCH_SETTINGS, has_stopped, require_effect
+from guitarclf.training.skorch_settings import SKORCH_SETTINGS, has_stopped, require_effect, require_scores
 from guitarclf.training.statistics import repeated, set_buffers, validation_mask, with_background
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
@@ -194,11 +194,9 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
 
     def check_data(self, X: Features, y: ArrayLike | None) -> None:
         """Refuse what skorch would let through; targets are checked where they are encoded."""
-        if np.ndim(X) != 4 or not len(X):
-            raise ParameterError(
-                "X must be features of shape (n_events, n_channels, n_mels, n_frames), at least one event. "
-                f"Got shape {np.shape(X)}."
-            )
+        check_features(X)
+        if not len(X):
+            raise ParameterError("X must be features of at least one event. It has none.")
 
     def get_split_datasets(
         self, X: Features, y: ArrayLike | None = None, *, repeats: Any = None, no_note: Any = None, **by: Any
@@ -264,6 +262,7 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         self.input_shape_ = tuple(int(size) for size in np.shape(X)[1:])
 
     def _require_input_shape(self, X: Features) -> None:
+        check_features(X)
         if np.shape(X)[1:] != self.input_shape_:
             shape = ", ".join(map(str, self.input_shape_))
             raise ParameterError(f"X must have the shape the net was made for, (n_events, {shape}). Got {np.shape(X)}.")
@@ -271,6 +270,7 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
     def _validate_params(self) -> None:
         super()._validate_params()
         require_effect(dict(vars(self)))
+        require_scores(self.callbacks_)
 
     def initialize(self) -> "NoteEventClassifier":
         """Build the module, the loss and the optimizer; their parameters are checked first."""
@@ -331,6 +331,8 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         if not len(X):
             return np.zeros((0, len(SORTED_LABELS)))
         logits = torch.cat([batch.cpu() for batch in self.forward_iter(X)])
+        if not logits.isfinite().all():
+            raise ParameterError("X must hold finite features. It has NaN or infinity, or the net's weights have.")
         # In float32 a row sums to 1 only to 1e-7, and scikit-learn's log_loss wants better.
         return logits.softmax(dim=1, dtype=torch.float64).numpy()
 

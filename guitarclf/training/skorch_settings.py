@@ -1,8 +1,9 @@
 """What this net sets of skorch's parameters, and which of them it refuses because they would do nothing here."""
 
+import inspect
 from typing import Any
 
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import BatchScoring, EarlyStopping, EpochScoring
 
 from guitarclf.errors import ParameterError
 from guitarclf.models.loss import NoteLoss
@@ -43,6 +44,17 @@ def require_effect(params: dict[str, Any]) -> None:
         if value is not kept and value != kept:
             shown = getattr(kept, "__name__", repr(kept))
             raise ParameterError(f"`{name}` must be {shown}: it has no effect here. Got {value!r}. {instead}")
+
+
+def require_scores(callbacks: list[tuple[str, Any]]) -> None:
+    """Raise ParameterError for a callback of skorch's that would score names against the codes of a dataset."""
+    for name, callback in callbacks:
+        if isinstance(callback, EpochScoring | BatchScoring) and not inspect.isroutine(callback.scoring):
+            raise ParameterError(
+                f"`scoring` of the callback {name!r} must be a function (net, dataset, y), where y are indices into "
+                f"LABELS and net.forward(dataset) gives logits in that order. Got {callback.scoring!r}. "
+                "The history has train_acc, valid_acc and valid_macro_f1 of each epoch without it."
+            )
 
 
 def has_stopped(net) -> bool:
