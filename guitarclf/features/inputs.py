@@ -1,4 +1,4 @@
-"""What a user may call X, as requests or waveforms: the one place that tells a table, paths and sound apart."""
+"""X as requests or waveforms: the one place that tells an events table, paths and waveforms apart."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from guitarclf.errors import ParameterError
 
 
 def as_waveforms(X) -> list[np.ndarray] | None:
-    """Return X as a list of 1-D float32 waveforms, or None if it holds no arrays."""
+    """Return X as a list of 1-D float32 waveforms, None if it is something else."""
     if isinstance(X, pd.DataFrame | pd.Series | str | Path):
         return None
     if isinstance(X, np.ndarray):
@@ -23,7 +23,7 @@ def as_waveforms(X) -> list[np.ndarray] | None:
 
 
 def as_requests(X) -> list[Request]:
-    """Return X, an events table or a sequence of paths, as one Request a row."""
+    """Return one Request for each row of an events table or each of a sequence of paths; TypeError for another X."""
     if isinstance(X, pd.DataFrame):
         missing = [name for name in ("audio_path", "onset_sec") if name not in X]
         if missing:
@@ -45,7 +45,7 @@ def as_requests(X) -> list[Request]:
 
 
 def _offsets(events: pd.DataFrame) -> list[float | None]:
-    """Return the offset of each event, None where the table has none, or no number."""
+    """Return the offset of each event in seconds, None where the table has no finite number for it."""
     if "offset_sec" not in events:
         return [None] * len(events)
     offsets = pd.to_numeric(events["offset_sec"], errors="coerce").to_numpy(dtype=np.float64)

@@ -1,8 +1,8 @@
-"""Graph: a small ONNX model, node by node, written without any package.
+"""Graph: an ONNX model, written node by node.
 
-An ONNX file is one protocol buffer message (https://protobuf.dev/programming-guides/encoding/); the numbers of
-fields and types below are those of onnx.proto. The package onnx would be needed by every training, which writes its
-model.onnx too; torch's exporter needs two packages and five seconds a model.
+An ONNX file is one protocol buffer message (https://protobuf.dev/programming-guides/encoding/); the numbers of fields
+and types are those of onnx.proto. By hand, because every training writes a model.onnx: it would need the package onnx,
+and torch's exporter needs two packages and five seconds a model.
 """
 
 import struct
@@ -19,7 +19,7 @@ FLOAT_ATTRIBUTE, INT_ATTRIBUTE, STRING_ATTRIBUTE, INTS_ATTRIBUTE = 1, 2, 3, 7
 
 
 class Graph:
-    """An ONNX graph of float32 tensors whose first axis, where it is None, is the batch."""
+    """An ONNX graph under construction; in a shape, None stands for the batch."""
 
     def __init__(self, name: str):
         self.name = name
@@ -30,17 +30,17 @@ class Graph:
         self._n_names = 0
 
     def input(self, name: str, shape: Shape) -> str:
-        """Declare an input and return its name."""
+        """Add a float32 input and return its name."""
         self.inputs.append(_value_info(name, shape))
         return name
 
     def output(self, value: str, name: str, shape: Shape) -> None:
-        """Give a value out under a name."""
+        """Make a float32 value an output of the graph under a name."""
         self.nodes.append(_node("Identity", [value], [name], {}))
         self.outputs.append(_value_info(name, shape))
 
     def constant(self, array: ArrayLike) -> str:
-        """Return the name of a constant: integers as int64, anything else as float32."""
+        """Add an array as a constant, int64 if it holds integers, else float32, and return its name."""
         array = np.asarray(array)
         array = np.ascontiguousarray(array, np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32)
         name = self._new_name("constant")
