@@ -85,11 +85,10 @@ class FeatureRows(RowArray):
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         source, place = self.source[rows], self.place[rows]
-        if len(rows) and (source == source[0]).all():
-            return self.sources[source[0]][place]
         taken = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
-        for row, (which, where) in enumerate(zip(source.tolist(), place.tolist(), strict=True)):
-            taken[row] = self.sources[which][where]
+        for which in np.unique(source):
+            is_in_it = source == which
+            taken[is_in_it] = self.sources[which][place[is_in_it]]
         return taken
 
 

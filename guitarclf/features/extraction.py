@@ -6,7 +6,6 @@ import mmap
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,34 +24,13 @@ EVENTS_AT_ONCE = 16  # events that a thread decodes and transforms as one task
 IN_MEMORY_BYTES = 256 * 2**20  # features of more than this stay on disk
 
 
-class Part(NamedTuple):
-    """The features of some rows, and row -> error where reading failed."""
-
-    rows: list[int]
-    features: np.ndarray
-    errors: dict[int, AudioReadError]
-
-
 def features_of(windows: Windows, settings: dict, store: FeatureStore | None = None) -> np.ndarray | FeatureRows:
-    """Return the log-mel features of recordings, from the store where it has them.
+    """Return the log-mel features of recordings, `[n_events, C, F, T]` float32, from the store where it has them.
 
-    Parameters
-    ----------
-    windows : Windows of n_events
-    settings : dict
-        Keywords of :func:`guitarclf.audio.mel.log_mel_channels`.
-    store : FeatureStore or None
+    Up to IN_MEMORY_BYTES they are an ndarray in memory. Above, they lie on disk: FeatureRows of the store, or without a
+    store a memory-mapped ndarray. ``settings`` are the keywords of :func:`guitarclf.audio.mel.log_mel_channels`.
 
-    Returns
-    -------
-    features : float32 array-like of shape (n_events, n_channels, n_mels, n_frames)
-        Up to IN_MEMORY_BYTES an ndarray in memory. Above, on disk: FeatureRows of the store, or without a store an
-        ndarray that is a memory-mapped file.
-
-    Raises
-    ------
-    AudioReadError
-        For the first event that cannot be read, once the others are computed.
+    Raises AudioReadError for the first event that cannot be read, once the others are computed.
     """
     n_channels, n_frames = 1 + len(settings["extra_channels"]), 1 + windows.shape[1] // settings["hop_length"]
     shape = (n_channels, settings["n_mels"], n_frames)
@@ -92,18 +70,12 @@ def _stored(windows: Windows, settings: dict, shape: tuple[int, ...], store: Fea
 
 
 def _with_keys(
-    parts: Iterable[Part], requests: Sequence[Request], keys: list[bytes], states: FileStates
+    parts: Iterable[tuple[list[int], np.ndarray]], requests: Sequence[Request], keys: list[bytes], states: FileStates
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    """Yield the keys and features of the rows that can be read; raise the first error at the end."""
-    errors: dict[int, AudioReadError] = {}
-    for part in parts:
-        errors |= part.errors
-        read = [at for at, row in enumerate(part.rows) if row not in part.errors]
-        if read:
-            rows = [part.rows[at] for at in read]
-            unchanged = {path: states.is_unchanged(path) for path in {requests[row].path for row in rows}}
-            yield [keys[row] if unchanged[requests[row].path] else NO_KEY for row in rows], part.features[read]
-    raise_first(errors)
+    """Yield (keys, features) for each (rows, features); a row whose recording has changed meanwhile gets NO_KEY."""
+    for rows, features in parts:
+        changed = {path for path in {requests[row].path for row in rows} if not states.is_unchanged(path)}
+        yield [NO_KEY if requests[row].path in changed else keys[row] for row in rows], features
 
 
 def _computed(windows: Windows, settings: dict, shape: tuple[int, ...]) -> np.ndarray:
@@ -117,11 +89,8 @@ def _computed(windows: Windows, settings: dict, shape: tuple[int, ...]) -> np.nd
             file.truncate(n_bytes)
             # Not np.memmap, whose file joblib would open again by a name that it does not have.
             features = np.ndarray(whole, dtype=np.float32, buffer=mmap.mmap(file.fileno(), n_bytes))
-    errors: dict[int, AudioReadError] = {}
-    for part in extract(windows, _by_file(windows.requests, range(len(windows))), settings):
-        features[part.rows] = part.features
-        errors |= part.errors
-    raise_first(errors)
+    for rows, part in extract(windows, _by_file(windows.requests, range(len(windows))), settings):
+        features[rows] = part
     return features
 
 
@@ -130,19 +99,26 @@ def _by_file(requests: Sequence[Request], rows: Iterable[int]) -> list[int]:
     return sorted(rows, key=lambda row: requests[row][:2])
 
 
-def extract(windows: Windows, rows: list[int], settings: dict) -> Iterator[Part]:
-    """Yield the features of some rows in order; no more are in memory than the threads work on."""
+def extract(windows: Windows, rows: list[int], settings: dict) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Yield (rows, features) in order, of the rows that can be read; raise AudioReadError at the end for the others.
+
+    No more rows are in memory than the threads work on.
+    """
     reader = dataclasses.replace(windows.reader, num_workers=1)
     tasks = [rows[first : first + EVENTS_AT_ONCE] for first in range(0, len(rows), EVENTS_AT_ONCE)]
 
-    def run(task: list[int]) -> Part:
+    def run(task: list[int]) -> tuple[list[int], np.ndarray, dict[int, AudioReadError]]:
         requests = [windows.requests[row] for row in task]
         sound, errors = reader.read(requests)
         ends = reader.ends(requests, errors) if needs_ends(settings) else None
-        features = log_mel_channels(sound, ends=ends, **settings)
-        return Part(task, features, {task[at]: error for at, error in errors.items()})
+        return task, log_mel_channels(sound, ends=ends, **settings), errors
 
+    failed: dict[int, AudioReadError] = {}
     with Progress(len(rows), desc="reading audio", unit="event") as bar:
-        for part in in_threads(run, tasks, windows.reader.n_threads):
-            bar.update(len(part.rows))
-            yield part
+        for task, features, errors in in_threads(run, tasks, windows.reader.n_threads):
+            bar.update(len(task))
+            failed |= {task[at]: error for at, error in errors.items()}
+            read = [at for at in range(len(task)) if at not in errors]
+            if read:
+                yield [task[at] for at in read], features[read]
+    raise_first(failed)

@@ -1,7 +1,6 @@
 """X as requests or waveforms: the one place that tells an events table, paths and waveforms apart."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,14 +11,11 @@ from guitarclf.errors import ParameterError
 
 def as_waveforms(X) -> list[np.ndarray] | None:
     """Return X as a list of 1-D float32 waveforms, None if it is something else."""
-    if isinstance(X, pd.DataFrame | pd.Series | str | Path):
-        return None
     if isinstance(X, np.ndarray):
-        if not (X.ndim == 2 and np.issubdtype(X.dtype, np.floating)):
-            return None
-    elif not (isinstance(X, list | tuple) and X and all(isinstance(row, np.ndarray) for row in X)):
-        return None
-    return checked_waveforms(X)
+        are_waveforms = X.ndim == 2 and np.issubdtype(X.dtype, np.floating)
+    else:
+        are_waveforms = isinstance(X, list | tuple) and len(X) > 0 and all(isinstance(row, np.ndarray) for row in X)
+    return checked_waveforms(X) if are_waveforms else None
 
 
 def as_requests(X) -> list[Request]:

@@ -29,10 +29,7 @@ CODE = ("audio/recordings.py", "audio/header.py", "audio/offsets.py", "audio/win
 class FileStates:
     """The state of each recording, asked for once, and the keys of the events in it.
 
-    Parameters
-    ----------
-    with_offsets : bool
-        Whether an event's offset shapes its row, and so is part of its key.
+    ``with_offsets`` says that an event's offset shapes its row, and so is part of its key.
     """
 
     def __init__(self, *, with_offsets: bool = False):
@@ -70,12 +67,8 @@ class FileStates:
 
 def setting_of(reader: WindowReader, settings: dict, row_shape: tuple[int, ...]) -> dict:
     """Return what all rows of one setting have in common: parameters, shape and code."""
-    return {
-        "window": reader.shaping(),
-        "logmel": plain(settings),
-        "row_shape": list(row_shape),
-        "code": code_version(),
-    }
+    shaping = {"window": reader.shaping(), "logmel": plain(settings)}
+    return shaping | {"row_shape": list(row_shape), "code": code_version()}
 
 
 @lru_cache(maxsize=1)

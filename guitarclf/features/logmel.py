@@ -1,6 +1,7 @@
 """LogMelSpectrogram: windows of audio -> log-mel spectrograms, from the feature cache where it has them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from guitarclf.parameters.sections import CACHE_GB, Compression, ExtraChannel, L
 __all__ = ["LogMelSpectrogram", "log_mel"]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)  # scikit-learn compares and prints its estimators itself
 class LogMelSpectrogram(TransformerMixin, BaseEstimator):
     """Log-mel spectrograms, with extra channels if asked.
 
@@ -35,34 +37,18 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
         Size below which the folder is kept, in gigabytes.
     """
 
-    def __init__(
-        self,
-        *,
-        sample_rate: int = WindowParameters.sample_rate,
-        n_fft: int = LogMelParameters.n_fft,
-        hop_length: int = LogMelParameters.hop_length,
-        n_mels: int = LogMelParameters.n_mels,
-        fmin: float = LogMelParameters.fmin,
-        fmax: float | None = LogMelParameters.fmax,
-        compression: Compression = LogMelParameters.compression,
-        log1p_alpha: float = LogMelParameters.log1p_alpha,
-        top_db: float | None = LogMelParameters.top_db,
-        extra_channels: Sequence[ExtraChannel] = (),
-        cache: str | None = None,
-        cache_gb: float = CACHE_GB,
-    ):
-        self.sample_rate = sample_rate
-        self.n_fft = n_fft
-        self.hop_length = hop_length
-        self.n_mels = n_mels
-        self.fmin = fmin
-        self.fmax = fmax
-        self.compression = compression
-        self.log1p_alpha = log1p_alpha
-        self.top_db = top_db
-        self.extra_channels = extra_channels
-        self.cache = cache
-        self.cache_gb = cache_gb
+    sample_rate: int = WindowParameters.sample_rate
+    n_fft: int = LogMelParameters.n_fft
+    hop_length: int = LogMelParameters.hop_length
+    n_mels: int = LogMelParameters.n_mels
+    fmin: float = LogMelParameters.fmin
+    fmax: float | None = LogMelParameters.fmax
+    compression: Compression = LogMelParameters.compression
+    log1p_alpha: float = LogMelParameters.log1p_alpha
+    top_db: float | None = LogMelParameters.top_db
+    extra_channels: Sequence[ExtraChannel] = ()
+    cache: str | None = None
+    cache_gb: float = CACHE_GB
 
     def fit(self, X: Any, y: Any = None) -> "LogMelSpectrogram":
         """Check the parameters; nothing is learnt."""

@@ -1,16 +1,20 @@
 """EventWindow: events, paths or waveforms -> windows of audio of one length."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from guitarclf.audio.windows import WindowReader
+from guitarclf.audio.windows import Request, WindowReader
+from guitarclf.errors import AudioReadError
 from guitarclf.features.arrays import Windows
 from guitarclf.features.inputs import as_requests, as_waveforms
 from guitarclf.parameters.sections import Level, SnippetCrop
 
 
+@dataclass(kw_only=True, eq=False, repr=False)  # scikit-learn compares and prints its estimators itself
 class EventWindow(TransformerMixin, BaseEstimator):
     """The window of audio of each event.
 
@@ -37,24 +41,13 @@ class EventWindow(TransformerMixin, BaseEstimator):
         Threads that read files, at most the cores there are.
     """
 
-    def __init__(
-        self,
-        *,
-        sample_rate: int = WindowReader.sample_rate,
-        target_duration: float = WindowReader.target_duration,
-        max_duration: float = WindowReader.max_duration,
-        snippet_crop: SnippetCrop = WindowReader.snippet_crop,
-        normalize: Level = WindowReader.normalize,
-        zero_after_offset: bool = WindowReader.zero_after_offset,
-        num_workers: int = WindowReader.num_workers,
-    ):
-        self.sample_rate = sample_rate
-        self.target_duration = target_duration
-        self.max_duration = max_duration
-        self.snippet_crop = snippet_crop
-        self.normalize = normalize
-        self.zero_after_offset = zero_after_offset
-        self.num_workers = num_workers
+    sample_rate: int = WindowReader.sample_rate
+    target_duration: float = WindowReader.target_duration
+    max_duration: float = WindowReader.max_duration
+    snippet_crop: SnippetCrop = WindowReader.snippet_crop
+    normalize: Level = WindowReader.normalize
+    zero_after_offset: bool = WindowReader.zero_after_offset
+    num_workers: int = WindowReader.num_workers
 
     def fit(self, X: Any, y: Any = None) -> "EventWindow":
         """Check the parameters; nothing is learnt."""
@@ -86,6 +79,14 @@ class EventWindow(TransformerMixin, BaseEstimator):
         if waveforms is not None:
             return reader.cut(waveforms)
         return Windows(reader, as_requests(X))
+
+    def read(self, requests: Sequence[Request]) -> tuple[np.ndarray, dict[int, AudioReadError]]:
+        """Return (windows, errors) as :meth:`WindowReader.read` does."""
+        return self.reader.read(requests)
+
+    def start_of(self, request: Request) -> int:
+        """Return where the window of an event starts in its recording, in samples at ``sample_rate``."""
+        return self.reader.start_of(request)
 
     @property
     def reader(self) -> WindowReader:

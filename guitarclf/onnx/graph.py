@@ -22,22 +22,18 @@ class Graph:
     """An ONNX graph under construction; in a shape, None stands for the batch."""
 
     def __init__(self, name: str):
-        self.name = name
-        self.nodes: list[bytes] = []
-        self.initializers: list[bytes] = []
-        self.inputs: list[bytes] = []
-        self.outputs: list[bytes] = []
+        self._fields = [_bytes(2, name.encode())]  # of a GraphProto
         self._n_names = 0
 
     def input(self, name: str, shape: Shape) -> str:
         """Add a float32 input and return its name."""
-        self.inputs.append(_value_info(name, shape))
+        self._fields.append(_bytes(11, _value_info(name, shape)))
         return name
 
     def output(self, value: str, name: str, shape: Shape) -> None:
         """Make a float32 value an output of the graph under a name."""
-        self.nodes.append(_node("Identity", [value], [name], {}))
-        self.outputs.append(_value_info(name, shape))
+        self._fields.append(_bytes(1, _node("Identity", [value], [name], {})))
+        self._fields.append(_bytes(12, _value_info(name, shape)))
 
     def constant(self, array: ArrayLike) -> str:
         """Add an array as a constant, int64 if it holds integers, else float32, and return its name."""
@@ -46,7 +42,7 @@ class Graph:
         name = self._new_name("constant")
         fields = [_number(1, size) for size in array.shape]
         fields += [_number(2, TENSOR_TYPES[array.dtype]), _bytes(8, name.encode()), _bytes(9, array.tobytes())]
-        self.initializers.append(b"".join(fields))
+        self._fields.append(_bytes(5, b"".join(fields)))
         return name
 
     def node(self, operator: str, *inputs: str | ArrayLike, **attributes: Attribute) -> str:
@@ -57,23 +53,14 @@ class Graph:
         """Add a node as :meth:`node` does, and return the names of its outputs."""
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
         outputs = [self._new_name(operator) for _ in range(n_outputs)]
-        self.nodes.append(_node(operator, names, outputs, attributes))
+        self._fields.append(_bytes(1, _node(operator, names, outputs, attributes)))
         return outputs
 
     def to_bytes(self, metadata: dict[str, str]) -> bytes:
         """Return the model as the bytes of an ONNX file."""
-        graph = [_bytes(1, node) for node in self.nodes]
-        graph += [_bytes(2, self.name.encode())]
-        graph += [_bytes(5, tensor) for tensor in self.initializers]
-        graph += [_bytes(11, value) for value in self.inputs] + [_bytes(12, value) for value in self.outputs]
-        model = [
-            _number(1, IR_VERSION),
-            _bytes(2, b"guitarclf"),
-            _bytes(7, b"".join(graph)),
-            _bytes(8, _bytes(1, b"") + _number(2, OPSET)),
-        ]
-        for key, value in metadata.items():
-            model.append(_bytes(14, _bytes(1, key.encode()) + _bytes(2, value.encode())))
+        model = [_number(1, IR_VERSION), _bytes(2, b"guitarclf"), _bytes(7, b"".join(self._fields))]
+        model += [_bytes(8, _bytes(1, b"") + _number(2, OPSET))]
+        model += [_bytes(14, _bytes(1, key.encode()) + _bytes(2, value.encode())) for key, value in metadata.items()]
         return b"".join(model)
 
     def _new_name(self, kind: str) -> str:

@@ -20,8 +20,9 @@ def add_net(graph: Graph, module: CRNN, value: str, n_frames: int) -> str:
     if module.mask_after_offset:
         n_sounding = _add_n_sounding(graph, module, value)
         x = graph.node("Gather", x, np.arange(module.n_heard), axis=1)
-    for block in module.blocks:
-        x = _add_layers(graph, block, x)
+    for block in module.blocks.children():
+        for layer in block.children():
+            x = _add_layer(graph, layer, x)
     n_steps = n_frames // module.frames_per_step
     x = graph.node("Transpose", x, perm=[3, 0, 1, 2])  # [B, C, F, T] -> [T, B, C, F]
     x = graph.node("Reshape", x, [n_steps, -1, module.rnn.input_size])
@@ -32,7 +33,8 @@ def add_net(graph: Graph, module: CRNN, value: str, n_frames: int) -> str:
         x = _add_pooling_of_sounding(graph, module, frames, places, n_sounding)
     else:
         x = _add_pooling(graph, module, *_add_gru(graph, module.rnn, x, n_steps))
-    x = _add_layers(graph, module.head, x)
+    for layer in module.head:
+        x = _add_layer(graph, layer, x)
     return graph.node("Softmax", graph.node("Div", x, _arrays(module.calibrate)["temperature"]), axis=-1)
 
 
@@ -48,12 +50,6 @@ def _add_n_sounding(graph: Graph, module: CRNN, value: str) -> str:
     heard = graph.node("MaxPool", mask, kernel_shape=step, strides=step)
     heard = graph.node("Cast", graph.node("Greater", heard, np.float32(0)), to=FLOAT)
     return graph.node("Max", graph.node("ReduceSum", heard, [2, 3], keepdims=0), np.float32(1))
-
-
-def _add_layers(graph: Graph, layers: nn.Module, x: str) -> str:
-    for layer in layers.children():
-        x = _add_layer(graph, layer, x)
-    return x
 
 
 def _add_layer(graph: Graph, layer: nn.Module, x: str) -> str:

@@ -75,7 +75,7 @@ def test_a_snippet_is_cropped_and_anything_else_cut_at_its_onset(
     window = as_recorded(snippet_crop=crop)
     np.testing.assert_array_equal(window.transform(event)[0], expected)
     (request,) = as_requests(event)
-    assert window.reader.start_of(request) == first
+    assert window.start_of(request) == first
 
 
 def test_the_length_follows_duration_and_rate(write_wav, tone):
@@ -152,7 +152,7 @@ def test_an_unreadable_file_is_an_error_and_not_silence(write_wav, tone, tmp_pat
 def test_read_keeps_what_can_be_read(write_wav, tone, tmp_path):
     events = pd.concat([one_event(tmp_path / "gone.wav"), one_event(write_wav(tone))])
     events = pd.concat([events, one_event(tmp_path / "note.wav", 5.0)])
-    windows, errors = as_recorded().reader.read(as_requests(events))
+    windows, errors = as_recorded().read(as_requests(events))
     assert sorted(errors) == [0, 2]
     assert "no such file" in str(errors[0])
     assert "must reach the asked stretch" in str(errors[2])

@@ -20,13 +20,14 @@ from fuzz_files import (
 )
 from fuzz_mutations import WORDS
 
-from guitarclf.audio.windows import Request, WindowReader
+from guitarclf.audio.windows import Request
 from guitarclf.bundle.folder import Bundle, seal
 from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.config.files import load_config
 from guitarclf.data.events import read_events
 from guitarclf.data.importers.audacity import parse_labels
 from guitarclf.data.importers.idmt import _events, parse_annotation
+from guitarclf.features.window import EventWindow
 from guitarclf.onnx.check import check_onnx_bytes
 from guitarclf.training.checkpoint import read_state
 
@@ -44,7 +45,7 @@ class Target:
 
 def read_sound(path: Path, rng: random.Random) -> None:
     onset = rng.choice([0.0, 0.05, 0.1, 7.0, 1e6])
-    _, errors = WindowReader().read([Request(str(path), onset, rng.random() < 0.5)])
+    _, errors = EventWindow().read([Request(str(path), onset, rng.random() < 0.5)])
     for error in errors.values():
         raise error
 
