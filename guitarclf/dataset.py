@@ -10,6 +10,7 @@ from guitarclf.audio.mel import log_mel_channels
 from guitarclf.audio.offsets import needs_ends
 from guitarclf.audio.windows import WindowReader
 from guitarclf.config import Config, to_dict
+from guitarclf.data.rules import SPLITS
 from guitarclf.errors import EventTableError, ParameterError
 from guitarclf.features.inputs import as_requests
 from guitarclf.labels import LABEL_TO_INDEX, LABELS
@@ -17,6 +18,8 @@ from guitarclf.labels import LABEL_TO_INDEX, LABELS
 
 class NoteEventDataset(Dataset):
     """``(spectrogram, label_index)`` of each event of one split.
+
+    ``label_index`` is the place in LABELS: 0 harmonic, 1 dead_note, 2 general_note.
 
     Parameters
     ----------
@@ -31,10 +34,6 @@ class NoteEventDataset(Dataset):
         tensor of shape (n_channels, n_mels, n_frames).
     return_row : bool
         Whether items are ``(spectrogram, label_index, row)``, with the table's row as a dict.
-
-    Notes
-    -----
-    ``label_index`` is the place in LABELS: 0 harmonic, 1 dead_note, 2 general_note.
     """
 
     def __init__(
@@ -76,11 +75,11 @@ class NoteEventDataset(Dataset):
 
 
 def rows_of_split(events: pd.DataFrame, split: str) -> pd.DataFrame:
-    """Return the events of one split; all of them for "all"."""
+    """Return the events of a split, all events for "all"; EventTableError if the table has no ``split`` column."""
     if split == "all":
         return events
-    if split not in ("train", "val", "test"):
-        raise ParameterError(f"`split` must be one of train, val, test, all. Got {split!r}.")
+    if split not in SPLITS:
+        raise ParameterError(f"`split` must be one of {', '.join(SPLITS)}, all. Got {split!r}.")
     if "split" not in events:
         raise EventTableError(
             f"The table must have a `split` column to take its {split} rows. "

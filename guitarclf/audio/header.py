@@ -14,7 +14,7 @@ MIN_RATE, MAX_RATE = 1_000, 384_000  # Hz
 MAX_CHANNELS = 32
 MAX_CHUNKS = 10_000  # of a WAV; a real one has a dozen
 STREAMED = 0xFFFFFF00  # a data chunk "this long" is of unknown length
-CODECS = {0x0001: "PCM", 0x0003: "float", 0x0006: "A-law", 0x0007: "mu-law"}
+CODECS = (0x0001, 0x0003, 0x0006, 0x0007)  # PCM, float, A-law, mu-law
 EXTENSIBLE = 0xFFFE
 OTHER_CODECS = {
     0x0002: "Microsoft ADPCM",
@@ -152,6 +152,7 @@ def _problem_of_wav(file) -> str | None:
 
 
 def _problem_of_fmt(fmt: bytes, order: str) -> str | None:
+    """Return why the codec, bits, channels or rate in a ``fmt`` chunk are not read, None if they are."""
     if len(fmt) < 16:
         return "The description of its format is cut short. Replace it."
     codec, channels, rate, _, _, bits = struct.unpack(f"{order}HHIIHH", fmt[:16])

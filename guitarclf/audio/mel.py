@@ -42,7 +42,7 @@ def log_mel(
     ----------
     waveforms : ndarray of shape (n_events, n_samples), dtype=float32
     sample_rate : int
-        Hz.
+        Rate of the waveforms in Hz.
     n_fft, hop_length : int
         Length of an STFT frame and step between frames, in audio samples.
     n_mels : int
@@ -66,7 +66,7 @@ def log_mel(
     for first in range(0, len(waveforms), WINDOWS_AT_ONCE):
         power = _stft_power(waveforms[first : first + WINDOWS_AT_ONCE], n_fft, hop_length)
         for bands, bins, filters in groups:
-            # One matrix product per row: a batched one may round a row differently in other company.
+            # One matrix product per row: in one product for all, the rounding of a row may depend on the others.
             mel = np.matmul(power[:, :, bins], filters)  # [B, T, F]
             spectrograms[first : first + WINDOWS_AT_ONCE, bands] = mel.transpose(0, 2, 1)
     if compression == "log1p":
@@ -178,6 +178,7 @@ def mel_centers(sample_rate: int, n_mels: int, fmin: float, fmax: float | None) 
 
 
 def _mel_of(hz: float) -> float:
+    """Return a frequency on Slaney's mel scale."""
     return hz / LINEAR_HZ if hz < LINEAR_END_HZ else LINEAR_END_HZ / LINEAR_HZ + np.log(hz / LINEAR_END_HZ) / LOG_STEP
 
 

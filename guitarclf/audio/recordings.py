@@ -150,6 +150,7 @@ def _read_mono(recording: soundfile.SoundFile, start: int, stop: int) -> np.ndar
 
 
 def _check_magnitude(audio: np.ndarray, name: str) -> None:
+    """Raise AudioReadError unless all samples are finite and at most MAX_MAGNITUDE."""
     largest = np.abs(audio).max()  # NaN if one sample is
     if not np.isfinite(largest):
         raise AudioReadError(f"{name} must hold finite samples. It has NaN or infinity. Replace it.")

@@ -17,9 +17,8 @@ from guitarclf.files.wording import shown
 from guitarclf.parameters.rules import knob
 from guitarclf.parameters.sections import Level, WindowParameters
 
-# A file with one event is a snippet if it and the event's onset are at most:
-SNIPPET_MAX_RATIO = 1.2  # windows long
-SNIPPET_MAX_ONSET = 0.05  # seconds
+SNIPPET_MAX_RATIO = 1.2  # a snippet is at most this many windows long, holds one event,
+SNIPPET_MAX_ONSET = 0.05  # and that starts at most this late, in seconds
 EVENTS_AT_ONCE = 16  # most events of one recording that a thread reads as one task
 
 
@@ -115,6 +114,7 @@ class WindowReader(WindowParameters):
         return errors
 
     def _read_event(self, recording, request: Request) -> np.ndarray:
+        """Return the window of an event; AudioReadError if its recording does not sound in it."""
         start = self._start(recording, request)
         window = read_segment(recording, start, self.n_samples, sample_rate=self.sample_rate)
         levelled = self._levelled(window, self._end(start, request.offset))
@@ -126,6 +126,7 @@ class WindowReader(WindowParameters):
         return levelled
 
     def _levelled(self, window: np.ndarray, end: int) -> np.ndarray:
+        """Return a window with silence after ``end``, if that is asked for, and then at its level."""
         if self.zero_after_offset:
             window = silenced_after(window, end, round(FADE_SEC * self.sample_rate))
         return set_level(window, self.normalize)
@@ -135,6 +136,7 @@ class WindowReader(WindowParameters):
         return NEVER if offset is None else round(offset * self.sample_rate) - start
 
     def _start(self, recording, request: Request) -> int:
+        """Return where the window of an event starts in its recording."""
         length = resampled_length(recording.frames, recording.samplerate, self.sample_rate)
         return self._start_in(length, request.onset, alone=request.alone)
 

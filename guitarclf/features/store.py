@@ -6,7 +6,6 @@ one transaction, once it is whole and on the disk. So any number of processes ma
 killed leaves at worst a file that is not in the index, which trimming removes.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,8 +40,7 @@ BUSY_SEC = 60.0  # how long a transaction waits for those of other processes
 STALE_SEC = 86400.0  # a file that is not in the index after this time was left behind by a crash
 
 
-@dataclasses.dataclass(frozen=True)
-class StoreSize:
+class StoreSize(NamedTuple):
     """The rows of one setting, as ``guitarclf cache`` shows them."""
 
     folder: Path

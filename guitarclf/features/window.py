@@ -18,9 +18,9 @@ from guitarclf.parameters.sections import Level, SnippetCrop
 class EventWindow(TransformerMixin, BaseEstimator):
     """The window of audio of each event.
 
-    A file of at most 1.2 x ``target_duration`` that holds one event of the table, with an onset of at most 0.05 s, is a
-    snippet: it is cropped, or padded at its end. Any other file is a track: its window is ``[onset, onset +
-    target_duration)``, read by seeking.
+    A recording of at most 1.2 x ``target_duration`` with one event, whose onset is at most 0.05 s, is a snippet: it is
+    cropped, or padded at its end. Any other recording is a track: its windows are ``[onset, onset + target_duration)``,
+    read by seeking.
 
     Parameters
     ----------

@@ -42,10 +42,7 @@ OPERATORS = frozenset(
 
 
 def check_onnx_bytes(content: bytes, path: str | Path = "the model") -> None:
-    """Raise RunError unless bytes are an ONNX graph without external data, unknown operators, loops or branches.
-
-    ``path`` is for the message.
-    """
+    """Raise RunError, naming ``path``, unless a model is a plain graph of known operators with all its data inside."""
     try:
         problem = next(_problems(memoryview(content)), None)
     except ValueError as error:

@@ -53,6 +53,7 @@ def _add_n_sounding(graph: Graph, module: CRNN, value: str) -> str:
 
 
 def _add_layer(graph: Graph, layer: nn.Module, x: str) -> str:
+    """Add what a layer of a block or of the head does outside training."""
     arrays = _arrays(layer)
     if isinstance(layer, nn.Dropout):
         return x

@@ -35,6 +35,7 @@ def add_sound(graph: Graph, value: str, n_samples: int, normalize: str, settings
 
 
 def _add_level(graph: Graph, x: str, normalize: str) -> str:
+    """Add what set_level does; silence is divided by 1."""
     if normalize == "none":
         return x
     if normalize == "peak":
