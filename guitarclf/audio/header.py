@@ -125,13 +125,12 @@ def _problem_of_wav(file) -> str | None:
     file.seek(0)
     order = ">" if file.read(4) == b"RIFX" else "<"
     size = os.fstat(file.fileno()).st_size
-    position, n_chunks, described = 12, 0, False  # after "RIFF", the size and "WAVE"
-    while position + 8 <= size:
+    position, described = 12, False  # after "RIFF", the size and "WAVE"
+    for _ in range(MAX_CHUNKS + 1):
+        if position + 8 > size:
+            return None if described else "It has no description of its format. Replace it."
         file.seek(position)
         name, length = struct.unpack(f"{order}4sI", file.read(8))
-        n_chunks += 1
-        if n_chunks > MAX_CHUNKS:
-            return f"It has more than {MAX_CHUNKS} chunks. Replace it."
         if name == b"fmt ":
             if described:
                 return "It has two descriptions of its format. Replace it."
@@ -148,7 +147,7 @@ def _problem_of_wav(file) -> str | None:
             if missing > 0 and length < STREAMED:
                 return f"Its last {missing} bytes are missing. Replace it."
         position += 8 + length + length % 2
-    return None if described else "It has no description of its format. Replace it."
+    return f"It has more than {MAX_CHUNKS} chunks. Replace it."
 
 
 def _problem_of_fmt(fmt: bytes, order: str) -> str | None:
