@@ -1,23 +1,25 @@
-"""NoteEventDataset: the pipeline's windows and features as a torch Dataset, for loops of one's own."""
+"""NoteEventDataset: the pipeline's windows and features as a torch Dataset, for training loops of one's own."""
 
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 import torch
 from torch.utils.data import Dataset
 
 from guitarclf.audio.mel import log_mel_channels
 from guitarclf.audio.offsets import needs_ends
+from guitarclf.audio.windows import WindowReader
 from guitarclf.config import Config, to_dict
+from guitarclf.data.rules import SPLITS
 from guitarclf.errors import EventTableError, ParameterError
-from guitarclf.features.logmel import LogMelSpectrogram
-from guitarclf.features.window import EventWindow, as_requests
+from guitarclf.features.inputs import as_requests
 from guitarclf.labels import LABEL_TO_INDEX, LABELS
 
 
 class NoteEventDataset(Dataset):
     """``(spectrogram, label_index)`` of each event of one split.
+
+    ``label_index`` is the place in LABELS: 0 harmonic, 1 dead_note, 2 general_note.
 
     Parameters
     ----------
@@ -26,16 +28,12 @@ class NoteEventDataset(Dataset):
     split : {"train", "val", "test", "all"}
         Rows of the table's ``split`` column; "all" needs no such column.
     config : Config, optional
-        Its window and logmel sections; the defaults if None.
+        Its window and logmel sections are used; default ``Config()``.
     transform : callable, optional
-        Waveform tensor of shape (n_samples,) -> tensor; default the pipeline's log-mel, a float32
+        Makes a tensor of the waveform, a tensor of shape (n_samples,). Default the pipeline's features, a float32
         tensor of shape (n_channels, n_mels, n_frames).
     return_row : bool
-        Whether to add the table's row as a dict: ``(spectrogram, label_index, row)``.
-
-    Notes
-    -----
-    ``label_index`` counts in the order of LABELS: 0 harmonic, 1 dead_note, 2 general_note.
+        Whether items are ``(spectrogram, label_index, row)``, with the table's row as a dict.
     """
 
     def __init__(
@@ -52,8 +50,8 @@ class NoteEventDataset(Dataset):
         unknown = set(self.events["label_category"]) - set(LABELS)
         if unknown:
             raise EventTableError(f"`label_category` must be one of {', '.join(LABELS)}. Got {sorted(unknown)[0]!r}.")
-        self.window = EventWindow(**to_dict(config.window))
-        self.logmel = LogMelSpectrogram(sample_rate=config.window.sample_rate, **to_dict(config.logmel))
+        self.reader = WindowReader(**to_dict(config.window))
+        self.settings = to_dict(config.logmel) | {"sample_rate": config.window.sample_rate}
         self.transform = transform
         self.return_row = return_row
         self._requests = as_requests(self.events)
@@ -62,29 +60,26 @@ class NoteEventDataset(Dataset):
         return len(self.events)
 
     def __getitem__(self, index: int) -> tuple:
-        windows, errors = self.window.read([self._requests[index]])
+        requests = [self._requests[index]]
+        windows, errors = self.reader.read(requests)
         if errors:
             raise errors[0]
         row = self.events.iloc[index]
         if self.transform is None:
-            spectrogram = self._log_mel(index, windows)
+            ends = self.reader.ends(requests) if needs_ends(self.settings) else None
+            spectrogram = torch.from_numpy(log_mel_channels(windows, ends=ends, **self.settings)[0])
         else:
             spectrogram = self.transform(torch.from_numpy(windows[0]))
         item = spectrogram, LABEL_TO_INDEX[row["label_category"]]
         return (*item, row.to_dict()) if self.return_row else item
 
-    def _log_mel(self, index: int, windows: np.ndarray) -> torch.Tensor:
-        settings = self.logmel.settings
-        ends = self.window.reader.ends([self._requests[index]]) if needs_ends(settings) else None
-        return torch.from_numpy(np.ascontiguousarray(log_mel_channels(windows, ends=ends, **settings)[0]))
-
 
 def rows_of_split(events: pd.DataFrame, split: str) -> pd.DataFrame:
-    """Return the events of one split; all of them for "all"."""
+    """Return the events of a split, all events for "all"; EventTableError if the table has no ``split`` column."""
     if split == "all":
         return events
-    if split not in ("train", "val", "test"):
-        raise ParameterError(f"`split` must be one of train, val, test, all. Got {split!r}.")
+    if split not in SPLITS:
+        raise ParameterError(f"`split` must be one of {', '.join(SPLITS)}, all. Got {split!r}.")
     if "split" not in events:
         raise EventTableError(
             f"The table must have a `split` column to take its {split} rows. "

@@ -1,6 +1,6 @@
-"""What the first bytes of a recording say, read before a decoder sees the file.
+"""Checks of a recording's header, made before a decoder sees the file.
 
-Decoders for rare formats are where crafted files do harm, so only what guitar data has is passed on to one.
+Crafted files do harm in decoders of rare formats, so only the formats that guitar data has are passed on to one.
 """
 
 import os
@@ -14,7 +14,7 @@ MIN_RATE, MAX_RATE = 1_000, 384_000  # Hz
 MAX_CHANNELS = 32
 MAX_CHUNKS = 10_000  # of a WAV; a real one has a dozen
 STREAMED = 0xFFFFFF00  # a data chunk "this long" is of unknown length
-CODECS = {0x0001: "PCM", 0x0003: "float", 0x0006: "A-law", 0x0007: "mu-law"}
+CODECS = (0x0001, 0x0003, 0x0006, 0x0007)  # PCM, float, A-law, mu-law
 EXTENSIBLE = 0xFFFE
 OTHER_CODECS = {
     0x0002: "Microsoft ADPCM",
@@ -27,10 +27,10 @@ OTHER_CODECS = {
     0x0674: "Ogg Vorbis in a WAV",
 }
 PCM_BITS = (8, 16, 24, 32)
-# What libsndfile calls it -> whether it is decoded; its own word for the rest is in the message.
-SUBTYPES = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW")
-COMPRESSED_SUBTYPES = ("VORBIS", "OPUS", "MPEG_LAYER_III")
-# Container -> the suffixes it goes by.
+# libsndfile's names of the codecs that are read.
+PCM_SUBTYPES = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW")
+SUBTYPES = (*PCM_SUBTYPES, "VORBIS", "OPUS", "MPEG_LAYER_III")
+# Container -> the suffixes of its files.
 SUFFIXES = {"WAV": (".wav", ".wave"), "FLAC": (".flac",), "OGG": (".ogg", ".oga", ".opus"), "MP3": (".mp3",)}
 CONTAINER_OF = {"WAVEX": "WAV", "RF64": "WAV", "MPEG": "MP3"}  # libsndfile's name -> ours
 OTHER_CONTAINERS = {b"FORM": "AIFF", b"caff": "CAF", b".snd": "AU", b"riff": "Wave64", b"0&\xb2u": "WMA"}
@@ -38,13 +38,13 @@ CONVERT_IT = "Convert it to WAV or FLAC."
 
 
 def check_header(path) -> None:
-    """Raise AudioReadError unless a file is a regular one that begins like a recording that is decoded here."""
+    """Raise AudioReadError unless a path is a regular file whose header is that of a recording that is read here."""
     text = shown(path)
     try:
         os.fspath(path).encode("utf-8")
         with open(path, "rb", opener=_open_regular) as file:
             start = file.read(12)
-            container = sniff(start)
+            container = _container_of(start)
             if container is None:
                 raise AudioReadError(
                     f"{text} must be a WAV or FLAC file (OGG and MP3 are read too). It is {_what_else(start)}. "
@@ -52,29 +52,31 @@ def check_header(path) -> None:
                 )
             if not start.startswith(b"ID3"):  # a tag that MP3s have, and some FLACs
                 check_suffix(path, container)
-            problem = _check_wav(file) if container == "WAV" else None
+            problem = _problem_of_wav(file) if container == "WAV" else None
+    except AudioReadError:
+        raise
     except UnicodeEncodeError as error:
         raise AudioReadError(f"{text} must have a name in UTF-8. It has not. Rename it.") from error
     except OSError as error:
-        if isinstance(error, AudioReadError):
-            raise
         raise AudioReadError(f"{text} must be a readable file. {error.strerror}. Check its permissions.") from error
     if problem:
         raise AudioReadError(f"{text} must be a whole recording. {problem}")
 
 
-def sniff(start: bytes) -> str | None:
-    """Return the container that a file's first twelve bytes are of: a key of SUFFIXES, or None."""
+def _container_of(start: bytes) -> str | None:
+    """Return the container (a key of SUFFIXES) that a file's first twelve bytes belong to, or None."""
     if start[:4] in (b"RIFF", b"RIFX", b"RF64") and start[8:12] == b"WAVE":
         return "WAV"
-    if start[:4] in (b"fLaC", b"OggS"):
-        return {b"fLaC": "FLAC", b"OggS": "OGG"}[start[:4]]
+    if start.startswith(b"fLaC"):
+        return "FLAC"
+    if start.startswith(b"OggS"):
+        return "OGG"
     is_mp3 = start[:3] == b"ID3" or (len(start) > 2 and start[0] == 0xFF and start[1] & 0xE0 == 0xE0)
     return "MP3" if is_mp3 else None
 
 
 def _what_else(start: bytes) -> str:
-    """Return in words what a file is that is not decoded here."""
+    """Return what a file that is not read here seems to be, in words."""
     if not start:
         return "empty"
     if start[4:8] == b"ftyp":
@@ -83,7 +85,7 @@ def _what_else(start: bytes) -> str:
 
 
 def check_suffix(path, container: str) -> None:
-    """Raise AudioReadError if a file goes by the suffix of another container."""
+    """Raise AudioReadError if a file's suffix is that of another container."""
     suffix = os.path.splitext(path)[1].lower()
     said = next((name for name, suffixes in SUFFIXES.items() if suffix in suffixes), container)
     if said != container:
@@ -94,21 +96,21 @@ def check_suffix(path, container: str) -> None:
 
 
 def check_format(path, recording) -> None:
-    """Raise AudioReadError unless an open recording is of a container, codec, rate and width that are read."""
+    """Raise AudioReadError unless an open SoundFile has a container, codec, rate and channel count that are read."""
     container = CONTAINER_OF.get(recording.format, recording.format)
-    if container not in SUFFIXES or recording.subtype not in (*SUBTYPES, *COMPRESSED_SUBTYPES):
+    if container not in SUFFIXES or recording.subtype not in SUBTYPES:
         raise AudioReadError(
             f"{shown(path)} must be PCM, float, A-law, mu-law, FLAC, OGG or MP3. "
             f"It is {recording.format} {recording.subtype}. {CONVERT_IT}"
         )
     check_suffix(path, container)
-    problem = _absurd(recording.channels, recording.samplerate)
+    problem = _problem_of_size(recording.channels, recording.samplerate)
     if problem:
         raise AudioReadError(f"{shown(path)} must be a recording. {problem}")
 
 
 def _open_regular(path, flags) -> int:
-    """Open a file without waiting for the other end of a pipe, and refuse anything but a regular one."""
+    """Open a regular file and return its handle; AudioReadError, without waiting, for a pipe or a device."""
     handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -118,24 +120,25 @@ def _open_regular(path, flags) -> int:
     return handle
 
 
-def _check_wav(file) -> str | None:
-    """Return what is wrong with the chunks of a WAV, from its ``fmt`` and the length of its data."""
+def _problem_of_wav(file) -> str | None:
+    """Return what is wrong with a WAV's ``fmt`` chunk or the length of its ``data`` chunk, None if nothing is."""
     file.seek(0)
     order = ">" if file.read(4) == b"RIFX" else "<"
     size = os.fstat(file.fileno()).st_size
-    position, n_chunks, described, problem = 12, 0, False, None  # after "RIFF", the size and "WAVE"
-    while position + 8 <= size:
+    position, described = 12, False  # after "RIFF", the size and "WAVE"
+    for _ in range(MAX_CHUNKS + 1):
+        if position + 8 > size:
+            return None if described else "It has no description of its format. Replace it."
         file.seek(position)
         name, length = struct.unpack(f"{order}4sI", file.read(8))
-        n_chunks += 1
-        if n_chunks > MAX_CHUNKS:
-            return f"It has more than {MAX_CHUNKS} chunks. Replace it."
         if name == b"fmt ":
             if described:
                 return "It has two descriptions of its format. Replace it."
             described = True
-            problem = _check_fmt(file.read(min(length, 40)), order)
-        if name == b"data" and problem is None:
+            problem = _problem_of_fmt(file.read(min(length, 40)), order)
+            if problem:
+                return problem
+        if name == b"data":
             if length == 0 and position + 8 == size:
                 return "It has no samples. Replace it."
             missing = position + 8 + length - size
@@ -143,13 +146,12 @@ def _check_wav(file) -> str | None:
             # is missing for a shorter one, and a note would be padded with zeros.
             if missing > 0 and length < STREAMED:
                 return f"Its last {missing} bytes are missing. Replace it."
-        if problem:
-            return problem
         position += 8 + length + length % 2
-    return None if described else "It has no description of its format. Replace it."
+    return f"It has more than {MAX_CHUNKS} chunks. Replace it."
 
 
-def _check_fmt(fmt: bytes, order: str) -> str | None:
+def _problem_of_fmt(fmt: bytes, order: str) -> str | None:
+    """Return why the codec, bits, channels or rate in a ``fmt`` chunk are not read, None if they are."""
     if len(fmt) < 16:
         return "The description of its format is cut short. Replace it."
     codec, channels, rate, _, _, bits = struct.unpack(f"{order}HHIIHH", fmt[:16])
@@ -160,10 +162,10 @@ def _check_fmt(fmt: bytes, order: str) -> str | None:
         return f"It is {name}, and PCM, float, A-law and mu-law are read. {CONVERT_IT}"
     if codec == 0x0001 and bits not in PCM_BITS:
         return f"It is PCM of {bits} bits, and 8, 16, 24 and 32 are read. {CONVERT_IT}"
-    return _absurd(channels, rate)
+    return _problem_of_size(channels, rate)
 
 
-def _absurd(channels: int, rate: int) -> str | None:
+def _problem_of_size(channels: int, rate: int) -> str | None:
     if not 1 <= channels <= MAX_CHANNELS:
         return f"It has {channels} channels, and 1 to {MAX_CHANNELS} are read. {CONVERT_IT}"
     if not MIN_RATE <= rate <= MAX_RATE:

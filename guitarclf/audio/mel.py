@@ -1,6 +1,6 @@
-"""Log-mel spectrograms of a batch of windows, in numpy alone: equal to librosa's and many times as fast.
+"""Log-mel spectrograms of a batch of windows: equal to librosa's and many times as fast.
 
-No scikit-learn, scipy or librosa, so that a prediction need not wait for their import.
+In numpy alone, so that a prediction need not wait for the import of scikit-learn, scipy or librosa.
 """
 
 import threading
@@ -35,25 +35,24 @@ def log_mel(
 ) -> np.ndarray:
     """Return the log-mel spectrogram of each waveform.
 
-    Equal to ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)`` with a
-    periodic Hann window and centred, zero-padded frames, to within 1e-2 dB; a row never depends
-    on the others.
+    Equal to ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)`` with a periodic Hann window
+    and centred, zero-padded frames, to within 1e-2 dB. A row never depends on the others.
 
     Parameters
     ----------
     waveforms : ndarray of shape (n_events, n_samples), dtype=float32
     sample_rate : int
-        Hz.
+        Rate of the waveforms in Hz.
     n_fft, hop_length : int
-        Length of and step between STFT frames in audio samples.
+        Length of an STFT frame and step between frames, in audio samples.
     n_mels : int
-        Bands of the Slaney mel scale, each filter of unit area.
+        Bands of the Slaney mel scale; each filter has unit area.
     fmin, fmax : float
         Lowest and highest band edge in Hz; ``fmax`` None is half the sample rate.
     compression : {"db", "log1p"}
-        ``10 log10(max(power, 1e-10))``; or ``log(1 + log1p_alpha * power)``.
+        ``10 log10(max(power, 1e-10))`` or ``log(1 + log1p_alpha * power)``.
     top_db : float or None
-        If set, cells are raised to at least the row's own maximum minus ``top_db`` (dB).
+        If set, no cell is more than this below the row's own maximum.
 
     Returns
     -------
@@ -61,13 +60,13 @@ def log_mel(
         ``n_frames = 1 + n_samples // hop_length``.
     """
     waveforms = np.ascontiguousarray(waveforms, dtype=np.float32)
-    groups = mel_groups(sample_rate, n_fft, n_mels, fmin, fmax)
+    groups = _mel_groups(sample_rate, n_fft, n_mels, fmin, fmax)
     n_frames = 1 + waveforms.shape[1] // hop_length
     spectrograms = np.empty((len(waveforms), n_mels, n_frames), dtype=np.float32)
     for first in range(0, len(waveforms), WINDOWS_AT_ONCE):
         power = _stft_power(waveforms[first : first + WINDOWS_AT_ONCE], n_fft, hop_length)
         for bands, bins, filters in groups:
-            # One matrix product per row: a batched one may round a row differently in other company.
+            # One matrix product per row: in one product for all, the rounding of a row may depend on the others.
             mel = np.matmul(power[:, :, bins], filters)  # [B, T, F]
             spectrograms[first : first + WINDOWS_AT_ONCE, bands] = mel.transpose(0, 2, 1)
     if compression == "log1p":
@@ -79,68 +78,61 @@ def log_mel(
 
 
 def log_mel_channels(waveforms, *, extra_channels=(), ends=None, **settings) -> np.ndarray:
-    """`[B, n_samples]` -> `[B, C, F, T]`: the log-mel of :func:`log_mel`, then the extra channels.
+    """`[B, n_samples]` -> `[B, C, F, T]`: the log-mel, then the extra channels in the order given.
 
-    They are the RMS of each frame in dB, the same in every band ("rms"); the slope of the log-mel over
-    9 frames ("delta", librosa.feature.delta); and 1 in frames before the note's offset, 0 after it ("sounding").
-    ``ends`` are the offsets in samples, `[B]`; None stands for notes without one.
+    "rms" is the RMS of each frame in dB, the same in every band; "delta" the slope of the log-mel over 9 frames
+    (librosa.feature.delta); "sounding" 1 in frames before the note's offset and 0 after it. ``ends`` are the offsets
+    in samples, `[B]`; None stands for notes without one. ``settings`` are all other keywords of :func:`log_mel`.
     """
     spectrograms = log_mel(waveforms, **settings)
-    channels = [spectrograms]
-    n_fft = settings.get("n_fft", LogMelParameters.n_fft)
-    hop_length = settings.get("hop_length", LogMelParameters.hop_length)
-    for name in extra_channels:
+    n_events, n_mels, n_frames = spectrograms.shape
+    features = np.empty((n_events, 1 + len(extra_channels), n_mels, n_frames), dtype=np.float32)
+    features[:, 0] = spectrograms
+    for channel, name in enumerate(extra_channels, start=1):
         if name == "rms":
-            envelope = frame_rms_db(waveforms, n_fft, hop_length)
-            channels.append(np.broadcast_to(envelope[:, None, :], spectrograms.shape))
+            features[:, channel] = frame_rms_db(waveforms, settings["n_fft"], settings["hop_length"])[:, None]
         elif name == SOUNDING:
-            sounding = sounding_frames(ends, len(waveforms), spectrograms.shape[2], hop_length)
-            channels.append(np.broadcast_to(sounding[:, None, :], spectrograms.shape))
+            features[:, channel] = sounding_frames(ends, n_events, n_frames, settings["hop_length"])[:, None]
         else:
-            channels.append(np.matmul(spectrograms, delta_matrix(spectrograms.shape[2])))
-    return np.stack(channels, axis=1)
+            features[:, channel] = np.matmul(spectrograms, delta_matrix(n_frames))
+    return features
 
 
 def _stft_power(waveforms: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
     """`[B, n_samples]` -> `[B, T, 1 + n_fft // 2]` power of centred, zero-padded Hann frames, float32.
 
-    The result is overwritten by the thread's next call.
+    The thread's next call overwrites the result.
     """
     n_rows, n_samples = waveforms.shape
     n_frames, half = 1 + n_samples // hop_length, n_fft // 2
-    padded = _workspace.array("padded", (n_rows, n_samples + n_fft), np.float32)
+    padded = _scratch("padded", (n_rows, n_samples + n_fft), np.float32)
     padded[:, :half], padded[:, half + n_samples :] = 0, 0
     padded[:, half : half + n_samples] = waveforms
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=1)[:, ::hop_length]
     # In float32 the FFT's own rounding shows 110 dB below the loudest cell, by 0.1 dB and more.
-    windowed = _workspace.array("windowed", (n_rows, n_frames, n_fft), np.float64)
-    spectrum = _workspace.array("spectrum", (n_rows, n_frames, half + 1), np.complex128)
+    windowed = _scratch("windowed", (n_rows, n_frames, n_fft), np.float64)
+    spectrum = _scratch("spectrum", (n_rows, n_frames, half + 1), np.complex128)
     np.fft.rfft(np.multiply(frames, hann(n_fft), out=windowed), axis=2, out=spectrum)
     parts = spectrum.view(np.float64)
     np.multiply(parts, parts, out=parts)
-    power = _workspace.array("power", (n_rows, n_frames, half + 1), np.float32)
+    power = _scratch("power", (n_rows, n_frames, half + 1), np.float32)
     return np.add(parts[..., ::2], parts[..., 1::2], out=power, casting="same_kind")
 
 
-class _Workspace(threading.local):
-    """Arrays that each thread keeps: with new ones for each window, half the time goes to the system's pages."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, np.ndarray] = {}
-
-    def array(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-        """Return the thread's array of a name, with anything in it."""
-        found = self.arrays.get(name)
-        if found is None or found.shape != shape:
-            found = self.arrays[name] = np.empty(shape, dtype)
-        return found
+# The arrays that each thread keeps: with new ones for each window, half the time goes to the system's pages.
+_workspace = threading.local()
 
 
-_workspace = _Workspace()
+def _scratch(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """Return the thread's array of a name, with anything in it."""
+    arrays = _workspace.__dict__
+    if name not in arrays or arrays[name].shape != shape:
+        arrays[name] = np.empty(shape, dtype)
+    return arrays[name]
 
 
 def frame_rms_db(waveforms: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
-    """`[B, n_samples]` -> `[B, T]` root mean square of each frame in dB, frames as in the log-mel."""
+    """`[B, n_samples]` -> `[B, T]`, the root mean square in dB of each frame of the log-mel, float32."""
     padded = np.pad(waveforms.astype(np.float64) ** 2, ((0, 0), (n_fft // 2, n_fft // 2)))
     energy = np.pad(padded.cumsum(axis=1), ((0, 0), (1, 0)))
     mean = (energy[:, n_fft:] - energy[:, :-n_fft])[:, ::hop_length] / n_fft
@@ -149,7 +141,7 @@ def frame_rms_db(waveforms: np.ndarray, n_fft: int, hop_length: int) -> np.ndarr
 
 @lru_cache(maxsize=16)
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> np.ndarray:
-    """Return the mel filterbank of shape (1 + n_fft // 2, n_mels), float32, as ``librosa.filters.mel``."""
+    """Return the mel filterbank, `[1 + n_fft // 2, n_mels]` float32: ``librosa.filters.mel``, transposed."""
     edges = mel_edges(sample_rate, n_mels, fmin, fmax)
     bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     ramps = edges[:, None] - bins  # [n_mels + 2, n_bins]
@@ -160,8 +152,8 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: fl
 
 
 @lru_cache(maxsize=16)
-def mel_groups(*settings) -> list[tuple[slice, slice, np.ndarray]]:
-    """Return the filterbank in parts: bands, the bins they hear, and the filters from these to those."""
+def _mel_groups(*settings) -> list[tuple[slice, slice, np.ndarray]]:
+    """Return the filterbank of :func:`mel_filters` in parts: (bands, bins that they weigh, `[bins, bands]` filters)."""
     filters = mel_filters(*settings)
     groups = []
     for first in range(0, filters.shape[1], BANDS):
@@ -173,7 +165,7 @@ def mel_groups(*settings) -> list[tuple[slice, slice, np.ndarray]]:
 
 
 def mel_edges(sample_rate: int, n_mels: int, fmin: float, fmax: float | None) -> np.ndarray:
-    """Return the band edges in Hz, shape (n_mels + 2,): band ``i`` rises from edge ``i`` and falls to ``i + 2``."""
+    """Return the band edges in Hz, shape (n_mels + 2,): band ``i`` lies between edges ``i`` and ``i + 2``."""
     top = sample_rate / 2 if fmax is None else fmax
     mels = np.linspace(_mel_of(fmin), _mel_of(top), n_mels + 2)
     end = LINEAR_END_HZ / LINEAR_HZ
@@ -186,6 +178,7 @@ def mel_centers(sample_rate: int, n_mels: int, fmin: float, fmax: float | None) 
 
 
 def _mel_of(hz: float) -> float:
+    """Return a frequency on Slaney's mel scale."""
     return hz / LINEAR_HZ if hz < LINEAR_END_HZ else LINEAR_END_HZ / LINEAR_HZ + np.log(hz / LINEAR_END_HZ) / LOG_STEP
 
 
@@ -197,10 +190,10 @@ def hann(n_fft: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def delta_matrix(n_frames: int) -> np.ndarray:
-    """Return the `[T, T]` float32 matrix that takes frames to their slope over DELTA_WIDTH frames.
+    """Return the `[T, T]` float32 matrix by which frames are multiplied to give their slopes over DELTA_WIDTH frames.
 
-    The slope of a least-squares line (Savitzky and Golay 1964); the first and last frames have that of the
-    nearest whole stretch.
+    Slopes are those of least-squares lines (Savitzky and Golay 1964). A frame too near an end for a line of its own
+    takes the slope of the nearest frame that has one.
     """
     if n_frames < DELTA_WIDTH:
         raise ParameterError(

@@ -1,26 +1,25 @@
-"""What lies after a note's offset: silence in its window, frames that do not count. No scikit-learn, no pandas.
+"""What follows a note's offset: silence in its window, and frames that do not count. No scikit-learn, no pandas.
 
-An *end* is where a note's offset lies in its window, in samples; NEVER where a note has no offset, as a file or a
-waveform given by itself.
+An *end* is the place of a note's offset in its window, in samples: NEVER for a note without an offset, such as a file
+or a waveform given by itself.
 """
 
 import numpy as np
 
-FADE_SEC = 0.005  # seconds before the offset in which a note fades out: a cut to zero would be a click
+FADE_SEC = 0.005  # a note fades out in this time before its offset: a cut to zero would be a click
 NEVER = np.iinfo(np.int64).max
-SOUNDING = "sounding"  # the extra channel that tells which frames lie before the offset
+SOUNDING = "sounding"  # the extra channel that is 1 in frames before the offset
 
 
 def needs_ends(settings: dict) -> bool:
-    """Return whether features of some settings (those of ``log_mel_channels``) depend on the offset itself."""
+    """Return whether ``log_mel_channels`` needs ``ends`` for these settings."""
     return SOUNDING in settings["extra_channels"]
 
 
 def silenced_after(window: np.ndarray, end: int, n_fade: int) -> np.ndarray:
-    """Return a window that is zero from sample ``end`` on.
+    """Return a window that fades out along a half cosine in the ``n_fade`` samples before ``end`` and is then zero.
 
-    The ``n_fade`` samples before it fall to zero along a half cosine; of a note shorter than that, all of it. A
-    note that ends with its window or after it is left as it is.
+    A note shorter than the fade fades out from its start. A window that ends before its note is returned as it is.
     """
     if end >= len(window):
         return window
@@ -35,8 +34,7 @@ def silenced_after(window: np.ndarray, end: int, n_fade: int) -> np.ndarray:
 def sounding_frames(ends: np.ndarray | None, n_events: int, n_frames: int, hop_length: int) -> np.ndarray:
     """`[n_events]` ends -> `[n_events, n_frames]` float32: 1 in frames whose centre lies before the end, else 0.
 
-    ``ends`` None is NEVER for all.
+    ``ends=None`` stands for NEVER in all rows.
     """
-    if ends is None:
-        return np.ones((n_events, n_frames), dtype=np.float32)
-    return (hop_length * np.arange(n_frames) < np.asarray(ends)[:, None]).astype(np.float32)
+    ends = np.full(n_events, NEVER) if ends is None else np.asarray(ends)
+    return (hop_length * np.arange(n_frames) < ends[:, None]).astype(np.float32)

@@ -1,5 +1,6 @@
-"""Read stretches of recordings as mono audio at one rate, decoding only what is needed."""
+"""Stretches of recordings as mono audio at one rate; only what is needed is decoded."""
 
+import functools
 import math
 import os
 from collections.abc import Iterable
@@ -13,8 +14,7 @@ from guitarclf.audio.header import check_format, check_header
 from guitarclf.errors import AudioReadError
 from guitarclf.files.wording import shown
 
-# Neighbouring audio the resampler's filter needs on both sides of a stretch, in seconds.
-CONTEXT_SEC = 0.05
+CONTEXT_SEC = 0.05  # audio that the resampler's filter needs on both sides of a stretch
 MAX_MAGNITUDE = 1e10  # of a sample; some programs write floats at 16- or 32-bit scale
 PCM_16_STEP = np.float32(2.0**-15)
 MAX_STRETCH_BYTES = 256 * 2**20  # decoded at once; a window of a second takes half a megabyte
@@ -29,8 +29,7 @@ def load_segment(path: str | Path, onset: float, duration: float, *, sample_rate
     path : str or Path
         Any file soundfile reads; channels are averaged to mono.
     onset, duration : float
-        Start and length in seconds. Before or past the file: zeros, so the
-        onset keeps its place in the window.
+        Start and length in seconds. Zeros stand for what lies before or past the file.
     sample_rate : int
         Rate of the result in Hz; the file is resampled if it differs.
 
@@ -42,8 +41,8 @@ def load_segment(path: str | Path, onset: float, duration: float, *, sample_rate
     Raises
     ------
     AudioReadError
-        If the file is missing, unreadable, silent or with NaN or infinite samples in
-        the stretch, or lies wholly outside it.
+        If the file is missing or unreadable, or if the stretch lies wholly outside it, is silent, or
+        has NaN or infinite samples.
     """
     with open_recording(path) as recording:
         start = round(onset * sample_rate)
@@ -51,9 +50,9 @@ def load_segment(path: str | Path, onset: float, duration: float, *, sample_rate
 
 
 def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
-    """Return an open recording, to be used in a ``with`` block; AudioReadError if it is none that is read.
+    """Return an open recording, to be used in a ``with`` block.
 
-    Container, codec, rate, channels and length are checked on the header, before memory is taken.
+    Raises AudioReadError if the container, codec, rate, channels or length in its header are not read here.
     """
     path = os.fspath(path)
     if not os.path.exists(path) or os.path.isdir(path):
@@ -81,10 +80,10 @@ def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
 
 
 def read_segment(recording: soundfile.SoundFile, start: int, n_samples: int, *, sample_rate: int) -> np.ndarray:
-    """Return ``n_samples`` from position ``start``, both counted at ``sample_rate``, of an open recording.
+    """Return ``n_samples`` mono float32 samples of an open recording, from sample ``start`` on.
 
-    Equal to resampling the whole file and cutting: the read starts where an input
-    and an output sample coincide, with context for the filter on both sides.
+    Both are counted at ``sample_rate`` (Hz). The result equals the whole file resampled and cut: the read starts
+    where an input and an output sample coincide, with context for the filter on both sides.
     """
     rate_in = recording.samplerate
     n_total = resampled_length(recording.frames, rate_in, sample_rate)
@@ -114,20 +113,17 @@ def read_segment(recording: soundfile.SoundFile, start: int, n_samples: int, *, 
             f"{shown(recording.name)} must hold sound. It is silent from {low / sample_rate:.3f} s to "
             f"{high / sample_rate:.3f} s. Check `onset_sec`, or replace it."
         )
-    if len(audio) == n_samples:
-        return audio
-    segment = np.zeros(n_samples, dtype=np.float32)
-    segment[low - start : low - start + len(audio)] = audio
-    return segment
+    n_before = low - start
+    return np.pad(audio, (n_before, n_samples - n_before - len(audio)))
 
 
 def resampled_length(n_frames: int, rate_in: int, rate_out: int) -> int:
-    """Return how many samples a recording has after resampling, as librosa counts them."""
+    """Return how many samples ``n_frames`` frames become by resampling, as librosa counts them."""
     return math.ceil(n_frames * rate_out / rate_in)
 
 
 def _read_mono(recording: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:
-    """Return the frames ``start`` to ``stop`` averaged over channels, float32."""
+    """Return the frames from ``start`` to before ``stop``, float32, averaged over channels."""
     name, n_bytes = shown(recording.name), 4 * (stop - start) * recording.channels
     if n_bytes > MAX_STRETCH_BYTES:
         raise AudioReadError(
@@ -149,29 +145,20 @@ def _read_mono(recording: soundfile.SoundFile, start: int, stop: int) -> np.ndar
         audio = np.multiply(audio, PCM_16_STEP, dtype=np.float32)
     else:
         _check_magnitude(audio, name)
-    return _mono(audio)
+    # audio.mean(axis=1), which is slow for so few channels
+    return functools.reduce(np.add, audio.T) / audio.shape[1]
 
 
 def _check_magnitude(audio: np.ndarray, name: str) -> None:
-    low, high = audio.min(), audio.max()  # NaN if one sample is
-    if low >= -MAX_MAGNITUDE and high <= MAX_MAGNITUDE:
-        return
-    if not np.isfinite(audio).all():
+    """Raise AudioReadError unless all samples are finite and at most MAX_MAGNITUDE."""
+    largest = np.abs(audio).max()  # NaN if one sample is
+    if not np.isfinite(largest):
         raise AudioReadError(f"{name} must hold finite samples. It has NaN or infinity. Replace it.")
-    raise AudioReadError(
-        f"{name} must hold samples of at most {MAX_MAGNITUDE:g}, full scale being 1. "
-        f"It has {max(-low, high):.3g}. Replace it."
-    )
-
-
-def _mono(audio: np.ndarray) -> np.ndarray:
-    """`[n_frames, n_channels]` -> `[n_frames]`, their mean (as ``mean(axis=1)``, which is slow for so few)."""
-    mono = audio[:, 0]
-    if audio.shape[1] == 1:
-        return mono
-    for channel in range(1, audio.shape[1]):
-        mono = mono + audio[:, channel]
-    return mono / audio.shape[1]
+    if largest > MAX_MAGNITUDE:
+        raise AudioReadError(
+            f"{name} must hold samples of at most {MAX_MAGNITUDE:g}, full scale being 1. "
+            f"It has {largest:.3g}. Replace it."
+        )
 
 
 def find_audio_files(folder: str | Path) -> list[Path]:
@@ -180,9 +167,9 @@ def find_audio_files(folder: str | Path) -> list[Path]:
 
 
 def require_audio_files(paths: Iterable, *, beside: str | Path | None = None) -> None:
-    """Raise AudioReadError naming the files that do not exist, before long work starts on the others.
+    """Raise AudioReadError if some of the files do not exist.
 
-    ``beside`` is the table's folder: where the files lie below it, the message says so.
+    ``beside`` is the table's folder: if the first missing file lies below it, the message says so.
     """
     missing = [path for path in dict.fromkeys(map(str, paths)) if not os.path.isfile(path)]
     if not missing:
@@ -196,14 +183,13 @@ def require_audio_files(paths: Iterable, *, beside: str | Path | None = None) ->
 
 
 def outside_root(audio_root: str | Path, paths: Iterable[str]) -> np.ndarray:
-    """Return which paths lead out of a folder by their names, such as ``../x.wav``; links within it are followed."""
+    """Return for each path whether its name leads out of a folder, as ``../x.wav`` does; links are not resolved."""
     root = os.path.join(os.path.abspath(audio_root), "")
-    paths = list(paths)
-    outside = {path: not os.path.abspath(path).startswith(root) for path in set(paths)}
-    return np.array([outside[path] for path in paths], dtype=bool)
+    is_outside = functools.cache(lambda path: not os.path.abspath(path).startswith(root))
+    return np.array([is_outside(path) for path in paths], dtype=bool)
 
 
 def _lies_below(folder: Path, path: str) -> bool:
-    """Return whether a file of this name, with some of its parent folders, is below ``folder``."""
+    """Return whether ``folder`` holds a file of this name, or of this name and some of its parent folders."""
     parts = Path(path).parts
     return any(folder.joinpath(*parts[skip:]).is_file() for skip in range(1, len(parts)))

@@ -1,9 +1,11 @@
-"""WindowReader: where an event's window lies in its file, and the sound in it. No scikit-learn, no pandas."""
+"""WindowReader: the window of each event, found and read from its recording. No scikit-learn, no pandas."""
 
 import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,16 +17,15 @@ from guitarclf.files.wording import shown
 from guitarclf.parameters.rules import knob
 from guitarclf.parameters.sections import Level, WindowParameters
 
-# A file this much longer than the window, at most, is a snippet if its one event starts this early.
-SNIPPET_MAX_RATIO = 1.2
-SNIPPET_MAX_ONSET = 0.05
-EVENTS_AT_ONCE = 16  # events of one file that a thread reads before another may join in
+SNIPPET_MAX_RATIO = 1.2  # a snippet is at most this many windows long, holds one event,
+SNIPPET_MAX_ONSET = 0.05  # and that starts at most this late, in seconds
+EVENTS_AT_ONCE = 16  # most events of one recording that a thread reads as one task
 
 
 class Request(NamedTuple):
-    """One event's place: file, onset in seconds, whether the table has no other event of that file, and its offset.
+    """An event of a recording: ``onset`` and ``offset`` are in seconds, ``offset`` is None if it is not known.
 
-    ``offset`` is in seconds, None where it is not known: of a file given by itself.
+    ``alone`` says that the table has no other event of the recording.
     """
 
     path: str
@@ -39,38 +40,48 @@ class WindowReader(WindowParameters):
 
     num_workers: int = knob(1, "threads that read files, at most the cores there are", low=1)
 
-    def read(self, requests: Sequence[Request]):
-        """Return (windows, errors): one row per request, and row -> AudioReadError where reading failed."""
+    @property
+    def n_samples(self) -> int:
+        """Length of a window."""
+        return round(self.target_duration * self.sample_rate)
+
+    @property
+    def n_threads(self) -> int:
+        """Threads that read."""
+        return min(self.num_workers, os.cpu_count() or 1)
+
+    def shaping(self) -> dict:
+        """Return the parameters that shape a window, by name."""
+        return {name: value for name, value in vars(self).items() if name not in ("num_workers", "max_duration")}
+
+    def read(self, requests: Sequence[Request]) -> tuple[np.ndarray, dict[int, AudioReadError]]:
+        """Return (windows, errors): `[n_events, n_samples]` float32, and row -> error where reading failed."""
         self.check()
         windows = np.zeros((len(requests), self.n_samples), dtype=np.float32)
         errors: dict[int, AudioReadError] = {}
-        parts = rows_by_file(requests)
-        if self.n_threads == 1 or len(parts) == 1:
-            for rows in parts:
-                self._read_file(requests, rows, windows, errors)
-        else:
-            with ThreadPoolExecutor(max_workers=self.n_threads) as pool:
-                list(pool.map(lambda rows: self._read_file(requests, rows, windows, errors), parts))
+        read_rows = partial(self._read_rows, requests, windows)
+        for found in in_threads(read_rows, _by_file(requests), self.n_threads):
+            errors |= found
         return windows, errors
 
     def cut(self, waveforms: Sequence[np.ndarray] | np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
-        """Return the windows of waveforms at ``sample_rate``, shape (n_events, n_samples), float32.
+        """Return the windows of waveforms at ``sample_rate``, `[n_events, n_samples]` float32.
 
-        ``ends`` is what :meth:`ends_in` gives; without it no waveform has an offset.
+        ``ends`` is what :meth:`ends_in` returns; None stands for waveforms without offsets.
         """
         self.check()
         windows = np.zeros((len(waveforms), self.n_samples), dtype=np.float32)
-        for row, (window, waveform) in enumerate(zip(windows, waveforms, strict=True)):
+        for row, waveform in enumerate(waveforms):
             start = self._start_in(len(waveform))
             part = waveform[start : start + self.n_samples]
-            window[: len(part)] = part
-            window[:] = self._levelled(window, NEVER if ends is None else ends[row])
+            windows[row, : len(part)] = part
+            windows[row] = self._levelled(windows[row], NEVER if ends is None else ends[row])
         return windows
 
     def ends(self, requests: Sequence[Request], unreadable=()) -> np.ndarray:
         """Return where each event ends in its window, in samples, shape (n_events,).
 
-        NEVER without an offset, and in the rows that are ``unreadable``, as :meth:`read` found them.
+        NEVER for an event without an offset and in the rows that are ``unreadable``, the errors of :meth:`read`.
         """
         ends = np.full(len(requests), NEVER)
         for row, request in enumerate(requests):
@@ -79,26 +90,18 @@ class WindowReader(WindowParameters):
         return ends
 
     def ends_in(self, waveforms: Sequence[np.ndarray] | np.ndarray, offsets: Iterable[float]) -> np.ndarray:
-        """As :meth:`ends`, of waveforms whose offsets are in seconds from their first sample."""
+        """Return where waveforms end in their windows, in samples; ``offsets`` count seconds from their starts."""
         pairs = zip(waveforms, offsets, strict=True)
         return np.array([self._end(self._start_in(len(w)), offset) for w, offset in pairs], dtype=np.int64)
 
     def start_of(self, request: Request) -> int:
-        """Return where the window of an event starts in its file, in samples at ``sample_rate``."""
+        """Return where the window of an event starts in its recording, in samples at ``sample_rate``."""
         with open_recording(request.path) as recording:
             return self._start(recording, request)
 
-    @property
-    def n_samples(self) -> int:
-        """Length of a window."""
-        return round(self.target_duration * self.sample_rate)
-
-    @property
-    def n_threads(self) -> int:
-        """Threads that read: ``num_workers``, at most the cores there are."""
-        return min(self.num_workers, os.cpu_count() or 1)
-
-    def _read_file(self, requests, rows, windows, errors) -> None:
+    def _read_rows(self, requests, windows: np.ndarray, rows: list[int]) -> dict[int, AudioReadError]:
+        """Read events of one recording into their rows of ``windows``; return row -> error where that failed."""
+        errors = {}
         try:
             with open_recording(requests[rows[0]].path) as recording:
                 for row in rows:
@@ -107,9 +110,11 @@ class WindowReader(WindowParameters):
                     except AudioReadError as error:
                         errors[row] = error
         except AudioReadError as error:
-            errors.update(dict.fromkeys(rows, error))
+            return dict.fromkeys(rows, error)
+        return errors
 
     def _read_event(self, recording, request: Request) -> np.ndarray:
+        """Return the window of an event; AudioReadError if its recording does not sound in it."""
         start = self._start(recording, request)
         window = read_segment(recording, start, self.n_samples, sample_rate=self.sample_rate)
         levelled = self._levelled(window, self._end(start, request.offset))
@@ -121,32 +126,45 @@ class WindowReader(WindowParameters):
         return levelled
 
     def _levelled(self, window: np.ndarray, end: int) -> np.ndarray:
+        """Return a window with silence after ``end``, if that is asked for, and then at its level."""
         if self.zero_after_offset:
             window = silenced_after(window, end, round(FADE_SEC * self.sample_rate))
         return set_level(window, self.normalize)
 
     def _end(self, start: int, offset: float | None) -> int:
-        """Return where an offset lies in the window that starts at sample ``start``."""
+        """Return the end of an event whose window starts at sample ``start`` of the recording."""
         return NEVER if offset is None else round(offset * self.sample_rate) - start
 
     def _start(self, recording, request: Request) -> int:
+        """Return where the window of an event starts in its recording."""
         length = resampled_length(recording.frames, recording.samplerate, self.sample_rate)
-        is_snippet = request.alone and request.onset <= SNIPPET_MAX_ONSET and self._is_short(length)
-        return self._crop_start(length) if is_snippet else round(request.onset * self.sample_rate)
+        return self._start_in(length, request.onset, alone=request.alone)
 
-    def _start_in(self, length: int) -> int:
-        """Return where the window of a waveform starts in it."""
-        return self._crop_start(length) if self._is_short(length) else 0
-
-    def _is_short(self, length: int) -> bool:
-        return length <= SNIPPET_MAX_RATIO * self.n_samples
-
-    def _crop_start(self, length: int) -> int:
+    def _start_in(self, length: int, onset: float = 0.0, *, alone: bool = True) -> int:
+        """Return where the window of an event starts in a sound of ``length`` samples."""
+        is_snippet = alone and onset <= SNIPPET_MAX_ONSET and length <= SNIPPET_MAX_RATIO * self.n_samples
+        if not is_snippet:
+            return round(onset * self.sample_rate)
         return max(0, length - self.n_samples) // 2 if self.snippet_crop == "center" else 0
 
 
-def rows_by_file(requests: Sequence[Request]) -> list[list[int]]:
-    """Return the rows in parts, each of one file and at most EVENTS_AT_ONCE long."""
+def in_threads(function: Callable, tasks: list, n_threads: int) -> Iterator:
+    """Yield ``function(task)`` in order, computed in threads, at most two tasks a thread ahead."""
+    if n_threads == 1 or len(tasks) < 2:
+        yield from map(function, tasks)
+        return
+    with ThreadPoolExecutor(max_workers=n_threads) as pool:
+        waiting: deque[Future] = deque()
+        for task in tasks:
+            waiting.append(pool.submit(function, task))
+            if len(waiting) > 2 * n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _by_file(requests: Sequence[Request]) -> list[list[int]]:
+    """Return the rows in parts, each of one recording and at most EVENTS_AT_ONCE long."""
     rows_of_file: dict[str, list[int]] = {}
     for row, request in enumerate(requests):
         rows_of_file.setdefault(request.path, []).append(row)
@@ -158,7 +176,7 @@ def rows_by_file(requests: Sequence[Request]) -> list[list[int]]:
 
 
 def checked_waveforms(rows) -> list[np.ndarray]:
-    """Return waveforms as 1-D float32 arrays; ParameterError for one that is empty, no floats, or not finite."""
+    """Return waveforms as 1-D float32 arrays; ParameterError for one that is empty, not of floats, or not finite."""
     waveforms = [np.asarray(row) for row in rows]
     for row, waveform in enumerate(waveforms):
         if waveform.ndim != 1 or not np.issubdtype(waveform.dtype, np.floating) or not len(waveform):
@@ -172,7 +190,7 @@ def checked_waveforms(rows) -> list[np.ndarray]:
 
 
 def set_level(window: np.ndarray, normalize: Level) -> np.ndarray:
-    """Return a window scaled to peak 1 or RMS 1; silence is returned as it is."""
+    """Return a window scaled to peak 1 ("peak") or RMS 1 ("rms"), or as it is ("none"); silence stays silence."""
     if normalize == "none":
         return window
     if normalize == "peak":

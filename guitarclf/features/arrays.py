@@ -1,7 +1,8 @@
-"""Array-likes of which only the rows asked for are in memory: windows not yet decoded, features on disk."""
+"""Array-likes whose rows come into memory when they are asked for: windows to be decoded, features on disk."""
 
 import os
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from guitarclf.errors import AudioReadError
 
 
 class RowArray:
-    """A float32 array-like: rows are made when they are indexed, and ``np.asarray`` makes them all."""
+    """A float32 array-like that makes its rows when they are indexed; ``np.asarray`` makes them all."""
 
     dtype = np.dtype(np.float32)
 
@@ -19,7 +20,7 @@ class RowArray:
         self.shape = shape
 
     ndim = property(lambda self: len(self.shape))
-    nbytes = property(lambda self: int(np.prod(self.shape)) * self.dtype.itemsize)
+    nbytes = property(lambda self: prod(self.shape) * self.dtype.itemsize)
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Return some rows, by number, as an ndarray."""
@@ -40,9 +41,9 @@ class RowArray:
 
 
 class Windows(RowArray):
-    """The windows of requests, `[n_events, n_samples]`, decoded as they are read.
+    """The windows of requests, `[n_events, n_samples]`, decoded when they are indexed.
 
-    Raises AudioReadError when a row is read whose recording cannot be.
+    Indexing raises AudioReadError for a row whose recording cannot be read.
     """
 
     def __init__(self, reader: WindowReader, requests: Sequence[Request]):
@@ -57,15 +58,10 @@ class Windows(RowArray):
 
 
 class FeatureRows(RowArray):
-    """Features, `[n_events, C, F, T]`, whose rows lie in several arrays, most of them memory-mapped files.
+    """Features, `[n_events, *shape]`, whose rows lie in several arrays, most of them memory-mapped files.
 
-    A pickle names the files that are still there, and holds the rows of other sources.
-
-    Parameters
-    ----------
-    sources : list of ndarray of shape (any, C, F, T)
-    source, place : ndarray of int, shape (n_events,)
-        Which source a row is in, and which row of it.
+    Row ``i`` is ``sources[source[i]][place[i]]``. A pickle holds the names of the files that are still there, and the
+    rows of other sources.
     """
 
     def __init__(self, sources: list[np.ndarray], source: np.ndarray, place: np.ndarray, shape: tuple[int, ...]):
@@ -81,8 +77,7 @@ class FeatureRows(RowArray):
         return super().__getitem__(index)
 
     def __getstate__(self) -> dict:
-        files = [(path, array.shape) if (path := mapped_file(array)) else array for array in self.sources]
-        return self.__dict__ | {"sources": files}
+        return self.__dict__ | {"sources": [_file_and_shape(array) or array for array in self.sources]}
 
     def __setstate__(self, state: dict) -> None:
         sources = [map_rows(*source) if isinstance(source, tuple) else source for source in state["sources"]]
@@ -90,25 +85,24 @@ class FeatureRows(RowArray):
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         source, place = self.source[rows], self.place[rows]
-        if len(rows) and (source == source[0]).all():
-            return self.sources[source[0]][place]
         taken = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
-        for row, (which, where) in enumerate(zip(source.tolist(), place.tolist(), strict=True)):
-            taken[row] = self.sources[which][where]
+        for which in np.unique(source):
+            is_in_it = source == which
+            taken[is_in_it] = self.sources[which][place[is_in_it]]
         return taken
 
 
 def map_rows(path: str | Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a file of float32 rows, memory-mapped; ValueError unless it is exactly of this shape."""
-    if not shape[0] or os.path.getsize(path) != int(np.prod(shape)) * 4:
+    """Return a file of float32 rows, memory-mapped; ValueError unless it has exactly this shape."""
+    if not shape[0] or os.path.getsize(path) != 4 * prod(shape):
         raise ValueError(f"{path} must hold float32 values of shape {shape}. It has {os.path.getsize(path)} bytes.")
     return np.asarray(np.memmap(path, dtype=np.float32, mode="r", shape=shape))
 
 
-def mapped_file(array: np.ndarray) -> Path | None:
-    """Return the file that map_rows made an array of; None for another array, or if the file has been removed."""
+def _file_and_shape(array: np.ndarray) -> tuple | None:
+    """Return the arguments of map_rows that give an array again; None if there is no file of it, or none any more."""
     name = array.base.filename if isinstance(array.base, np.memmap) else None
-    return Path(name) if name and os.path.exists(name) else None
+    return (name, array.shape) if name and os.path.exists(name) else None
 
 
 def raise_first(errors: dict[int, AudioReadError]) -> None:

@@ -1,7 +1,6 @@
-"""What a user may call X, as requests or waveforms: the one place that tells a table, paths and sound apart."""
+"""X as requests or waveforms: the one place that tells an events table, paths and waveforms apart."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,19 +10,16 @@ from guitarclf.errors import ParameterError
 
 
 def as_waveforms(X) -> list[np.ndarray] | None:
-    """Return X as a list of 1-D float32 waveforms, or None if it holds no arrays."""
-    if isinstance(X, pd.DataFrame | pd.Series | str | Path):
-        return None
+    """Return X as a list of 1-D float32 waveforms, None if it is something else."""
     if isinstance(X, np.ndarray):
-        if not (X.ndim == 2 and np.issubdtype(X.dtype, np.floating)):
-            return None
-    elif not (isinstance(X, list | tuple) and X and all(isinstance(row, np.ndarray) for row in X)):
-        return None
-    return checked_waveforms(X)
+        are_waveforms = X.ndim == 2 and np.issubdtype(X.dtype, np.floating)
+    else:
+        are_waveforms = isinstance(X, list | tuple) and len(X) > 0 and all(isinstance(row, np.ndarray) for row in X)
+    return checked_waveforms(X) if are_waveforms else None
 
 
 def as_requests(X) -> list[Request]:
-    """Return X, an events table or a sequence of paths, as one Request a row."""
+    """Return one Request for each row of an events table or each of a sequence of paths; TypeError for another X."""
     if isinstance(X, pd.DataFrame):
         missing = [name for name in ("audio_path", "onset_sec") if name not in X]
         if missing:
@@ -45,7 +41,7 @@ def as_requests(X) -> list[Request]:
 
 
 def _offsets(events: pd.DataFrame) -> list[float | None]:
-    """Return the offset of each event, None where the table has none, or no number."""
+    """Return the offset of each event in seconds, None where the table has no finite number for it."""
     if "offset_sec" not in events:
         return [None] * len(events)
     offsets = pd.to_numeric(events["offset_sec"], errors="coerce").to_numpy(dtype=np.float64)

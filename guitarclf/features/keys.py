@@ -1,35 +1,35 @@
-"""What tells a kept row from others: the key of its event, and the setting it was made with.
+"""The key of a stored row, and the description of the setting that it was made with.
 
-A row belongs to one event's audio (path, size, times of the last change, inode), its place in it, every parameter
-that shapes it, and the code that computes it. Change any of these and it is computed anew.
+A row belongs to one recording (path, size, times of the last change, inode), to the place of one event in it, to every
+parameter that shapes it, and to the code that computes it. If any of these changes, it is computed anew.
 
-A file changed twice within the clock's grain may look unchanged. So a file that was changed less than GRAIN_SEC
-before it is read is not kept, nor one that changes while it is read.
+A file changed twice within the clock's grain may look unchanged. So no row is kept of a file that was changed less
+than GRAIN_SEC before it is read, or while it is read.
 """
 
-import dataclasses
 import hashlib
 import os
 import time
 from functools import lru_cache
 from pathlib import Path
 
+import numpy
+import soundfile
+import soxr
+
 from guitarclf.audio.windows import Request, WindowReader
+from guitarclf.parameters.rules import plain
 
 NO_KEY = b"\0" * 16  # a row that must not be found again
 GRAIN_SEC = 2.0  # the coarsest clock of a file system in use (FAT)
 # What computes or refuses a row, beside its parameters: a change in any of these files makes other rows.
 CODE = ("audio/recordings.py", "audio/header.py", "audio/offsets.py", "audio/windows.py", "audio/mel.py")
-SHAPELESS = ("num_workers", "max_duration")  # parameters of a reader that change no row
 
 
 class FileStates:
-    """The state of each file, asked for once, and the key of each event in it.
+    """The state of each recording, asked for once, and the keys of the events in it.
 
-    Parameters
-    ----------
-    with_offsets : bool
-        Whether an event's offset shapes its row, and so is part of its key.
+    ``with_offsets`` says that an event's offset shapes its row, and so is part of its key.
     """
 
     def __init__(self, *, with_offsets: bool = False):
@@ -38,9 +38,9 @@ class FileStates:
         self.states: dict[str, bytes | None] = {}
 
     def key(self, request: Request) -> bytes:
-        """Return the key of an event's row; NO_KEY where the file is too young to be told from its next version."""
+        """Return the key of an event's row; NO_KEY if its recording may change unnoticed."""
         if request.path not in self.states:
-            self.states[request.path] = file_state(request.path, self.here)
+            self.states[request.path] = self._state(request.path)
         state = self.states[request.path]
         if state is None:
             return NO_KEY
@@ -50,40 +50,30 @@ class FileStates:
         return hashlib.blake2b(place, digest_size=16).digest()
 
     def is_unchanged(self, path: str) -> bool:
-        """Return whether a file is still as it was when its key was made."""
-        return file_state(path, self.here) == self.states[path]
+        """Return whether a file is as it was when the first key of its events was made."""
+        return self._state(path) == self.states[path]
 
-
-def file_state(path: str, here: str) -> bytes | None:
-    """Return what tells a file from its other versions; None if it is missing, or may change unnoticed.
-
-    ``here`` is the folder that a relative path is relative to.
-    """
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    if time.time() - max(status.st_mtime, status.st_ctime) < GRAIN_SEC:
-        return None
-    whole = path if path.startswith("/") else os.path.join(here, path)
-    numbers = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-    return b"%s\0%d %d %d %d" % (os.fsencode(whole), *numbers)
+    def _state(self, path: str) -> bytes | None:
+        """Return what tells a file from its other versions; None if it is missing, or may change unnoticed."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return None
+        if time.time() - max(status.st_mtime, status.st_ctime) < GRAIN_SEC:
+            return None
+        numbers = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        return b"%s\0%d %d %d %d" % (os.fsencode(os.path.join(self.here, path)), *numbers)
 
 
 def setting_of(reader: WindowReader, settings: dict, row_shape: tuple[int, ...]) -> dict:
-    """Return all that the rows of one setting have in common: parameters, shape and code."""
-    window = {name: value for name, value in dataclasses.asdict(reader).items() if name not in SHAPELESS}
-    logmel = settings | {"extra_channels": list(settings["extra_channels"])}
-    return {"window": window, "logmel": logmel, "row_shape": list(row_shape), "code": code_version()}
+    """Return what all rows of one setting have in common: parameters, shape and code."""
+    shaping = {"window": reader.shaping(), "logmel": plain(settings)}
+    return shaping | {"row_shape": list(row_shape), "code": code_version()}
 
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """Return a digest of the code that computes a row and of the libraries it calls."""
-    import numpy
-    import soundfile
-    import soxr
-
+    """Return a digest of the code that computes a row and of the versions of the libraries it calls."""
     package = Path(__file__).parent.parent
     digest = hashlib.blake2b(digest_size=8)
     for name in CODE:

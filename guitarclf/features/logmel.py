@@ -1,12 +1,13 @@
-"""LogMelSpectrogram: windows of audio -> log-mel spectrograms, from the cache where it has them."""
+"""LogMelSpectrogram: windows of audio -> log-mel spectrograms, from the feature cache where it has them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from guitarclf.audio.mel import frame_rms_db, log_mel, log_mel_channels, mel_centers, mel_filters
+from guitarclf.audio.mel import log_mel, log_mel_channels
 from guitarclf.errors import ParameterError
 from guitarclf.features.arrays import FeatureRows, Windows
 from guitarclf.features.extraction import features_of
@@ -14,56 +15,40 @@ from guitarclf.features.store import FeatureStore
 from guitarclf.parameters.rules import plain
 from guitarclf.parameters.sections import CACHE_GB, Compression, ExtraChannel, LogMelParameters, WindowParameters
 
-__all__ = ["LogMelSpectrogram", "frame_rms_db", "log_mel", "mel_centers", "mel_filters"]
-
-# Parameters that do not shape the features.
-ELSEWHERE = ("cache", "cache_gb")
+__all__ = ["LogMelSpectrogram", "log_mel"]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)  # scikit-learn compares and prints its estimators itself
 class LogMelSpectrogram(TransformerMixin, BaseEstimator):
     """Log-mel spectrograms, with extra channels if asked.
 
-    Parameters are those of :func:`log_mel`, and
-
+    Parameters
+    ----------
+    sample_rate, n_fft, hop_length, n_mels, fmin, fmax, compression, log1p_alpha, top_db
+        As in :func:`guitarclf.audio.mel.log_mel`.
     extra_channels : list of {"rms", "delta", "sounding"}
-        Channels after the log-mel, in the order given: the RMS of each frame in dB, the same
-        in every band; the slope of the log-mel over 9 frames (librosa.feature.delta); 1 in frames before the
-        event's offset and 0 after it, 1 throughout where it has none, as windows in an ndarray.
+        Channels after the log-mel, in the order given: the RMS of each frame in dB, the same in every band; the slope
+        of the log-mel over 9 frames (librosa.feature.delta); 1 in frames before the event's offset and 0 after it.
+        Events without an offset, as all windows in an ndarray, sound throughout.
     cache : str or None
-        Folder in which the features of recordings are kept from one call to the next; "auto" is the user's
-        cache folder (see :mod:`guitarclf.features.store`), None keeps none.
+        Folder in which the features of recordings are kept from one call to the next: a
+        :class:`guitarclf.features.store.FeatureStore`. None keeps none.
     cache_gb : float
-        Size the folder is kept below, in gigabytes.
+        Size below which the folder is kept, in gigabytes.
     """
 
-    def __init__(
-        self,
-        *,
-        sample_rate: int = WindowParameters.sample_rate,
-        n_fft: int = LogMelParameters.n_fft,
-        hop_length: int = LogMelParameters.hop_length,
-        n_mels: int = LogMelParameters.n_mels,
-        fmin: float = LogMelParameters.fmin,
-        fmax: float | None = LogMelParameters.fmax,
-        compression: Compression = LogMelParameters.compression,
-        log1p_alpha: float = LogMelParameters.log1p_alpha,
-        top_db: float | None = LogMelParameters.top_db,
-        extra_channels: Sequence[ExtraChannel] = (),
-        cache: str | None = None,
-        cache_gb: float = CACHE_GB,
-    ):
-        self.sample_rate = sample_rate
-        self.n_fft = n_fft
-        self.hop_length = hop_length
-        self.n_mels = n_mels
-        self.fmin = fmin
-        self.fmax = fmax
-        self.compression = compression
-        self.log1p_alpha = log1p_alpha
-        self.top_db = top_db
-        self.extra_channels = extra_channels
-        self.cache = cache
-        self.cache_gb = cache_gb
+    sample_rate: int = WindowParameters.sample_rate
+    n_fft: int = LogMelParameters.n_fft
+    hop_length: int = LogMelParameters.hop_length
+    n_mels: int = LogMelParameters.n_mels
+    fmin: float = LogMelParameters.fmin
+    fmax: float | None = LogMelParameters.fmax
+    compression: Compression = LogMelParameters.compression
+    log1p_alpha: float = LogMelParameters.log1p_alpha
+    top_db: float | None = LogMelParameters.top_db
+    extra_channels: Sequence[ExtraChannel] = ()
+    cache: str | None = None
+    cache_gb: float = CACHE_GB
 
     def fit(self, X: Any, y: Any = None) -> "LogMelSpectrogram":
         """Check the parameters; nothing is learnt."""
@@ -80,8 +65,8 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
         Returns
         -------
         features : float32 array-like of shape (n_events, n_channels, n_mels, n_frames)
-            An ndarray. Of many recordings, more than 256 MB, FeatureRows: decoded and transformed here, a few
-            events at a time in each thread, and read from disk a batch at a time; ``np.asarray`` gets them all.
+            Up to 256 MB an ndarray in memory. More features of recordings lie on disk: FeatureRows, which are read
+            when they are indexed, or a memory-mapped ndarray if there is no cache.
 
         Raises
         ------
@@ -102,8 +87,8 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
 
     @property
     def settings(self) -> dict:
-        """The keywords of :func:`guitarclf.audio.mel.log_mel_channels`."""
-        return {name: value for name, value in self.get_params().items() if name not in ELSEWHERE}
+        """The keywords of :func:`guitarclf.audio.mel.log_mel_channels`: all parameters that shape the features."""
+        return {name: value for name, value in self.get_params().items() if name not in ("cache", "cache_gb")}
 
     def _check(self) -> None:
         """Raise ParameterError for a parameter that breaks its rule."""

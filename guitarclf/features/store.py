@@ -1,12 +1,11 @@
 """FeatureStore: features of recordings, kept from one training, search or cross-validation to the next.
 
-Each setting of the parameters has a folder: ``*.rows``, float32 features one after the other, which are only ever
-appended to, and ``index.sqlite``, which names the files and says in which of them, and where, the row of a key lies.
-A file enters the index in one transaction, once it is on the disk. So any number of processes may read and write, and
-one that is killed leaves at worst a file that nobody names, which trimming removes.
+Each setting of the parameters has a folder. Its ``*.rows`` hold float32 features one after the other; its
+``index.sqlite`` names these files, and tells for each key the file and the place of its row. A file enters the index in
+one transaction, once it is whole and on the disk. So any number of processes may read and write, and one that is
+killed leaves at worst a file that is not in the index, which trimming removes.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -16,8 +15,9 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from guitarclf.audio.windows import WindowReader
 from guitarclf.errors import GuitarclfError
 from guitarclf.features.arrays import map_rows
 from guitarclf.features.keys import NO_KEY, setting_of
+from guitarclf.parameters.sections import CACHE_GB
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS files (file INTEGER PRIMARY KEY, name TEXT NOT NULL, n_rows INTEGER NOT NULL);
@@ -33,15 +34,14 @@ CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, file INTEGER NOT NULL, pl
 LOOK_UP = """
 WITH RECURSIVE wanted (row) AS (SELECT 0 UNION ALL SELECT row + 1 FROM wanted WHERE row + 1 < ?2)
 SELECT row, file, place FROM wanted CROSS JOIN rows ON key = substr(?1, 16 * row + 1, 16)
-"""  # several times as fast as a question for each key
-FILE_BYTES = 256 * 2**20  # a file that has grown this large enters the index, and another is begun
+"""  # several times as fast as a query for each key
+FILE_BYTES = 256 * 2**20  # a file that has grown this large is closed, and another is begun
 BUSY_SEC = 60.0  # how long a transaction waits for those of other processes
-STALE_SEC = 86400.0  # a file that is not in the index after a day was left behind
+STALE_SEC = 86400.0  # a file that is not in the index after this time was left behind by a crash
 
 
-@dataclasses.dataclass(frozen=True)
-class StoreSize:
-    """What ``guitarclf cache`` shows of the rows of one setting."""
+class StoreSize(NamedTuple):
+    """The rows of one setting, as ``guitarclf cache`` shows them."""
 
     folder: Path
     settings: dict
@@ -50,22 +50,22 @@ class StoreSize:
 
 
 class FeatureStore:
-    """The rows of every setting, in folders below one.
+    """The rows of every setting, each in a folder below one.
 
     Parameters
     ----------
     folder : str or Path
         "auto" is ``$GUITARCLF_CACHE``, or the user's cache folder.
     limit_gb : float
-        Size in gigabytes above which the least recently used files go.
+        Size in gigabytes above which trimming removes the least recently used files.
     """
 
-    def __init__(self, folder: str | Path = "auto", limit_gb: float = 10.0):
-        self.folder = default_folder() if str(folder) == "auto" else Path(folder)
+    def __init__(self, folder: str | Path = "auto", limit_gb: float = CACHE_GB):
+        self.folder = _default_folder() if str(folder) == "auto" else Path(folder)
         self.limit_gb = limit_gb
 
     def open(self, reader: WindowReader, settings: dict, row_shape: tuple[int, ...]) -> "StoredRows":
-        """Return the rows kept of one setting of windows and features; OSError if its folder cannot be made."""
+        """Return the rows of one setting of windows and features; OSError if its folder cannot be made."""
         description = setting_of(reader, settings, row_shape) | {"format": 2}  # version 0.1.0 had no index
         name = hashlib.blake2b(json.dumps(description, sort_keys=True).encode(), digest_size=12).hexdigest()
         stored = StoredRows(self.folder / name, row_shape)
@@ -73,7 +73,7 @@ class FeatureStore:
         return stored
 
     def sizes(self) -> list[StoreSize]:
-        """Return what is kept of each setting, the last used first."""
+        """Return the size of each setting, the last used first."""
         found = []
         for path in self.folder.glob("*/settings.json"):
             with suppress(OSError, ValueError):  # another process may be clearing it
@@ -84,14 +84,14 @@ class FeatureStore:
         return sorted(found, key=lambda size: -size.last_used)
 
     def clear(self) -> int:
-        """Remove the rows of every setting; return the bytes freed. Nothing else in the folder is touched."""
+        """Remove the rows of every setting, and nothing else in the folder; return the bytes freed."""
         sizes = self.sizes()
         for size in sizes:
             shutil.rmtree(size.folder, ignore_errors=True)
         return sum(size.n_bytes for size in sizes)
 
     def trim(self) -> None:
-        """Remove the least recently used files until the folder is below its limit, and what a crash left behind."""
+        """Remove what a crash left behind, and the least recently used files above the limit."""
         kept = []
         for settings in self.folder.glob("*/settings.json"):
             stored = StoredRows(settings.parent)
@@ -109,14 +109,7 @@ class FeatureStore:
 
 
 class StoredRows:
-    """The rows of one setting: a folder of files and their index.
-
-    Parameters
-    ----------
-    folder : Path
-    row_shape : tuple of int
-        Shape of one event's features.
-    """
+    """The rows of one setting, each of ``row_shape``: a folder of files and their index."""
 
     def __init__(self, folder: Path, row_shape: tuple[int, ...] = ()):
         self.folder = folder
@@ -124,10 +117,10 @@ class StoredRows:
         self.index = folder / "index.sqlite"
 
     def begin(self, description: dict) -> None:
-        """Make the index, and a text for people who look into the folder, where they are not there yet."""
+        """Make the index and ``settings.json``, which describes the setting, if they are not there yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with suppress(OSError), self._transaction():
-            pass  # a damaged index goes; what else is wrong comes up again when it is asked
+            pass  # this removes a damaged index; any other error comes up again when the index is asked
         path = self.folder / "settings.json"
         if not path.exists():
             part = path.with_name(f"{uuid.uuid4().hex}.part")
@@ -135,7 +128,7 @@ class StoredRows:
             os.replace(part, path)
 
     def uses(self) -> list[tuple[float, int, str]]:
-        """Return (last use, bytes, name) of each file in the index; a file left behind by a crash is removed."""
+        """Return (last use, bytes, name) of each file in the index, and remove files left behind by a crash."""
         with self._transaction() as index:
             names = {name for (name,) in index.execute("SELECT name FROM files")}
         uses, now = [], time.time()
@@ -148,7 +141,10 @@ class StoredRows:
         return uses
 
     def find(self, keys: list[bytes]) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-        """Return (sources, source, place): where the row of each key lies; source -1 is nowhere."""
+        """Return (sources, source, place): the row of ``keys[i]`` is ``sources[source[i]][place[i]]``.
+
+        The source of a key without a row is -1.
+        """
         source, place = np.full(len(keys), -1, dtype=np.intp), np.zeros(len(keys), dtype=np.intp)
         sources: list[np.ndarray] = []
         names = np.array(keys, dtype="S16")
@@ -175,52 +171,49 @@ class StoredRows:
     def append(self, parts: Iterable[tuple[list[bytes], np.ndarray]]) -> list[np.ndarray]:
         """Write rows as they come, each under its key; return the new files, memory-mapped, with the rows in order.
 
-        A row under NO_KEY is not found again. What came before an error is kept, but for one of the disk.
+        A row under NO_KEY is not found again. What came before an error is kept, unless the disk gave the error.
         """
-        files: list[np.ndarray] = []
-        keys: list[bytes] = []
-        file: BinaryIO | None = None
-        try:
-            for names, rows in parts:
-                if file is None:
-                    file, keys = open(self.folder / f"{uuid.uuid4().hex}.rows", "xb"), []  # noqa: SIM115  see _add
-                file.write(np.ascontiguousarray(rows, dtype=np.float32).data)
-                keys += names
-                if file.tell() >= FILE_BYTES:
-                    full, file = file, None
-                    files.append(self._add(full, keys))
-        except OSError as error:
-            if file is not None and not isinstance(error, GuitarclfError):  # the disk's
-                with suppress(OSError):  # a full disk may say so again
-                    file.close()
-                Path(file.name).unlink(missing_ok=True)
-                file = None
-            raise
-        finally:
-            if file is not None:
-                files.append(self._add(file, keys))
+        parts, files = iter(parts), []
+        for part in parts:
+            path = self.folder / f"{uuid.uuid4().hex}.rows"
+            try:
+                files.append(self._write(path, chain([part], parts)))
+            except OSError as error:
+                if not isinstance(error, GuitarclfError):  # the disk's
+                    path.unlink(missing_ok=True)
+                raise
         return files
 
-    def _add(self, file: BinaryIO, keys: list[bytes]) -> np.ndarray:
-        """Close a file and enter it into the index, all at once; return its rows, memory-mapped."""
-        path = Path(file.name)
+    def _write(self, path: Path, parts: Iterable[tuple[list[bytes], np.ndarray]]) -> np.ndarray:
+        """Write rows into a new file until it is large enough, and enter it into the index; return them mapped."""
+        keys: list[bytes] = []
         try:
-            with file:
-                file.flush()
-                os.fsync(file.fileno())  # the index promises rows, also after a power cut
-            array = map_rows(path, (len(keys), *self.row_shape))
-            with self._transaction() as index:
-                number = uuid.uuid4().int >> 65  # no two files have one, not even of an index cleared meanwhile
-                index.execute("INSERT INTO files VALUES (?, ?, ?)", (number, path.name, len(keys)))
-                rows = ((key, number, place) for place, key in enumerate(keys) if key != NO_KEY)
-                index.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", rows)
-            return array
-        except OSError:
-            path.unlink(missing_ok=True)
+            with open(path, "xb") as file:
+                for names, rows in parts:
+                    file.write(np.ascontiguousarray(rows, dtype=np.float32).data)
+                    keys += names
+                    if file.tell() >= FILE_BYTES:
+                        break
+        except BaseException as error:
+            if isinstance(error, GuitarclfError) or not isinstance(error, OSError):  # not the disk's
+                self._enter(path, keys)
             raise
+        return self._enter(path, keys)
+
+    def _enter(self, path: Path, keys: list[bytes]) -> np.ndarray:
+        """Enter a file into the index, all at once; return its rows, memory-mapped."""
+        with open(path, "rb+") as file:
+            os.fsync(file.fileno())  # the index promises rows, also after a power cut
+        array = map_rows(path, (len(keys), *self.row_shape))
+        with self._transaction() as index:
+            number = uuid.uuid4().int >> 65  # no two files have one, not even of an index cleared meanwhile
+            index.execute("INSERT INTO files VALUES (?, ?, ?)", (number, path.name, len(keys)))
+            rows = ((key, number, place) for place, key in enumerate(keys) if key != NO_KEY)
+            index.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", rows)
+        return array
 
     def remove(self, name: str) -> None:
-        """Take a file out of the index, and then away."""
+        """Remove a file from the index, and then from the disk."""
         with self._transaction() as index:
             index.execute("DELETE FROM rows WHERE file IN (SELECT file FROM files WHERE name = ?)", (name,))
             index.execute("DELETE FROM files WHERE name = ?", (name,))
@@ -229,7 +222,7 @@ class StoredRows:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Give the index, in one transaction; OSError if it cannot be used, and a damaged one goes."""
+        """Give the index, in one transaction; OSError if it cannot be used. A damaged index is removed."""
         try:
             with closing(sqlite3.connect(self.index, timeout=BUSY_SEC)) as index, index:
                 index.executescript(f"{TABLES} BEGIN;")
@@ -241,7 +234,7 @@ class StoredRows:
             raise OSError(f"{self.index}: {error}") from error
 
 
-def default_folder() -> Path:
+def _default_folder() -> Path:
     """Return ``$GUITARCLF_CACHE``, or the folder for caches of this system's user."""
     from platformdirs import user_cache_path  # prediction, which keeps nothing, does not wait for it
 

@@ -1,7 +1,7 @@
-"""Refuse an ONNX file that is more than a plain graph of known operators, before a runtime sees it.
+"""Refusal of ONNX models that are more than a plain graph of known operators, before a runtime sees them.
 
-An ONNX file is a protocol buffer. Only its structure is walked here, field by field: no library is needed,
-nothing is decoded that could be large, and no weights are copied. Field numbers are those of ``onnx.proto3``.
+An ONNX model is a protocol buffer. Only its structure is walked here, field by field: no library is needed, and no
+weights are copied. Field numbers are those of ``onnx.proto3``.
 """
 
 from collections.abc import Iterator
@@ -9,12 +9,11 @@ from pathlib import Path
 
 from guitarclf.errors import RunError
 
-MAX_BYTES = 2**30
 MAX_NODES = 100_000
 VARINT, BYTES = 0, 2
 SIZES = {1: 8, 5: 4}  # type -> bytes of a number of fixed size
 DOMAINS = ("", "ai.onnx")
-# Message -> field number -> what it is. Fields that are not here are skipped over.
+# MESSAGE_FIELD: the number of the field. Fields that are not here are skipped over.
 MODEL_GRAPH, MODEL_OPSETS, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 8, 20, 25
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_SPARSE = 1, 5, 15
 NODE_OP, NODE_ATTRIBUTE, NODE_DOMAIN = 4, 5, 7
@@ -42,23 +41,8 @@ OPERATORS = frozenset(
 # fmt: on
 
 
-def check_onnx(path: str | Path) -> None:
-    """Raise RunError unless a file is an ONNX graph without external data, unknown operators, loops or branches."""
-    path = Path(path)
-    if not path.is_file():
-        raise RunError(f"{path} must be an ONNX file. There is no such file. Export the model again.")
-    try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= MAX_BYTES else b""
-    except OSError as error:
-        raise RunError(f"{path} must be readable. {error.strerror}. Check its permissions.") from error
-    if size > MAX_BYTES:
-        raise RunError(f"{path} must have at most {MAX_BYTES // 2**20} MB. It has {size} bytes.")
-    check_onnx_bytes(content, path)
-
-
 def check_onnx_bytes(content: bytes, path: str | Path = "the model") -> None:
-    """Raise RunError for bytes as :func:`check_onnx` does for a file; ``path`` is for the message."""
+    """Raise RunError, naming ``path``, unless a model is a plain graph of known operators with all its data inside."""
     try:
         problem = next(_problems(memoryview(content)), None)
     except ValueError as error:
@@ -68,7 +52,7 @@ def check_onnx_bytes(content: bytes, path: str | Path = "the model") -> None:
 
 
 def _problems(model: memoryview) -> Iterator[str]:
-    """Yield what a model has that it must not have."""
+    """Yield what is wrong with a model; ValueError if it is none."""
     n_graphs = 0
     for number, value in _fields(model):
         if number in (MODEL_FUNCTIONS, MODEL_TRAINING):
@@ -122,7 +106,7 @@ def _problems_of_tensor(tensor: memoryview) -> Iterator[str]:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield (field number, value) of a message; ValueError where it is none."""
+    """Yield (field number, value) of each field of a message; ValueError if it is no message."""
     position = 0
     while position < len(message):
         key, position = _varint(message, position)
@@ -141,15 +125,12 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    """Return the number that begins at a position, and the position after it."""
     value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            break
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
+    for place, byte in enumerate(message[position : position + 10]):
+        value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            return value, position
+            return value, position + place + 1
     raise ValueError("It is no protocol buffer: a number has no end")
 
 
@@ -160,7 +141,7 @@ def _message(value: int | memoryview) -> memoryview:
 
 
 def _text_of(message: memoryview, field: int) -> str:
-    """Return the last text of a field, which is the one that counts; "" where there is none."""
+    """Return the text of a field, "" if it is not there; of several the last one, which is the one that counts."""
     text = b""
     for number, value in _fields(message):
         if number == field:

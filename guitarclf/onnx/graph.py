@@ -1,8 +1,8 @@
-"""Graph: a small ONNX model, node by node, written without any package.
+"""Graph: an ONNX model, written node by node.
 
-An ONNX file is one protocol buffer message (https://protobuf.dev/programming-guides/encoding/); the numbers of
-fields and types below are those of onnx.proto. The package onnx would be needed by every training, which writes its
-model.onnx too; torch's exporter needs two packages and five seconds a model.
+An ONNX file is one protocol buffer message (https://protobuf.dev/programming-guides/encoding/); the numbers of fields
+and types are those of onnx.proto. By hand, because every training writes a model.onnx: it would need the package onnx,
+and torch's exporter needs two packages and five seconds a model.
 """
 
 import struct
@@ -19,34 +19,30 @@ FLOAT_ATTRIBUTE, INT_ATTRIBUTE, STRING_ATTRIBUTE, INTS_ATTRIBUTE = 1, 2, 3, 7
 
 
 class Graph:
-    """An ONNX graph of float32 tensors whose first axis, where it is None, is the batch."""
+    """An ONNX graph under construction; in a shape, None stands for the batch."""
 
     def __init__(self, name: str):
-        self.name = name
-        self.nodes: list[bytes] = []
-        self.initializers: list[bytes] = []
-        self.inputs: list[bytes] = []
-        self.outputs: list[bytes] = []
+        self._fields = [_bytes(2, name.encode())]  # of a GraphProto
         self._n_names = 0
 
     def input(self, name: str, shape: Shape) -> str:
-        """Declare an input and return its name."""
-        self.inputs.append(_value_info(name, shape))
+        """Add a float32 input and return its name."""
+        self._fields.append(_bytes(11, _value_info(name, shape)))
         return name
 
     def output(self, value: str, name: str, shape: Shape) -> None:
-        """Give a value out under a name."""
-        self.nodes.append(_node("Identity", [value], [name], {}))
-        self.outputs.append(_value_info(name, shape))
+        """Make a float32 value an output of the graph under a name."""
+        self._fields.append(_bytes(1, _node("Identity", [value], [name], {})))
+        self._fields.append(_bytes(12, _value_info(name, shape)))
 
     def constant(self, array: ArrayLike) -> str:
-        """Return the name of a constant: integers as int64, anything else as float32."""
+        """Add an array as a constant, int64 if it holds integers, else float32, and return its name."""
         array = np.asarray(array)
         array = np.ascontiguousarray(array, np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32)
         name = self._new_name("constant")
         fields = [_number(1, size) for size in array.shape]
         fields += [_number(2, TENSOR_TYPES[array.dtype]), _bytes(8, name.encode()), _bytes(9, array.tobytes())]
-        self.initializers.append(b"".join(fields))
+        self._fields.append(_bytes(5, b"".join(fields)))
         return name
 
     def node(self, operator: str, *inputs: str | ArrayLike, **attributes: Attribute) -> str:
@@ -57,23 +53,14 @@ class Graph:
         """Add a node as :meth:`node` does, and return the names of its outputs."""
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
         outputs = [self._new_name(operator) for _ in range(n_outputs)]
-        self.nodes.append(_node(operator, names, outputs, attributes))
+        self._fields.append(_bytes(1, _node(operator, names, outputs, attributes)))
         return outputs
 
     def to_bytes(self, metadata: dict[str, str]) -> bytes:
         """Return the model as the bytes of an ONNX file."""
-        graph = [_bytes(1, node) for node in self.nodes]
-        graph += [_bytes(2, self.name.encode())]
-        graph += [_bytes(5, tensor) for tensor in self.initializers]
-        graph += [_bytes(11, value) for value in self.inputs] + [_bytes(12, value) for value in self.outputs]
-        model = [
-            _number(1, IR_VERSION),
-            _bytes(2, b"guitarclf"),
-            _bytes(7, b"".join(graph)),
-            _bytes(8, _bytes(1, b"") + _number(2, OPSET)),
-        ]
-        for key, value in metadata.items():
-            model.append(_bytes(14, _bytes(1, key.encode()) + _bytes(2, value.encode())))
+        model = [_number(1, IR_VERSION), _bytes(2, b"guitarclf"), _bytes(7, b"".join(self._fields))]
+        model += [_bytes(8, _bytes(1, b"") + _number(2, OPSET))]
+        model += [_bytes(14, _bytes(1, key.encode()) + _bytes(2, value.encode())) for key, value in metadata.items()]
         return b"".join(model)
 
     def _new_name(self, kind: str) -> str:

@@ -1,4 +1,4 @@
-"""The nodes of a trained CRNN: log-mel -> probabilities under the shares of its loss."""
+"""The ONNX nodes of a trained CRNN: log-mel -> probabilities under the shares of its loss."""
 
 import numpy as np
 from torch import nn
@@ -10,42 +10,31 @@ from guitarclf.onnx.graph import TENSOR_TYPES, Graph
 FLOAT = TENSOR_TYPES[np.dtype(np.float32)]
 
 
-def add_net(graph: Graph, module: CRNN, value: str, shape: tuple[int, int, int]) -> str:
-    """Add the nodes of a CRNN as it is outside training, its temperature and the softmax included.
+def add_net(graph: Graph, module: CRNN, value: str, n_frames: int) -> str:
+    """`[B, C, F, n_frames]` log-mel -> `[B, n_classes]` probabilities in the order of LABELS.
 
-    Parameters
-    ----------
-    graph : Graph
-    module : CRNN
-    value : str
-        The log-mel, `[B, C, F, T]`.
-    shape : (n_channels, n_mels, n_frames)
-
-    Returns
-    -------
-    value : str
-        Probabilities in the order of LABELS, `[B, n_classes]`.
+    Adds what a CRNN does outside training, its temperature and the softmax included.
     """
     scaling = _arrays(module.standardize)
     x = graph.node("Div", graph.node("Sub", value, scaling["mean"]), scaling["scale"])
-    n_channels, _, n_frames = shape
-    n_sounding = None
     if module.mask_after_offset:
-        n_sounding = _add_n_sounding(graph, module, value, n_channels - 1)
+        n_sounding = _add_n_sounding(graph, module, value)
         x = graph.node("Gather", x, np.arange(module.n_heard), axis=1)
-    for block in module.blocks:
-        x = _add_layers(graph, block, x)
-    n_frames //= module.frames_per_step
+    for block in module.blocks.children():
+        for layer in block.children():
+            x = _add_layer(graph, layer, x)
+    n_steps = n_frames // module.frames_per_step
     x = graph.node("Transpose", x, perm=[3, 0, 1, 2])  # [B, C, F, T] -> [T, B, C, F]
-    x = graph.node("Reshape", x, [n_frames, -1, module.rnn.input_size])
-    if n_sounding is None:
-        x = _add_pooling(graph, module, *_add_gru(graph, module.rnn, x, n_frames))
-    else:
-        places = np.arange(n_frames, dtype=np.float32)[:, None, None]
+    x = graph.node("Reshape", x, [n_steps, -1, module.rnn.input_size])
+    if module.mask_after_offset:
+        places = np.arange(n_steps, dtype=np.float32)[:, None, None]
         sounds = graph.node("Cast", graph.node("Less", places, n_sounding), to=FLOAT)  # [T, B, 1]
-        frames, _ = _add_gru(graph, module.rnn, graph.node("Mul", x, sounds), n_frames)
+        frames, _ = _add_gru(graph, module.rnn, graph.node("Mul", x, sounds), n_steps)
         x = _add_pooling_of_sounding(graph, module, frames, places, n_sounding)
-    x = _add_layers(graph, module.head, x)
+    else:
+        x = _add_pooling(graph, module, *_add_gru(graph, module.rnn, x, n_steps))
+    for layer in module.head:
+        x = _add_layer(graph, layer, x)
     return graph.node("Softmax", graph.node("Div", x, _arrays(module.calibrate)["temperature"]), axis=-1)
 
 
@@ -54,22 +43,17 @@ def _arrays(module: nn.Module) -> dict[str, np.ndarray]:
     return {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
 
 
-def _add_n_sounding(graph: Graph, module: CRNN, value: str, channel: int) -> str:
-    """The input `[B, C, F, T]` -> how many of the GRU's frames sound, `[B, 1]`."""
-    mask = graph.node("Gather", graph.node("Gather", value, [channel], axis=1), [0], axis=2)  # [B, 1, 1, T]
+def _add_n_sounding(graph: Graph, module: CRNN, value: str) -> str:
+    """`[B, C, F, T]` log-mel -> `[B, 1]`, the GRU frames of each note that lie before its offset (at least 1)."""
+    mask = graph.node("Gather", graph.node("Gather", value, [module.n_heard], axis=1), [0], axis=2)  # [B, 1, 1, T]
     step = [1, module.frames_per_step]
     heard = graph.node("MaxPool", mask, kernel_shape=step, strides=step)
     heard = graph.node("Cast", graph.node("Greater", heard, np.float32(0)), to=FLOAT)
     return graph.node("Max", graph.node("ReduceSum", heard, [2, 3], keepdims=0), np.float32(1))
 
 
-def _add_layers(graph: Graph, layers: nn.Module, x: str) -> str:
-    for layer in layers.children():
-        x = _add_layer(graph, layer, x)
-    return x
-
-
 def _add_layer(graph: Graph, layer: nn.Module, x: str) -> str:
+    """Add what a layer of a block or of the head does outside training."""
     arrays = _arrays(layer)
     if isinstance(layer, nn.Dropout):
         return x
@@ -93,7 +77,7 @@ def _add_layer(graph: Graph, layer: nn.Module, x: str) -> str:
 
 
 def _add_gru(graph: Graph, gru: nn.GRU, x: str, n_frames: int) -> tuple[str, str]:
-    """`[T, B, I]` -> every frame `[T, B, directions * H]` and the last layer's state `[directions, B, H]`."""
+    """`[T, B, I]` -> all frames `[T, B, directions * H]` and the last layer's final state `[directions, B, H]`."""
     suffixes = ("", "_reverse") if gru.bidirectional else ("",)
     arrays = _arrays(gru)
     for layer in range(gru.num_layers):
@@ -124,7 +108,7 @@ def _gates(weight: np.ndarray) -> np.ndarray:
 
 
 def _add_pooling(graph: Graph, module: CRNN, frames: str, state: str) -> str:
-    """`[T, B, H]` and `[directions, B, h]` -> `[B, H]`."""
+    """Frames `[T, B, H]` and final state `[directions, B, h]` of the GRU -> `[B, H]`."""
     if module.pooling == "final":
         return graph.node("Reshape", graph.node("Transpose", state, perm=[1, 0, 2]), [-1, module.n_features])
     if module.pooling == "mean":
@@ -134,14 +118,13 @@ def _add_pooling(graph: Graph, module: CRNN, frames: str, state: str) -> str:
 
 
 def _add_scores(graph: Graph, module: CRNN, frames: str) -> str:
-    """`[T, B, H]` -> what attention gives each frame, `[T, B, 1]`."""
-    arrays = _arrays(module)
-    scores = graph.node("MatMul", frames, arrays["attention.weight"].T)
-    return graph.node("Add", scores, arrays["attention.bias"])
+    """`[T, B, H]` -> `[T, B, 1]`, the scores that attention gives the frames."""
+    attention = _arrays(module.attention)
+    return graph.node("Add", graph.node("MatMul", frames, attention["weight"].T), attention["bias"])
 
 
 def _add_pooling_of_sounding(graph: Graph, module: CRNN, frames: str, places: np.ndarray, n_sounding: str) -> str:
-    """As _add_pooling, of the first ``n_sounding`` `[B, 1]` frames alone; ``places`` `[T, 1, 1]` are 0 to T - 1."""
+    """`[T, B, H]` -> `[B, H]`, from the first ``n_sounding`` `[B, 1]` frames; ``places`` `[T, 1, 1]` are 0 to T - 1."""
     if module.pooling == "final":
         n_hidden, n_features = module.rnn.hidden_size, module.n_features
         last = graph.node("Cast", graph.node("Equal", places, graph.node("Sub", n_sounding, np.float32(1))), to=FLOAT)

@@ -1,4 +1,4 @@
-"""ONNX Runtime, loaded when a session is opened."""
+"""Sessions of ONNX Runtime, which is loaded when the first is opened."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def open_session(model: bytes, name: str | Path = "The model") -> "InferenceSession":
-    """Return the ONNX Runtime session of a model's bytes, on one thread: callers bring their own."""
+    """Return a session of a model's bytes on one thread, as callers bring their own; ``name`` is for the message."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

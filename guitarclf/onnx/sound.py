@@ -1,4 +1,4 @@
-"""The nodes from a waveform to its log-mel: level, frames, DFT as a matrix product, mel bands, compression."""
+"""The ONNX nodes from waveform to log-mel: level, frames, DFT as a matrix product, mel bands, compression."""
 
 import numpy as np
 
@@ -11,15 +11,7 @@ DB_PER_NEPER = 10 / np.log(10)  # of power
 def add_sound(graph: Graph, value: str, n_samples: int, normalize: str, settings: dict) -> str:
     """`[B, n_samples]` -> `[B, C, F, T]`, equal to set_level and log_mel_channels but for float32 rounding.
 
-    Parameters
-    ----------
-    graph : Graph
-    value : str
-        The waveform.
-    n_samples : int
-    normalize : {"peak", "rms", "none"}
-    settings : dict
-        Keywords of :func:`guitarclf.audio.mel.log_mel_channels`.
+    ``settings`` are the keywords of :func:`guitarclf.audio.mel.log_mel_channels`.
     """
     n_fft, hop_length = settings["n_fft"], settings["hop_length"]
     n_frames = 1 + n_samples // hop_length
@@ -43,6 +35,7 @@ def add_sound(graph: Graph, value: str, n_samples: int, normalize: str, settings
 
 
 def _add_level(graph: Graph, x: str, normalize: str) -> str:
+    """Add what set_level does; silence is divided by 1."""
     if normalize == "none":
         return x
     if normalize == "peak":
@@ -54,10 +47,10 @@ def _add_level(graph: Graph, x: str, normalize: str) -> str:
 
 
 def _add_power(graph: Graph, x: str, starts: np.ndarray, n_fft: int) -> str:
-    """`[B, samples]` -> `[B, T, bins]`.
+    """`[B, n_samples + n_fft]` -> `[B, T, bins]` power.
 
-    Hann is symmetric and 0 at the first sample, so a frame is folded in half: sums of mirrored samples give the
-    real part, differences the imaginary one, at half the multiplications.
+    The Hann window is symmetric and 0 at the first sample. So frames are folded in half: sums of mirrored samples
+    give the real part, differences the imaginary part, with half the multiplications.
     """
     samples = np.arange(1, n_fft // 2 + 1)
     ahead, mirrored = (graph.node("Gather", x, starts + place, axis=1) for place in (samples, n_fft - samples))
@@ -83,7 +76,7 @@ def _add_compression(graph: Graph, power: str, settings: dict) -> str:
 
 
 def _add_rms(graph: Graph, x: str, starts: np.ndarray, settings: dict) -> str:
-    """The root mean square of each frame in dB, the same in every band, `[B, F, T]`."""
+    """`[B, n_samples + n_fft]` -> `[B, F, T]`, the root mean square of each frame in dB, the same in every band."""
     frames = graph.node("Gather", x, starts + np.arange(settings["n_fft"]), axis=1)
     mean = graph.node("ReduceMean", graph.node("Mul", frames, frames), axes=[2], keepdims=0)
     decibels = graph.node("Unsqueeze", _add_decibels(graph, mean), [1])

@@ -1,6 +1,5 @@
-"""Write a fitted pipeline as ONNX, and compare what ONNX Runtime makes of it with torch before it is kept."""
+"""Fitted pipelines as ONNX files, whose answers in ONNX Runtime are compared with torch's before they are kept."""
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from guitarclf.onnx.graph import Graph
 from guitarclf.onnx.net import add_net
 from guitarclf.onnx.session import open_session
 from guitarclf.onnx.sound import add_sound
+from guitarclf.parameters.rules import plain
 from guitarclf.priors import UNSEEN
 
 TOLERANCE = 1e-4  # of a probability
@@ -24,9 +24,9 @@ N_COMPARED = 16  # random inputs
 
 
 def write_net(pipeline: Pipeline, path: str | Path) -> None:
-    """Write the net of a fitted pipeline, `[batch, C, F, T]` log-mel -> `[batch, 3]` probabilities.
+    """Write the bundle's ``model.onnx``: `[batch, C, F, T]` log-mel -> `[batch, 3]` probabilities.
 
-    They are under the shares of the net's loss, in the order of LABELS. This is the bundle's ``model.onnx``.
+    They are under the shares of the net's loss, in the order of LABELS.
 
     Raises
     ------
@@ -35,7 +35,8 @@ def write_net(pipeline: Pipeline, path: str | Path) -> None:
     """
     net, graph = pipeline["net"], Graph("log-mel to probabilities")
     value = graph.input("log_mel", (None, *net.input_shape_))
-    graph.output(add_net(graph, net.module_, value, net.input_shape_), "probabilities", (None, len(LABELS)))
+    proba = add_net(graph, net.module_, value, net.input_shape_[2])
+    graph.output(proba, "probabilities", (None, len(LABELS)))
     standardize, rng = net.module_.standardize, np.random.default_rng(0)
     spread = rng.standard_normal((N_COMPARED, *net.input_shape_)).astype(np.float32)
     features = spread * standardize.scale.cpu().numpy() + standardize.mean.cpu().numpy()
@@ -46,8 +47,8 @@ def write_net(pipeline: Pipeline, path: str | Path) -> None:
 def write_sound_to_probabilities(pipeline: Pipeline, path: str | Path) -> None:
     """Write a fitted pipeline as one file, `[batch, n_samples]` waveform -> `[batch, 3]` probabilities.
 
-    The waveform is mono, at the rate and of the length in the file's metadata, at any level. All that follows is
-    inside: level, log-mel, standardisation, net, temperature, softmax, and ``net.priors`` if they are set.
+    The waveform is mono and of any level, at the rate and of the length in the file's metadata. The probabilities
+    are under ``net.priors`` if they are set, in the order of LABELS.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def write_sound_to_probabilities(pipeline: Pipeline, path: str | Path) -> None:
     net, reader, graph = pipeline["net"], pipeline["window"].reader, Graph("waveform to probabilities")
     value = graph.input("waveform", (None, reader.n_samples))
     features = add_sound(graph, value, reader.n_samples, reader.normalize, pipeline["logmel"].settings)
-    proba = _add_priors(graph, net, add_net(graph, net.module_, features, net.input_shape_))
+    proba = _add_priors(graph, net, add_net(graph, net.module_, features, net.input_shape_[2]))
     graph.output(proba, "probabilities", (None, len(LABELS)))
     waveforms = _example_notes(reader.n_samples, reader.sample_rate)
     expected = net.predict_proba_by_label(pipeline[:-1].transform(waveforms))
@@ -65,7 +66,7 @@ def write_sound_to_probabilities(pipeline: Pipeline, path: str | Path) -> None:
 
 
 def _add_priors(graph: Graph, net: Any, proba: str) -> str:
-    """Add what guitarclf.priors.with_priors does."""
+    """Add what guitarclf.priors.with_priors does, if the net has priors."""
     if net.priors is None:
         return proba
     before, after = net.train_priors_, net.priors_
@@ -74,19 +75,15 @@ def _add_priors(graph: Graph, net: Any, proba: str) -> str:
 
 
 def _metadata(pipeline: Pipeline, kind: str) -> dict[str, str]:
-    """Return what a program needs to know to feed the model and to read what it says, as JSON texts."""
+    """Return as JSON texts what a program must know to feed the model and to read its answers."""
     net, reader = pipeline["net"], pipeline["window"].reader
-    window = {
-        name: value for name, value in dataclasses.asdict(reader).items() if name not in ("num_workers", "max_duration")
-    }
-    settings = pipeline["logmel"].settings
     values = {
         "labels": list(LABELS),
         "sample_rate": reader.sample_rate,
         "duration": reader.target_duration,
         "n_samples": reader.n_samples,
-        "window": window,
-        "logmel": settings | {"extra_channels": list(settings["extra_channels"])},
+        "window": reader.shaping(),
+        "logmel": plain(pipeline["logmel"].settings),
         "train_priors": net.train_priors_.tolist(),
         "priors": net.priors_.tolist(),
         "guitarclf_version": guitarclf.__version__,
@@ -95,7 +92,10 @@ def _metadata(pipeline: Pipeline, kind: str) -> dict[str, str]:
 
 
 def _example_notes(n_samples: int, sample_rate: int) -> np.ndarray:
-    """Return decaying partials and noise at levels 80 dB apart, some followed by digital silence, float32."""
+    """Return notes of decaying partials and noise, `[N_COMPARED, n_samples]` float32.
+
+    Their levels are up to 80 dB apart; digital silence follows some.
+    """
     rng, time = np.random.default_rng(0), np.arange(n_samples) / sample_rate
     notes = np.empty((N_COMPARED, n_samples), dtype=np.float32)
     for row in range(N_COMPARED):
@@ -109,9 +109,10 @@ def _example_notes(n_samples: int, sample_rate: int) -> np.ndarray:
 
 
 def _keep_if_equal(model: bytes, path: str | Path, inputs: np.ndarray, expected: np.ndarray) -> None:
+    """Write a model; RunError, and nothing is written, if its answers to ``inputs`` are not the ``expected`` ones."""
     session = open_session(model)
     (name,) = (value.name for value in session.get_inputs())
-    # One by one and together: the batch must be free.
+    # Alone and together: the batch must be free.
     parts = [session.run(None, {name: part})[0] for part in (inputs[:1], inputs[1:])]
     difference = float(np.abs(np.concatenate(parts) - expected).max())
     if not difference <= TOLERANCE:

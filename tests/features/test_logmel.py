@@ -4,8 +4,9 @@ import librosa
 import numpy as np
 import pytest
 
+from guitarclf.audio.mel import frame_rms_db, log_mel
 from guitarclf.errors import ParameterError
-from guitarclf.features.logmel import LogMelSpectrogram, frame_rms_db, log_mel
+from guitarclf.features.logmel import LogMelSpectrogram
 
 RATE = 22050
 FLOOR_DB = -100.0  # 10 log10(1e-10)

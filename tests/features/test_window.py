@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 import soundfile as sf
 
+from guitarclf.audio.windows import set_level
 from guitarclf.data.events import read_events
 from guitarclf.errors import AudioReadError, ParameterError
-from guitarclf.features.window import EventWindow, as_requests, set_level
+from guitarclf.features.inputs import as_requests
+from guitarclf.features.window import EventWindow
 
 RATE = 22050
 

@@ -20,14 +20,15 @@ from fuzz_files import (
 )
 from fuzz_mutations import WORDS
 
+from guitarclf.audio.windows import Request
 from guitarclf.bundle.folder import Bundle, seal
 from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.config.files import load_config
 from guitarclf.data.events import read_events
 from guitarclf.data.importers.audacity import parse_labels
 from guitarclf.data.importers.idmt import _events, parse_annotation
-from guitarclf.features.window import EventWindow, Request
-from guitarclf.onnx.check import check_onnx
+from guitarclf.features.window import EventWindow
+from guitarclf.onnx.check import check_onnx_bytes
 from guitarclf.training.checkpoint import read_state
 
 
@@ -122,5 +123,5 @@ def targets() -> dict[str, Target]:
         "label track": Target({"l.txt": LABELS.encode()}, read_labels, "csv"),
         "bundle": Target(bundle_files(), read_bundle, "json", bundle_command),
         "state": Target({"resume.pt": state()}, lambda path, rng: read_state(path)),
-        "onnx": Target({"model.onnx": graph()}, lambda path, rng: check_onnx(path)),
+        "onnx": Target({"model.onnx": graph()}, lambda path, rng: check_onnx_bytes(path.read_bytes())),
     }
