@@ -7,7 +7,6 @@ tell a damaged or half-copied bundle, not a forged one: whoever forges a file ca
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,6 @@ from guitarclf.labels import LABELS
 
 if TYPE_CHECKING:
     import torch
-
-    Tensors = Mapping[str, torch.Tensor]
 
 FORMAT_VERSION = 2
 FORMAT_VERSIONS = (1, 2)
@@ -96,20 +93,25 @@ def parse_weights(content: bytes, path: Path) -> "dict[str, torch.Tensor]":
         )
     try:
         weights = safetensors.torch.load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
+        infinite = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
+    except (
+        SafetensorError,
+        ValueError,
+        KeyError,
+        NotImplementedError,
+    ) as error:  # the last two: types torch cannot test
         raise RunError(
             f"{path} must hold weights. Its header is none: {reason(error)}. Copy the bundle again."
         ) from error
-    for name, tensor in weights.items():
-        if not tensor.isfinite().all():
-            raise RunError(
-                f"{path} must hold finite weights. {name} has NaN or infinity. "
-                "Copy the bundle again, or train the model again."
-            )
+    if infinite:
+        raise RunError(
+            f"{path} must hold finite weights. {infinite[0]} has NaN or infinity. "
+            "Copy the bundle again, or train the model again."
+        )
     return weights
 
 
-def require_tensors(found: "Tensors", expected: "Tensors", path: Path) -> None:
+def require_tensors(found: "dict[str, torch.Tensor]", expected: "dict[str, torch.Tensor]", path: Path) -> None:
     """Raise RunError unless a file has the tensors that a module expects, of their types and shapes."""
     missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
     pairs = {name: (_kind(found[name]), _kind(expected[name])) for name in expected if name in found}

@@ -30,8 +30,6 @@ from guitarclf.runs.folder import write_json
 if TYPE_CHECKING:
     import torch
 
-    from guitarclf.bundle.check import Tensors
-
 CONFIG, WEIGHTS = "config.yaml", "weights.safetensors"
 BUNDLE_FILES = (CONFIG, DESCRIPTION, WEIGHTS)
 ONNX_FILE = "model.onnx"  # beside them: the net from log-mel to probabilities; older bundles lack it
@@ -87,7 +85,7 @@ class Bundle:
             )
         return expected
 
-    def weights(self, expected: "Tensors | None" = None) -> "dict[str, torch.Tensor]":
+    def weights(self, expected: "dict[str, torch.Tensor] | None" = None) -> "dict[str, torch.Tensor]":
         """Return the weights on the CPU, all of them finite; this loads torch.
 
         RunError unless they have the names, types and shapes of ``expected``, if it is given.

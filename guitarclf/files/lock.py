@@ -31,9 +31,7 @@ def locked(folder: str | Path) -> Iterator[None]:
     """
     path = Path(folder).absolute() / LOCK_NAME
     is_new = not path.parent.exists()
-    with explained(f"The output folder {path.parent} must be writable"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _acquired(path)
+    lock = _acquired(path)
     try:
         with suppress(OSError):  # a full disk, or Windows, which lets nobody write what is locked
             path.write_text(f"{os.getpid()} {socket.gethostname()}\n", encoding="utf-8")
@@ -48,31 +46,27 @@ def locked(folder: str | Path) -> Iterator[None]:
 def require_unlocked(folder: str | Path) -> None:
     """Raise RunError if the folder is locked."""
     path = Path(folder).absolute() / LOCK_NAME
-    if not path.is_file():
-        return
-    try:
+    if path.is_file():
         _acquired(path).release()
-    except RunError:  # an OSError too
-        raise
-    except OSError:
-        return  # in a folder that writing will find fault with
 
 
 def _acquired(path: Path) -> "FileLock":
-    """Return the lock, held; RunError if somebody holds it, OSError if the file cannot be made."""
-    from filelock import FileLock, Timeout  # here, for most commands ask for a folder's names and lock none
+    """Make the folder and return its lock, held; RunError if somebody holds it, or the folder cannot be written."""
+    from filelock import FileLock, Timeout  # here, because most commands lock no folder
 
     lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise RunError(
-            f"The output folder {path.parent} must be written by one process at a time. {_holder(path)} is at it. "
-            "Wait for it to end, or choose another --output-dir."
-        ) from error
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
+    with explained(f"The output folder {path.parent} must be writable"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(
+                f"The output folder {path.parent} must be written by one process at a time. {_holder(path)} is at it. "
+                "Wait for it to end, or choose another --output-dir."
+            ) from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
     return lock
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 from guitarclf.files.wording import explained
@@ -61,9 +62,9 @@ def whole_folder(path) -> Iterator[Path]:
         _sync_folder(path.parent)
 
 
-def sweep(folder) -> None:
-    """Remove what killed processes left unfinished in a folder that this process has for itself."""
-    for item in Path(folder).glob(f".*{UNFINISHED}"):
+def sweep(*folders: Path) -> None:
+    """Remove what killed processes left unfinished in folders that this process has locked."""
+    for item in chain.from_iterable(folder.glob(f".*{UNFINISHED}") for folder in folders):
         shutil.rmtree(item, ignore_errors=True) if item.is_dir() else item.unlink(missing_ok=True)
 
 

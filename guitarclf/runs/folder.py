@@ -8,7 +8,7 @@ from pathlib import Path
 
 from guitarclf.errors import RunError
 from guitarclf.files.lock import LOCK_NAME
-from guitarclf.files.whole import UNFINISHED, sweep, write_text
+from guitarclf.files.whole import UNFINISHED, write_text
 from guitarclf.files.wording import explained
 from guitarclf.runs.journal import n_kept
 
@@ -69,11 +69,6 @@ class OutputFolder:
         raise RunError(
             f"The output folder {self.root} must be new or empty, so that no run destroys another. {what}. {advice}"
         )
-
-    def sweep(self) -> None:
-        """Remove what killed processes left unfinished in the folder and its subfolders."""
-        for folder in (self.root, *self.subfolders):
-            sweep(folder)
 
     def remove_artefacts(self) -> None:
         """Remove what the command writes; what else lies in the folder stays."""

@@ -15,6 +15,7 @@ from guitarclf.config.files import load_config, write_config
 from guitarclf.errors import RunError, TrainingError
 from guitarclf.files.digest import file_digest, joint_digest
 from guitarclf.files.lock import locked, require_unlocked
+from guitarclf.files.whole import sweep
 from guitarclf.runs.environment import describe_environment
 from guitarclf.runs.folder import OutputFolder, RunFolder, write_json
 from guitarclf.runs.journal import Journal
@@ -77,10 +78,13 @@ def open_run(
     if resume and folder.is_begun and folder.config.is_file():
         require_same_settings(folder, config, options)
     events = read_events()
-    digest = data_digest(config, events)
+    digest = {
+        "table": file_digest(config.data.metadata_path),
+        "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
+    }
     with locked(folder.root):
         folder.require_free(beside=beside, resume=resume, overwrite=overwrite)  # nobody came in between
-        folder.sweep()
+        sweep(folder.root, *folder.subfolders)
         if overwrite:
             folder.remove_artefacts()
         if folder.is_begun:
@@ -94,14 +98,6 @@ def open_run(
             recorded = {"options": options} if options is not None else {}
             write_json({**describe_environment(config.seed, digest), **recorded}, folder.environment)
             yield run
-
-
-def data_digest(config: Config, events: pd.DataFrame) -> dict[str, str]:
-    """Return digests of a config's table and of the audio of its events."""
-    return {
-        "table": file_digest(config.data.metadata_path),
-        "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
-    }
 
 
 def require_same_settings(run: OutputFolder, config: Config, options: dict[str, Any] | None) -> None:
