@@ -94,12 +94,7 @@ def parse_weights(content: bytes, path: Path) -> "dict[str, torch.Tensor]":
     try:
         weights = safetensors.torch.load(content)
         infinite = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
-    except (
-        SafetensorError,
-        ValueError,
-        KeyError,
-        NotImplementedError,
-    ) as error:  # the last two: types torch cannot test
+    except (SafetensorError, ValueError, KeyError, NotImplementedError) as error:  # the last: numbers of 8 bits
         raise RunError(
             f"{path} must hold weights. Its header is none: {reason(error)}. Copy the bundle again."
         ) from error

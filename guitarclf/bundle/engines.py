@@ -82,7 +82,7 @@ class Model:
         return log_mel_channels(windows, ends=ends, **self.settings)
 
     def under_priors(self, as_learnt: np.ndarray) -> np.ndarray:
-        """Return probabilities under the shares expected."""
+        """Return probabilities under ``priors_`` instead of the training priors."""
         return as_learnt if self.priors is None else with_priors(as_learnt, self.train_priors_, self.priors_)
 
     def confidence(self, as_learnt: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ NO_LOCKS = {errno.EINVAL, errno.ENOLCK, errno.ENOTSUP}  # what a file system wit
 def locked(folder: str | Path) -> Iterator[None]:
     """Hold a folder's lock in a ``with`` block; RunError if another process, or this one, holds it.
 
-    The folder is made if it is not there, and removed again if it is empty at the end.
+    A folder that is not there is made, and removed at the end if it is empty.
     """
     path = Path(folder).absolute() / LOCK_NAME
     is_new = not path.parent.exists()
@@ -44,7 +44,7 @@ def locked(folder: str | Path) -> Iterator[None]:
 
 
 def require_unlocked(folder: str | Path) -> None:
-    """Raise RunError if the folder is locked."""
+    """Raise RunError if the folder is locked, or its lock cannot be tried."""
     path = Path(folder).absolute() / LOCK_NAME
     if path.is_file():
         _acquired(path).release()
