@@ -1,6 +1,5 @@
 """build_pipeline: a Config as an unfitted scikit-learn Pipeline of window, logmel and net."""
 
-import os
 from dataclasses import fields
 from typing import Any
 
@@ -26,33 +25,22 @@ def build_pipeline(config: Config | None = None) -> Pipeline:
     Fitting it writes no file but for the feature cache, ``data.cache``.
     """
     config = Config() if config is None else config
-    return Pipeline(
-        [
-            ("window", build_window(config)),
-            ("logmel", build_logmel(config)),
-            ("net", build_net(config)),
-        ]
-    )
-
-
-def build_window(config: Config) -> EventWindow:
-    """Return the EventWindow of a Config."""
-    num_workers = min(config.data.num_workers, os.cpu_count() or 1)
-    return EventWindow(**to_dict(config.window), num_workers=num_workers)
-
-
-def build_logmel(config: Config) -> LogMelSpectrogram:
-    """Return the LogMelSpectrogram of a Config, with its feature cache."""
-    return LogMelSpectrogram(
+    logmel = LogMelSpectrogram(
         sample_rate=config.window.sample_rate,
         **to_dict(config.logmel),
         cache=config.data.cache,
         cache_gb=config.data.cache_gb,
     )
+    return Pipeline([("window", build_window(config)), ("logmel", logmel), ("net", build_net(config))])
+
+
+def build_window(config: Config) -> EventWindow:
+    """Return the EventWindow of a Config."""
+    return EventWindow(**to_dict(config.window), num_workers=config.data.num_workers)
 
 
 def without_cache(pipeline: Pipeline) -> Pipeline:
-    """Return a pipeline of the same steps that keeps no features: a model for others to use leaves no files behind."""
+    """Return a pipeline of the same steps without a feature cache, so that a model leaves no files with its users."""
     steps = [
         (name, clone(step).set_params(cache=None) if isinstance(step, LogMelSpectrogram) else step)
         for name, step in pipeline.steps

@@ -1,1 +1,1 @@
-"""A trained model on disk: found, checked, loaded, and asked."""
+"""A trained model on disk: found, checked, loaded, and run."""

@@ -1,4 +1,4 @@
-"""What the files of a bundle must be before anything in them is used: description, checksums, the weights' header.
+"""What the files of a bundle must be before anything in them is used: description, checksums, weights.
 
 Format 1 has no checksums; format 2 has one for every file that is read but ``model.json``, which holds them. They
 tell a damaged or half-copied bundle, not a forged one: whoever forges a file can forge its checksum too.
@@ -6,52 +6,45 @@ tell a damaged or half-copied bundle, not a forged one: whoever forges a file ca
 
 import hashlib
 import json
-import math
 import os
-import struct
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guitarclf.errors import RunError
-from guitarclf.files.wording import shortened
+from guitarclf.files.wording import explained, reason, shortened
 from guitarclf.labels import LABELS
+
+if TYPE_CHECKING:
+    import torch
 
 FORMAT_VERSION = 2
 FORMAT_VERSIONS = (1, 2)
 DESCRIPTION = "model.json"
 MAX_HEADER_BYTES = 2**20  # of the weights: names and shapes; ours has some 3,000
-DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
-
-TensorTable = dict[str, tuple[str, tuple[int, ...]]]  # name -> (dtype, shape)
+SAFETENSORS_NAMES = {"torch.float32": "F32", "torch.int64": "I64", "torch.bool": "BOOL", "torch.float64": "F64"}
 
 
 def read_limited(path: Path, limit: int) -> bytes:
     """Return the bytes of a bundle's file; RunError if it has more than ``limit``, or cannot be read."""
-    try:
+    with explained(f"{path} must be readable", "Check its permissions."):
         if not path.is_file():
             raise RunError(f"{path} must be a file of the bundle. There is no such file. Copy the bundle again.")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            content = file.read(limit + 1) if size <= limit else b""
-    except OSError as error:
-        if isinstance(error, RunError):
-            raise
-        raise RunError(f"{path} must be readable. {error.strerror}. Check its permissions.") from error
-    if size > limit or len(content) > limit:
-        raise RunError(
-            f"{path} must have at most {limit // 2**10} KB. It has {size} bytes. It is no model of this kind."
-        )
-    return content
+            if size > limit:
+                raise RunError(
+                    f"{path} must have at most {limit // 2**10} KB. It has {size} bytes. It is no model of this kind."
+                )
+            return file.read(size)
 
 
 def parse_description(content: bytes, path: Path) -> dict[str, Any]:
-    """Return what the bytes of a ``model.json`` say; RunError if they are not of a model that is read here."""
+    """Return the content of a ``model.json``; RunError if it does not describe a model of ours."""
     try:
         description = json.loads(content.decode("utf-8"))
         version, labels, shape = (description[key] for key in ("format_version", "labels", "input_shape"))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise RunError(f"{path} must describe a model. {reason}. Copy the bundle again.") from error
+        raise RunError(f"{path} must describe a model. {reason(error)}. Copy the bundle again.") from error
     if isinstance(version, bool) or version not in FORMAT_VERSIONS:
         raise RunError(
             f"{path}: the bundle's format must be version {' or '.join(map(str, FORMAT_VERSIONS))}. "
@@ -61,7 +54,7 @@ def parse_description(content: bytes, path: Path) -> dict[str, Any]:
         raise RunError(
             f"{path}: the labels must be {', '.join(LABELS)}. Got {shortened(labels)}. It is another's model."
         )
-    if not (isinstance(shape, list) and len(shape) == 3 and all(_is_size(n) for n in shape)):
+    if not (isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and 0 < n < 2**20 for n in shape)):
         raise RunError(
             f"{path}: `input_shape` must be three whole numbers. Got {shortened(shape)}. Copy the bundle again."
         )
@@ -73,7 +66,7 @@ def parse_description(content: bytes, path: Path) -> dict[str, Any]:
 
 
 def require_checksum(content: bytes, path: Path, description: dict[str, Any]) -> None:
-    """Raise RunError unless the bytes of a bundle's file are those that its description was sealed with."""
+    """Raise RunError unless the bytes of a bundle's file have the checksum in its description."""
     if description["format_version"] == 1:
         return
     expected = description["files"].get(path.name)
@@ -87,51 +80,49 @@ def require_checksum(content: bytes, path: Path, description: dict[str, Any]) ->
         )
 
 
-def tensor_table(content: bytes, path: Path) -> TensorTable:
-    """Return name -> (dtype, shape) of a safetensors file, from its header alone."""
-    (length,) = struct.unpack("<Q", content[:8]) if len(content) >= 8 else (0,)
+def parse_weights(content: bytes, path: Path) -> "dict[str, torch.Tensor]":
+    """Return name -> tensor of a safetensors file, on the CPU and finite; this loads torch."""
+    import safetensors.torch
+    from safetensors import SafetensorError
+
+    length = int.from_bytes(content[:8], "little")
     if not 2 <= length <= min(MAX_HEADER_BYTES, len(content) - 8):
         raise RunError(
             f"{path} must hold weights, behind a header of at most {MAX_HEADER_BYTES // 2**20} MB. It has "
             f"{len(content)} bytes and a header of {length}. Copy the bundle again."
         )
     try:
-        header = json.loads(content[8 : 8 + length].decode("utf-8"))
-        header.pop("__metadata__", None)
-        table = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in header.items()}
-        n_bytes = sum(DTYPE_BYTES[dtype] * math.prod(shape) for dtype, shape in table.values())
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise RunError(f"{path} must hold weights. Its header is none: {reason}. Copy the bundle again.") from error
-    if n_bytes != len(content) - 8 - length:
+        weights = safetensors.torch.load(content)
+        infinite = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
+    except (SafetensorError, ValueError, KeyError, NotImplementedError) as error:  # the last: numbers of 8 bits
         raise RunError(
-            f"{path} must hold weights, as many bytes as its header promises. It has {len(content) - 8 - length} "
-            f"of {shortened(n_bytes)}. Copy the bundle again."
+            f"{path} must hold weights. Its header is none: {reason(error)}. Copy the bundle again."
+        ) from error
+    if infinite:
+        raise RunError(
+            f"{path} must hold finite weights. {infinite[0]} has NaN or infinity. "
+            "Copy the bundle again, or train the model again."
         )
-    return table
+    return weights
 
 
-def require_tensors(table: TensorTable, expected: TensorTable, path: Path) -> None:
+def require_tensors(found: "dict[str, torch.Tensor]", expected: "dict[str, torch.Tensor]", path: Path) -> None:
     """Raise RunError unless a file has the tensors that a module expects, of their types and shapes."""
-    missing, extra = sorted(expected.keys() - table.keys()), sorted(table.keys() - expected.keys())
-    misshapen = [name for name in expected if name in table and table[name] != expected[name]]
+    missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    pairs = {name: (_kind(found[name]), _kind(expected[name])) for name in expected if name in found}
+    misshapen = [f"{name} is {has}, expected {wanted}" for name, (has, wanted) in pairs.items() if has != wanted]
     reasons = [f"Missing: {_names(missing)}."] if missing else []
     reasons += [f"Not expected: {_names(extra)}."] if extra else []
-    for name in misshapen[:1]:
-        reasons.append(f"{name} is {_shape(table[name])}, expected {_shape(expected[name])} ({len(misshapen)} such).")
+    reasons += [f"{misshapen[0]} ({len(misshapen)} such)."] if misshapen else []
     if reasons:
         raise RunError(
             f"{path} must hold the weights that config.yaml describes. {' '.join(reasons)} Copy the bundle again."
         )
 
 
-def _is_size(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**20
-
-
 def _names(names: list[str]) -> str:
     return ", ".join(map(shortened, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _shape(entry) -> str:
-    return f"{entry[0]} {list(entry[1])}"
+def _kind(tensor: "torch.Tensor") -> str:
+    return f"{SAFETENSORS_NAMES.get(str(tensor.dtype), tensor.dtype)} {list(tensor.shape)}"

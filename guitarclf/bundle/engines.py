@@ -1,4 +1,4 @@
-"""Trained models that answer: a bundle on ONNX Runtime, which loads no torch, or on torch.
+"""Trained models that predict: a bundle on ONNX Runtime, which loads no torch, or a pipeline on torch.
 
 Both have ``run(requests)`` for recordings and ``predict_proba(waveforms)`` for sound in memory.
 """
@@ -27,46 +27,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ENGINES = ("onnx", "torch")
 EQUAL = np.full(len(LABELS), 1 / len(LABELS))
 
 
 class Answers(NamedTuple):
-    """Probabilities of requests as the net learnt, `[n_events, 3]`, NaN where reading failed; and row -> error."""
+    """Probabilities under the training priors, `[n_events, 3]`, NaN where reading failed; and row -> error."""
 
     as_learnt: np.ndarray
     errors: dict[int, AudioReadError]
 
 
 class Model:
-    """What both engines share: the window they hear, its features, and the shares of the classes.
+    """The window that both engines hear, its features, and the shares of the classes.
 
-    This class itself hears as a Config says and has no net to answer with.
-
-    Attributes
-    ----------
-    reader : WindowReader
-    settings : dict
-        Keywords of :func:`guitarclf.audio.mel.log_mel_channels`.
-    data : DataConfig
-        How the table that the model was trained on is read.
-    priors : dict or None
-        Label -> share to expect; None stands for those of the loss.
-    train_priors_, priors_ : ndarray of shape (3,)
-        The shares of the classes in the loss, and those that probabilities are under, in the order of LABELS.
-    n_threads : int
-        How many ``run`` may be called at once.
-    rows_at_once : int
-        Requests that one ``run`` does best with.
+    This class by itself has no net: it gives the windows and features of a Config.
     """
 
     reader: WindowReader
-    settings: dict
-    data: DataConfig
-    priors: dict[str, float] | None
-    train_priors_: np.ndarray
-    n_threads = 1
-    rows_at_once = 256
+    settings: dict  # keywords of guitarclf.audio.mel.log_mel_channels
+    data: DataConfig  # how the table that the model was trained on is read
+    priors: dict[str, float] | None  # label -> share to expect; None: the shares of the loss
+    train_priors_: np.ndarray  # the shares of the classes in the loss, in the order of LABELS
+    n_threads = 1  # how many `run` may be called at once
+    rows_at_once = 256  # requests that one `run` does best with
 
     def __init__(self, config: Config):
         self.reader = WindowReader(**to_dict(config.window))
@@ -76,30 +59,30 @@ class Model:
 
     @property
     def priors_(self) -> np.ndarray:
-        """The shares that probabilities are under."""
+        """The shares that probabilities are under, in the order of LABELS."""
         return self.train_priors_ if self.priors is None else complete_priors(self.priors)
 
     def run(self, requests: Sequence[Request]) -> Answers:
-        """Return what the net says of the recordings of requests."""
+        """Return the answers of the net to the recordings of requests."""
         windows, ends, errors = self.hear(requests)
         as_learnt = np.full((len(requests), len(LABELS)), np.nan)
         readable = [row for row in range(len(requests)) if row not in errors]
         if readable:
             ends = None if ends is None else ends[readable]
-            as_learnt[readable] = self.predict_proba_as_learnt(windows[readable], ends)
+            as_learnt[readable] = self.answer(self.features(windows[readable], ends))
         return Answers(as_learnt, errors)
 
     def hear(self, requests: Sequence[Request]) -> tuple[np.ndarray, np.ndarray | None, dict[int, AudioReadError]]:
-        """Return the windows of requests, where the events in them end if the features need it, and row -> error."""
+        """Return windows `[n_events, n_samples]`, the offsets in them in samples (None if not needed), row -> error."""
         windows, errors = self.reader.read(requests)
         return windows, self.reader.ends(requests, errors) if needs_ends(self.settings) else None, errors
 
     def features(self, windows: np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
-        """`[n_events, n_samples]` -> `[n_events, C, F, T]`; ``ends`` are the offsets in samples, None: no notes end."""
+        """`[n_events, n_samples]` -> `[n_events, C, F, T]`; ``ends`` as :meth:`hear` returns them."""
         return log_mel_channels(windows, ends=ends, **self.settings)
 
     def under_priors(self, as_learnt: np.ndarray) -> np.ndarray:
-        """Return probabilities under the shares expected."""
+        """Return probabilities under ``priors_`` instead of the training priors."""
         return as_learnt if self.priors is None else with_priors(as_learnt, self.train_priors_, self.priors_)
 
     def confidence(self, as_learnt: np.ndarray) -> np.ndarray:
@@ -115,14 +98,10 @@ class Model:
             Mono, at the model's rate (``reader.sample_rate``), each of any length above 0.
         """
         windows = self.reader.cut(checked_waveforms(waveforms))
-        return self.under_priors(self.predict_proba_as_learnt(windows))
-
-    def predict_proba_as_learnt(self, windows: np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
-        """`[n_events, n_samples]` -> `[n_events, 3]` under the shares of the loss; ``ends`` as in :meth:`features`."""
-        return self.answer(self.features(windows, ends))
+        return self.under_priors(self.answer(self.features(windows)))
 
     def answer(self, features: np.ndarray) -> np.ndarray:
-        """`[n_events, C, F, T]` -> `[n_events, 3]` under the shares of the loss."""
+        """`[n_events, C, F, T]` -> `[n_events, 3]` under the training priors."""
         raise NotImplementedError
 
 
@@ -156,13 +135,13 @@ class OnnxModel(Model):
 
 
 class TorchModel(Model):
-    """A fitted pipeline, which says itself what it hears.
+    """A fitted pipeline, with its own window and features.
 
     Parameters
     ----------
     pipeline : Pipeline
     data : DataConfig, optional
-        Default: tables are in our terms.
+        How tables are read. Default: with our names of columns and labels.
     """
 
     def __init__(self, pipeline: "Pipeline", data: DataConfig | None = None):

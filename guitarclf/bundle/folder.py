@@ -1,4 +1,4 @@
-"""Bundle: a trained model on disk, found once, each of its files read once; without torch until weights are wanted.
+"""Bundle: a trained model on disk, each of its files read and checked once; only its weights need torch.
 
 A bundle is a folder with ``config.yaml``, ``model.json`` (format, labels, input shape, versions, checksums),
 ``weights.safetensors``, and ``model.onnx`` for predictions without torch. Nothing in it is unpickled, so
@@ -6,7 +6,6 @@ loading one runs no code, and the bytes that were checked are the bytes that are
 """
 
 import hashlib
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,18 +14,18 @@ import guitarclf
 from guitarclf.bundle.check import (
     DESCRIPTION,
     FORMAT_VERSION,
-    TensorTable,
     parse_description,
+    parse_weights,
     read_limited,
     require_checksum,
     require_tensors,
-    tensor_table,
 )
 from guitarclf.config import Config, feature_shape
+from guitarclf.config.files import MAX_BYTES as MAX_CONFIG_BYTES
 from guitarclf.config.files import parse_config
 from guitarclf.errors import RunError
-from guitarclf.files.whole import write_text
 from guitarclf.onnx.check import check_onnx_bytes
+from guitarclf.runs.folder import write_json
 
 if TYPE_CHECKING:
     import torch
@@ -36,28 +35,17 @@ BUNDLE_FILES = (CONFIG, DESCRIPTION, WEIGHTS)
 ONNX_FILE = "model.onnx"  # beside them: the net from log-mel to probabilities; older bundles lack it
 PRETRAINED = Path(guitarclf.__file__).parent / "pretrained"  # the model that ships; its name is "pretrained"
 PICKLES = (".joblib", ".pkl", ".pickle")
-MAX_BYTES = {DESCRIPTION: 2**20, CONFIG: 2**17}
-MAX_OTHER_BYTES = 2**30
+MAX_BYTES = {DESCRIPTION: 2**20, CONFIG: MAX_CONFIG_BYTES, WEIGHTS: 2**30, ONNX_FILE: 2**30}
 
 
 class Bundle:
-    """A trained model on disk. Each file is read when it is first asked for, checked, and not read again.
-
-    Attributes
-    ----------
-    path : Path
-        The folder that the files lie in.
-    name : str
-        What the user called it.
-    description : dict
-        What ``model.json`` says.
-    """
+    """A trained model on disk. Each file is read when it is first asked for, checked, and not read again."""
 
     def __init__(self, path: Path, name: str):
-        self.path, self.name = path, name
-        self.description = parse_description(
-            read_limited(path / DESCRIPTION, MAX_BYTES[DESCRIPTION]), path / DESCRIPTION
-        )
+        self.path = path  # the folder that the files lie in
+        self.name = name  # what the user called it
+        file = path / DESCRIPTION
+        self.description = parse_description(read_limited(file, MAX_BYTES[DESCRIPTION]), file)
         self._contents: dict[str, bytes] = {}
 
     @classmethod
@@ -67,7 +55,7 @@ class Bundle:
         Raises
         ------
         RunError
-            If there is none, if its ``model.json`` is not of a model that is read here, or if ``path`` is a pickle.
+            If there is none, if its ``model.json`` describes no model of ours, or if ``path`` is a pickle.
         """
         if is_pickle(path):
             raise RunError(
@@ -97,29 +85,15 @@ class Bundle:
             )
         return expected
 
-    def weights(self, expected: TensorTable | None = None) -> "dict[str, torch.Tensor]":
+    def weights(self, expected: "dict[str, torch.Tensor] | None" = None) -> "dict[str, torch.Tensor]":
         """Return the weights on the CPU, all of them finite; this loads torch.
 
-        ``expected`` is compared with the file's header before memory is taken.
+        RunError unless they have the names, types and shapes of ``expected``, if it is given.
         """
-        import safetensors.torch
-        from safetensors import SafetensorError
-
-        path, content = self.path / WEIGHTS, self.read(WEIGHTS)
-        table = tensor_table(content, path)
+        path = self.path / WEIGHTS
+        weights = parse_weights(self.read(WEIGHTS), path)
         if expected is not None:
-            require_tensors(table, expected, path)
-        try:
-            weights = safetensors.torch.load(content)
-        except (SafetensorError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(f"{path} must hold weights. {reason}. Copy the bundle again.") from error
-        for name, tensor in weights.items():
-            if tensor.is_floating_point() and not tensor.isfinite().all():
-                raise RunError(
-                    f"{path} must hold finite weights. {name} has NaN or infinity. "
-                    "Copy the bundle again, or train the model again."
-                )
+            require_tensors(weights, expected, path)
         return weights
 
     @property
@@ -145,14 +119,14 @@ class Bundle:
     def read(self, name: str) -> bytes:
         """Return the bytes of a file of the bundle; RunError if they are not those of its checksum."""
         if name not in self._contents:
-            content = read_limited(self.path / name, MAX_BYTES.get(name, MAX_OTHER_BYTES))
+            content = read_limited(self.path / name, MAX_BYTES[name])
             require_checksum(content, self.path / name, self.description)
             self._contents[name] = content
         return self._contents[name]
 
 
 def is_pickle(path: str | Path) -> bool:
-    """Return whether a path names a ``pipeline.joblib``, which runs what code is in it when it is loaded."""
+    """Return whether a path is the name of a pickle, such as ``pipeline.joblib``."""
     return Path(path).suffix.lower() in PICKLES
 
 
@@ -171,7 +145,7 @@ def bundle_folder(path: str | Path) -> Path:
 
 
 def find_bundle(path: str | Path) -> Path | None:
-    """Return what :func:`bundle_folder` does, and None where there is no bundle."""
+    """Return the folder that :func:`bundle_folder` returns, or None if there is no bundle."""
     shipped = (PRETRAINED,) if str(path) == PRETRAINED.name else ()
     beside = (Path(path).parent / "model",) if Path(path).is_file() else ()
     folders = (Path(path) / "model", Path(path), *beside, *shipped)
@@ -179,22 +153,21 @@ def find_bundle(path: str | Path) -> Path | None:
 
 
 def model_files(path: str | Path) -> list[Path]:
-    """Return the files that a model is: those of its bundle, or the pickle; texts for people (.md) are not."""
+    """Return the files of a model: its pickle, or those of its bundle without texts for people (.md)."""
     return [Path(path)] if is_pickle(path) else parts_of(bundle_folder(path))
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """Return the files of a bundle, by name, without hidden ones and texts for people (.md)."""
+    """Return the files of a bundle, sorted, without hidden ones and texts for people (.md)."""
     files = (item for item in folder.iterdir() if item.is_file())
     return sorted(item for item in files if item.name[0] != "." and item.suffix != ".md")
 
 
 def seal(folder: Path, description: dict[str, Any]) -> None:
-    """Write a bundle's ``model.json`` with the checksums of all its other files, texts for people (.md) apart."""
+    """Write a bundle's ``model.json``, with the checksums of its other files but texts for people (.md)."""
     files = {
         item.name: hashlib.sha256(item.read_bytes()).hexdigest()
         for item in parts_of(folder)
         if item.name != DESCRIPTION
     }
-    sealed = {**description, "format_version": FORMAT_VERSION, "files": files}
-    write_text(folder / DESCRIPTION, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
+    write_json({**description, "format_version": FORMAT_VERSION, "files": files}, folder / DESCRIPTION)

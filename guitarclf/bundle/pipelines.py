@@ -10,7 +10,6 @@ import safetensors.torch
 import torch
 from sklearn.pipeline import Pipeline
 
-from guitarclf.bundle.check import TensorTable
 from guitarclf.bundle.folder import CONFIG, ONNX_FILE, WEIGHTS, Bundle, is_pickle, seal
 from guitarclf.config import Config
 from guitarclf.config.files import write_config
@@ -24,8 +23,6 @@ from guitarclf.training.device import is_available
 from guitarclf.training.net import NoteEventClassifier
 
 logger = logging.getLogger(__name__)
-
-SAFETENSORS_NAMES = {torch.float32: "F32", torch.int64: "I64", torch.bool: "BOOL", torch.float64: "F64"}
 
 
 def save_bundle(pipeline: Pipeline, config: Config, folder: str | Path) -> None:
@@ -95,18 +92,14 @@ def save_joblib(pipeline: Pipeline, path: str | Path) -> None:
     write_bytes(path, pickled.getvalue())
 
 
-def _expected_tensors(net: NoteEventClassifier, input_shape: tuple[int, int, int]) -> TensorTable:
-    """Return the tensors of the module that a net would build, without taking memory for it."""
+def _expected_tensors(net: NoteEventClassifier, input_shape: tuple[int, int, int]) -> dict[str, torch.Tensor]:
+    """Return the tensors of the module that a net would build, without taking memory for them."""
     net.input_shape_ = input_shape
     try:
         with torch.device("meta"):
-            module = net.module(**net.get_params_for("module"))
+            return net.module(**net.get_params_for("module")).state_dict()
     finally:
         del net.input_shape_
-    return {
-        name: (SAFETENSORS_NAMES.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape))
-        for name, tensor in module.state_dict().items()
-    }
 
 
 def _for_this_machine(config: Config) -> Config:

@@ -1,37 +1,158 @@
-"""The configuration: one frozen dataclass per section of the YAML file."""
+"""The configuration: one frozen dataclass per section of the YAML file.
 
-from guitarclf.config.schema import (
-    Config,
-    CrossvalConfig,
-    DataConfig,
-    LogMelConfig,
-    NetConfig,
-    SearchConfig,
-    TrainingConfig,
-    WindowConfig,
-    feature_shape,
-    get_value,
-    leaves,
-    to_dict,
-)
-from guitarclf.parameters.sections import CriterionParameters as CriterionConfig
-from guitarclf.parameters.sections import ModuleParameters as ModuleConfig
-from guitarclf.parameters.sections import OptimizerParameters as OptimizerConfig
+A key is a scikit-learn name with dots for double underscores: ``net.module.rnn_hidden_size`` in a file or in ``--set``
+is ``net__module__rnn_hidden_size`` in the pipeline. Each key has its explanation, its unit and its rule. The sections
+window, logmel and net are in ``guitarclf.parameters``, because the classes take their defaults from there too.
+"""
 
-__all__ = [
-    "Config",
-    "CriterionConfig",
-    "CrossvalConfig",
-    "DataConfig",
-    "LogMelConfig",
-    "ModuleConfig",
-    "NetConfig",
-    "OptimizerConfig",
-    "SearchConfig",
-    "TrainingConfig",
-    "WindowConfig",
-    "feature_shape",
-    "get_value",
-    "leaves",
-    "to_dict",
-]
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, Literal
+
+from guitarclf.errors import ConfigError, ParameterError
+from guitarclf.labels import LABELS
+from guitarclf.parameters.rules import Parameters, knob
+from guitarclf.parameters.sections import CACHE_GB, DECIBEL_CHANGES, SEED, SplitParameters, WatchParameters
+from guitarclf.parameters.sections import LogMelParameters as LogMelConfig
+from guitarclf.parameters.sections import NetParameters as NetConfig
+from guitarclf.parameters.sections import WindowParameters as WindowConfig
+
+Scoring = Literal["f1_macro", "accuracy", "balanced_accuracy", "neg_log_loss", "roc_auc_ovr"]
+
+
+@dataclass(frozen=True)
+class DataConfig(Parameters):
+    """Where the notes are and how their table is read."""
+
+    metadata_path: str = knob("data/idmt_guitar_events.csv", "table of note events, CSV or Parquet")
+    audio_root: str = knob("data/audio", "folder that `audio_path` is relative to")
+    columns: dict[str, Any] = knob({}, "our column name -> theirs, or a list of theirs to join")
+    labels: dict[str, str] = knob({}, 'their label -> ours; "*" stands for every other')
+    num_workers: int = knob(4, "threads that read audio, at most the cores there are", low=1, high=256)
+    on_bad_audio: Literal["error", "skip"] = knob(
+        "error", "what to do about events whose audio cannot be used: stop, or leave them out"
+    )
+    max_bad_fraction: float = knob(
+        0.05, "share of the events that on_bad_audio: skip may leave out; above it, stop", low=0, high=0.9
+    )
+    allow_outside_root: bool = knob(False, "read files outside audio_root, by absolute paths or ..")
+    cache: str | None = knob(
+        "auto", "folder of the feature cache; auto: $GUITARCLF_CACHE, or the user's cache folder; null: none"
+    )
+    cache_gb: float = knob(CACHE_GB, "size the feature cache is kept below", unit="GB", above=0, high=1e6)
+
+
+@dataclass(frozen=True)
+class TrainingConfig(WatchParameters, SplitParameters):
+    """One run: its split, when it stops, what it writes."""
+
+    repeat_table: int = knob(1, "times each training row of the table is seen an epoch", low=1, high=10000)
+    add_modelled: int = knob(0, "modelled notes added to the training rows", unit="notes", low=0, high=10000000)
+    add_clutter: int = knob(
+        0,
+        "clips that are no note (noise, voices, handling) added to the training rows, to be unsure of",
+        unit="clips",
+        low=0,
+        high=10_000_000,
+    )
+    init_from: str | None = knob(None, "run or bundle whose weights training starts from; null: fresh weights")
+    freeze_epochs: int = knob(
+        0, "first epochs in which, started from a model, only the head is trained", unit="epochs", low=0
+    )
+    export_onnx: bool = knob(
+        True, "also write model/model.onnx, with which `predict` needs no torch; a fraction of a second"
+    )
+    tensorboard: bool = knob(False, "also write TensorBoard events (extra `tensorboard`)")
+
+
+@dataclass(frozen=True)
+class SearchConfig(Parameters):
+    """A search over the pipeline's parameters."""
+
+    method: Literal["grid", "random"] = knob("grid", "all combinations, or n_iter random ones")
+    n_iter: int = knob(10, "combinations of a random search", low=1, high=1000000)
+    n_splits: int = knob(3, "folds by track", low=2, high=1000)
+    scoring: Scoring = knob("f1_macro", "what ranks the combinations")
+    params: dict[str, list] = knob({}, "config key under window, logmel or net -> list of values")
+
+
+@dataclass(frozen=True)
+class CrossvalConfig(Parameters):
+    """Scores on tracks left out in turn."""
+
+    n_splits: int = knob(5, "folds by track, where none are given", low=2)
+
+
+@dataclass(frozen=True)
+class Config(Parameters):
+    """Everything a run depends on; a value that breaks its rule is a ConfigError."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    window: WindowConfig = field(default_factory=WindowConfig)
+    logmel: LogMelConfig = field(default_factory=LogMelConfig)
+    net: NetConfig = field(default_factory=NetConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    crossval: CrossvalConfig = field(default_factory=CrossvalConfig)
+    output_dir: str = knob("runs/crnn_v1", "folder of the run")
+    seed: int = knob(SEED, "seed of the split, the weights and the augmentation", low=0, high=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        try:
+            self.check()
+        except ParameterError as error:
+            raise ConfigError(str(error)) from None
+
+    def check(self, prefix: str = "") -> None:
+        """Also check values that must fit together."""
+        super().check(prefix)
+        self.logmel.check_bands(self.window.sample_rate, prefix="logmel.", rate_name="window.sample_rate")
+        training, logmel, module = self.training, self.logmel, self.net.module
+        if training.valid_size + training.test_size >= 1:
+            raise ParameterError(
+                "`training.valid_size` + `training.test_size` must be below 1, or nothing is left to train on. "
+                f"Got {training.valid_size} + {training.test_size}."
+            )
+        in_decibels = {f"`net.module.{name}`": getattr(module, name) for name in DECIBEL_CHANGES}
+        active = {name: value for name, value in in_decibels.items() if value}
+        if logmel.compression != "db" and active:
+            raise ParameterError(
+                f"{', '.join(active)} must be 0 with `logmel.compression: {logmel.compression}`: "
+                f"right on decibels only. Got {', '.join(map(str, active.values()))}."
+            )
+        if module.mask_after_offset and logmel.extra_channels[-1:] != ["sounding"]:
+            raise ParameterError(
+                "`logmel.extra_channels` must end in sounding with `net.module.mask_after_offset`: "
+                f"it tells what to mask. Got {logmel.extra_channels}."
+            )
+        for theirs, ours in self.data.labels.items():
+            if ours not in LABELS:
+                raise ParameterError(f"`data.labels` must map to {', '.join(LABELS)}. Got {theirs}: {ours!r}.")
+
+
+def feature_shape(config: Config) -> tuple[int, int, int]:
+    """Return the shape of one event's features: (n_channels, n_mels, n_frames)."""
+    window, logmel = config.window, config.logmel
+    n_frames = 1 + round(window.target_duration * window.sample_rate) // logmel.hop_length
+    return 1 + len(logmel.extra_channels), logmel.n_mels, n_frames
+
+
+def leaves(section: Any = Config, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field]]:
+    """Yield each key of a section's class as (dotted path, dataclass field), in order of definition."""
+    for item in dataclasses.fields(section):
+        if dataclasses.is_dataclass(item.type):
+            yield from leaves(item.type, f"{prefix}{item.name}.")
+        else:
+            yield prefix + item.name, item
+
+
+def get_value(config: Config, path: str) -> Any:
+    """Return the value at a dotted path."""
+    return attrgetter(path)(config)
+
+
+def to_dict(config: Parameters) -> dict[str, Any]:
+    """Return a config or a section of it as plain nested dicts and lists."""
+    return dataclasses.asdict(config)

@@ -1,7 +1,7 @@
 """The YAML that configurations are written in: YAML 1.2's scalars, no tags, no aliases, no key twice.
 
-On PyYAML and not ruamel.yaml, which takes longer for a large file, reads ``1_000`` and ``2020-01-01`` of files
-written before as other values, and must be taught to refuse tags and aliases all the same.
+With PyYAML and not ruamel.yaml, which is slower, reads ``1_000`` and ``2020-01-01`` in older files as other values,
+and does not refuse tags and aliases either.
 """
 
 import re
@@ -59,7 +59,7 @@ ConfigLoader.add_implicit_resolver(
 
 
 class ConfigDumper(yaml.SafeDumper):
-    """Quotes the text that ConfigLoader would take for something else, such as ``1e3``."""
+    """Quotes a text that ConfigLoader would read as another value, such as ``1e3``."""
 
 
 ConfigDumper.yaml_implicit_resolvers = {
@@ -72,7 +72,7 @@ ConfigDumper.yaml_implicit_resolvers = {
 
 
 def from_yaml(text: str) -> Any:
-    """Return what a YAML text says; ValueError, in one line, if it is none that is read."""
+    """Return the value of a YAML text; ValueError with a reason of one line if it cannot be read."""
     try:
         return yaml.load(text, Loader=ConfigLoader)
     except RecursionError as error:

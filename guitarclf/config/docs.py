@@ -3,29 +3,33 @@
 ``python -m guitarclf.config.docs`` (``make docs``) rewrites both in a checkout; a test compares them.
 """
 
+import dataclasses
 import json
-from dataclasses import Field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from guitarclf.config import Config, get_value, leaves
+from guitarclf.parameters.rules import Parameters
 
 TABLE_START, TABLE_END = "<!-- config keys: written by `make docs` -->", "<!-- end of config keys -->"
 
 
 def default_yaml() -> str:
     """Return every key with its default, its explanation and unit in a comment, as YAML."""
-    lines = ["# Every key with its default. A run's own config.yaml has the same shape."]
-    open_sections: list[str] = []
-    for path, leaf in leaves():
-        *sections, name = path.split(".")
-        for depth, section in enumerate(sections):
-            if open_sections[depth : depth + 1] != [section]:
-                lines.append(f"{'  ' * depth}{section}:")
-                open_sections = [*open_sections[:depth], section]
-        key = f"{'  ' * len(sections)}{name}: {_as_yaml(get_value(Config(), path))}"
-        lines.append(f"{key:46} # {_explanation(leaf)}")
+    lines = ["# Every key with its default. A run's own config.yaml has the same shape.", *_yaml_lines(Config())]
     return "\n".join(lines) + "\n"
+
+
+def _yaml_lines(section: Parameters, indent: str = "") -> Iterator[str]:
+    for item in dataclasses.fields(section):
+        value = getattr(section, item.name)
+        if isinstance(value, Parameters):
+            yield f"{indent}{item.name}:"
+            yield from _yaml_lines(value, f"{indent}  ")
+        else:
+            key, unit = f"{indent}{item.name}: {_as_yaml(value)}", item.metadata["unit"]
+            yield f"{key:46} # {item.metadata['doc']}" + (f" [{unit}]" if unit else "")
 
 
 def markdown_table() -> str:
@@ -50,11 +54,6 @@ def _as_yaml(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}".replace("e-0", "e-")
     return json.dumps(value)
-
-
-def _explanation(leaf: Field) -> str:
-    unit = leaf.metadata["unit"]
-    return f"{leaf.metadata['doc']} [{unit}]" if unit else leaf.metadata["doc"]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,29 +57,40 @@ def load_config(path: str | Path | None = None, overrides: Overrides = ()) -> Co
     ConfigError
         For an unknown key (the nearest name is suggested) or a value that breaks its rule.
     """
-    raw = {} if path is None else read_mapping(path)
-    source = "the configuration" if path is None else str(path)
-    for key, value in _parse_overrides(overrides):
-        _put(raw, key, value, source)
-    return config_from_dict(raw, source=source)
+    if path is None:
+        return config_from_dict({}, changes=_parse_overrides(overrides))
+    raw = _parse_mapping(_read(Path(path)), path)
+    return config_from_dict(raw, source=str(path), changes=_parse_overrides(overrides))
 
 
 def parse_config(content: bytes, source: str | Path) -> Config:
     """Return the Config of a YAML or JSON file's bytes; ``source``, its path, is named in messages."""
-    return config_from_dict(parse_mapping(content, source), source=str(source))
+    return config_from_dict(_parse_mapping(content, source), source=str(source))
 
 
 def with_values(config: Config, values: Mapping[str, Any], *, source: str) -> Config:
     """Return a config with the values at some dotted paths replaced and checked."""
-    raw = to_dict(config)
-    for path, value in values.items():
-        _put(raw, path, value, source)
-    return config_from_dict(raw, source=source)
+    return config_from_dict(to_dict(config), source=source, changes=values.items())
 
 
-def read_mapping(path: str | Path) -> dict[str, Any]:
-    """Return a YAML or JSON file's top-level mapping."""
-    path = Path(path)
+def config_from_dict(
+    raw: dict, *, source: str = "the configuration", changes: Iterable[tuple[str, Any]] = ()
+) -> Config:
+    """Return the Config of nested dicts, with (dotted path, value) changes; ``source`` is named in messages."""
+    try:
+        for path, value in changes:
+            _put(raw, path, value)
+        return _build(Config, raw, "")
+    except (ConfigError, ParameterError) as error:
+        raise ConfigError(f"{source}: {error}") from None
+
+
+def write_config(config: Config, path: str | Path) -> None:
+    """Write a Config as YAML that ``load_config`` reads back to an equal one."""
+    write_text(path, to_yaml(to_dict(config)))
+
+
+def _read(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():
             raise ConfigError(f"{path} must be a readable YAML or JSON file. It is a folder, a pipe or a device.")
@@ -86,13 +98,13 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path} must be a readable YAML or JSON file. {error}") from error
-    return parse_mapping(content, path)
-
-
-def parse_mapping(content: bytes, source: str | Path) -> dict[str, Any]:
-    """Return the top-level mapping in a file's bytes: JSON if the name of ``source`` ends in .json, else YAML."""
     if len(content) > MAX_BYTES:
-        raise ConfigError(f"{source} must have at most {MAX_BYTES // 2**10} KB. It has more. Is it a configuration?")
+        raise ConfigError(f"{path} must have at most {MAX_BYTES // 2**10} KB. It has more. Is it a configuration?")
+    return content
+
+
+def _parse_mapping(content: bytes, source: str | Path) -> dict[str, Any]:
+    """Return the top-level mapping in a file's bytes: JSON if the name of ``source`` ends in .json, else YAML."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -108,42 +120,24 @@ def parse_mapping(content: bytes, source: str | Path) -> dict[str, Any]:
     return raw
 
 
-def config_from_dict(raw: dict, *, source: str = "the configuration") -> Config:
-    """Return the Config that nested dicts describe; what is absent keeps its default."""
-    return _build(Config, raw, "", source)
-
-
-def write_config(config: Config, path: str | Path) -> None:
-    """Write a Config as YAML that ``load_config`` reads back to an equal one."""
-    write_text(path, to_yaml(to_dict(config)))
-
-
-def _build(section: Any, raw: Any, prefix: str, source: str) -> Any:
+def _build(section: Any, raw: Any, prefix: str) -> Any:
+    """Return a section, and those below it, of nested dicts."""
     if not isinstance(raw, dict):
-        raise ConfigError(f"{source}: `{prefix.rstrip('.')}` must be a section of keys. Got {shortened(repr(raw))}.")
-    known = {item.name: item for item in dataclasses.fields(section)}
+        raise ConfigError(f"`{prefix.rstrip('.')}` must be a section of keys. Got {shortened(repr(raw))}.")
+    known = {item.name: item.type for item in dataclasses.fields(section)}
     values = {}
     for key, value in raw.items():
-        if f"{prefix}{key}" in retired.OFF:
-            _explained(source, retired.require_off, f"{prefix}{key}", coerce(value, float))
-            continue
-        if key not in known:
-            raise ConfigError(f"{source}: unknown key `{prefix}{shortened(str(key))}`. {suggest(prefix, str(key))}")
-        kind = known[key].type
-        if dataclasses.is_dataclass(kind):
-            values[key] = _build(kind, {} if value is None else value, f"{prefix}{key}.", source)
+        path = f"{prefix}{key}"
+        if path in retired.OFF:
+            retired.require_off(path, coerce(value, float))
+        elif key not in known:
+            raise ConfigError(f"unknown key `{prefix}{shortened(str(key))}`. {suggest(prefix, str(key))}")
+        elif dataclasses.is_dataclass(known[key]):
+            values[key] = _build(known[key], {} if value is None else value, f"{path}.")
         else:
-            values[key] = coerce(value, kind)
-            _explained(source, retired.require_current, f"{prefix}{key}", value)
-    return _explained(source, section, **values)
-
-
-def _explained(source: str, build: Callable, *args: Any, **values: Any) -> Any:
-    """Return what a section or a rule makes of values; a ConfigError names their source."""
-    try:
-        return build(*args, **values)
-    except (ConfigError, ParameterError) as error:
-        raise ConfigError(f"{source}: {error}") from None
+            retired.require_current(path, value)
+            values[key] = coerce(value, known[key])
+    return section(**values)
 
 
 def coerce(value: Any, wanted: Any) -> Any:
@@ -165,13 +159,13 @@ def coerce(value: Any, wanted: Any) -> Any:
 
 
 def _coerce_number(value: str | int | float, wanted: type) -> str | int | float:
-    try:
+    with suppress(ValueError, OverflowError):  # a text that is no number, an integer above all floats
         number = float(value)
-    except (ValueError, OverflowError):
-        return value
-    if wanted is float:
-        return number
-    return int(value) if isinstance(value, int) else int(number) if number.is_integer() else value
+        if wanted is float:
+            return number
+        if number.is_integer() and not isinstance(value, int):
+            return int(number)
+    return value
 
 
 def suggest(prefix: str, key: str) -> str:
@@ -182,8 +176,7 @@ def suggest(prefix: str, key: str) -> str:
     same_name = [path for path in paths if path.split(".")[-1] == key]
     if same_name:
         return f"Here it is {' or '.join(f'`{path}`' for path in same_name)}."
-    sections = sorted({path.rsplit(".", 1)[0] for path in paths if "." in path})
-    names = {path.split(".")[-1]: path for path in paths} | {path: path for path in [*paths, *sections]}
+    names = {path.split(".")[-1]: path for path in paths} | {path: path for path in [*paths, *_sections()]}
     close = difflib.get_close_matches(prefix + key, names, n=1) or difflib.get_close_matches(key, names, n=1)
     if close:
         return f"Did you mean `{names[close[0]]}`?"
@@ -207,12 +200,11 @@ def _parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:
     return pairs
 
 
-def _put(raw: dict, path: str, value: Any, source: str) -> None:
+def _put(raw: dict, path: str, value: Any) -> None:
     """Set the value at a dotted path of nested dicts, making the sections it needs."""
-    sections = {name.rsplit(".", 1)[0] for name, _ in leaves() if "." in name}
-    if isinstance(value, dict) and path in sections:  # --set "net={lr: 1e-3}" leaves the rest of net as it is
+    if isinstance(value, dict) and path in _sections():  # --set "net={lr: 1e-3}" leaves the rest of net as it is
         for key, item in value.items():
-            _put(raw, f"{path}.{key}", item, source)
+            _put(raw, f"{path}.{key}", item)
         return
     *parents, last = path.split(".")
     for name in parents:
@@ -220,5 +212,9 @@ def _put(raw: dict, path: str, value: Any, source: str) -> None:
             raw[name] = {}
         raw = raw[name]
         if not isinstance(raw, dict):
-            raise ConfigError(f"{source}: unknown key `{shortened(path)}`: `{shortened(name)}` has no keys below it.")
+            raise ConfigError(f"unknown key `{shortened(path)}`: `{shortened(name)}` has no keys below it.")
     raw[last] = value
+
+
+def _sections() -> list[str]:
+    return sorted({path.rpartition(".")[0] for path, _ in leaves()} - {""})

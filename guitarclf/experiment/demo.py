@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from guitarclf.bundle.pipelines import load_pipeline
-from guitarclf.config import Config, DataConfig, LogMelConfig, ModuleConfig, NetConfig, TrainingConfig
+from guitarclf.config import Config, DataConfig, LogMelConfig, NetConfig, TrainingConfig
 from guitarclf.data.events import read_events
 from guitarclf.data.synth import write_snippets
 from guitarclf.errors import ParameterError, RunError
@@ -18,6 +18,7 @@ from guitarclf.experiment.predict import DECIMALS, predict_events
 from guitarclf.experiment.train import TrainedRun, check_buildable, train
 from guitarclf.files.lock import LOCK_NAME, locked
 from guitarclf.files.progress import Progress
+from guitarclf.parameters.sections import ModuleParameters
 from guitarclf.runs.folder import RunFolder, discard, write_json
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ EVENTS_PER_GUITAR = 10
 SAMPLE_RATE = 22050  # Hz, the pipeline's own
 # Half the width of the default, which learns in two minutes what the default learns in five, and
 # less augmentation: the modelled recordings already differ in level, noise and timing.
-DEMO_MODULE = ModuleConfig(
+DEMO_MODULE = ModuleParameters(
     conv_channels=[16, 32, 64],
     rnn_hidden_size=64,
     pooling="attention",

@@ -1,1 +1,1 @@
-"""Files that appear whole, locks, digests, progress bars, words of messages: what any long-running program needs."""
+"""Whole files, locks, digests, progress bars, the wording of messages: what any long-running program needs."""

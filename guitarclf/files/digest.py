@@ -22,14 +22,8 @@ def text_digest(*texts: str) -> str:
     return hashlib.blake2b("".join(parts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
-def file_digests(paths, *, num_workers: int = 1) -> dict[str, str]:
-    """Return path -> digest for each different path, in the order first seen."""
-    unique = list(dict.fromkeys(map(str, paths)))
-    with ThreadPoolExecutor(max_workers=num_workers) as pool:
-        return dict(zip(unique, pool.map(file_digest, unique), strict=True))
-
-
 def joint_digest(paths, *, num_workers: int = 1) -> str:
-    """Return one digest of the contents of many files; their names and order do not matter."""
-    digests = sorted(file_digests(paths, num_workers=num_workers).values())
+    """Return one digest of the contents of many files; their names and order, and a name given twice, do not matter."""
+    with ThreadPoolExecutor(max_workers=num_workers) as pool:
+        digests = sorted(pool.map(file_digest, dict.fromkeys(map(str, paths))))
     return hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest()

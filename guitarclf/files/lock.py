@@ -1,8 +1,7 @@
 """A lock on a folder that one process writes into.
 
-The operating system holds the lock for the process, so a lock never outlives the process that took it: after
-a crash or a kill it is free, and the ``.lock`` file that was left means nothing. On a file system without locks
-there is none.
+The operating system frees a lock when its process ends, however it ends; a ``.lock`` file that is left means nothing.
+On a file system without locks nobody is kept out.
 """
 
 import errno
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guitarclf.errors import RunError
+from guitarclf.files.wording import explained
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -25,17 +25,13 @@ NO_LOCKS = {errno.EINVAL, errno.ENOLCK, errno.ENOTSUP}  # what a file system wit
 
 @contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
-    """Hold a folder's lock in a ``with`` block; RunError if another process, or this one, holds it."""
+    """Hold a folder's lock in a ``with`` block; RunError if another process, or this one, holds it.
+
+    A folder that is not there is made, and removed at the end if it is empty.
+    """
     path = Path(folder).absolute() / LOCK_NAME
     is_new = not path.parent.exists()
-    lock = _file_lock(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _acquire(lock, path)
-    except RunError:  # an OSError too
-        raise
-    except OSError as error:
-        raise RunError(f"The output folder {path.parent} must be writable. {error.strerror}.") from error
+    lock = _acquired(path)
     try:
         with suppress(OSError):  # a full disk, or Windows, which lets nobody write what is locked
             path.write_text(f"{os.getpid()} {socket.gethostname()}\n", encoding="utf-8")
@@ -48,36 +44,38 @@ def locked(folder: str | Path) -> Iterator[None]:
 
 
 def require_unlocked(folder: str | Path) -> None:
-    """Raise RunError if the folder is locked."""
+    """Raise RunError if the folder is locked, or its lock cannot be tried."""
     path = Path(folder).absolute() / LOCK_NAME
-    if not path.is_file():
-        return
-    lock = _file_lock(path)
+    if path.is_file():
+        _acquired(path).release()
+
+
+def _acquired(path: Path) -> "FileLock":
+    """Make the folder and return its lock, held; RunError if somebody holds it, or the folder cannot be written."""
+    from filelock import FileLock, Timeout  # here, because most commands lock no folder
+
+    lock = FileLock(path, timeout=0)
+    with explained(f"The output folder {path.parent} must be writable"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(
+                f"The output folder {path.parent} must be written by one process at a time. {_holder(path)} is at it. "
+                "Wait for it to end, or choose another --output-dir."
+            ) from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+    return lock
+
+
+def _holder(path: Path) -> str:
     try:
-        _acquire(lock, path)
-    except RunError:  # an OSError too
-        raise
-    except OSError:
-        return  # in a folder that writing will find fault with
-    lock.release()
-
-
-def _file_lock(path: Path) -> "FileLock":
-    from filelock import FileLock  # here, for most commands ask for a folder's names and lock none
-
-    return FileLock(path, timeout=0)
-
-
-def _acquire(lock: "FileLock", path: Path) -> None:
-    from filelock import Timeout
-
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise _taken(path) from error
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
+        words = path.read_text(encoding="utf-8", errors="replace").split()
+    except OSError:  # gone again, or on Windows, which lets nobody read what is locked
+        words = []
+    return f"Process {words[0]} on {words[1]}" if len(words) == 2 else "Another run"
 
 
 def _release(lock: "FileLock", path: Path) -> None:
@@ -88,15 +86,3 @@ def _release(lock: "FileLock", path: Path) -> None:
     with suppress(OSError):
         path.unlink()
     lock.release()
-
-
-def _taken(path: Path) -> RunError:
-    try:
-        words = path.read_text(encoding="utf-8", errors="replace").split()
-    except OSError:  # gone again, or on Windows, which lets nobody read what is locked
-        words = []
-    who = f"Process {words[0]} on {words[1]}" if len(words) == 2 else "Another run"
-    return RunError(
-        f"The output folder {path.parent} must be written by one process at a time. {who} is at it. "
-        "Wait for it to end, or choose another --output-dir."
-    )

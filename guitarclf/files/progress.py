@@ -1,4 +1,4 @@
-"""Progress bars of long work: on stderr, with a rate and an end time, where somebody can watch."""
+"""Progress bars on stderr, if it is a terminal, with a rate and the time that is left."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ def are_shown() -> bool:
 
 
 class Progress:
-    """A bar over ``total`` units of work, to be used in a ``with`` block; draws nothing where none is shown.
+    """A bar over ``total`` units of work, for a ``with`` block; it only counts where bars are not drawn.
 
     Not tqdm itself: disabled, it still takes 80 ms to import, starts a thread, and does not count.
     """

@@ -1,34 +1,34 @@
 """Files and folders that appear whole or not at all.
 
-What is written goes under a name of its own beside the target, is brought to the disk, and takes the
-target's place in one step (rename within a folder is atomic on POSIX and on NTFS). A process that is killed
-leaves the target as it was; what it leaves beside it ends in UNFINISHED and is swept away by the next run.
+What is written goes under another name beside the target, is brought to the disk, and is renamed to the target, which
+is one step on POSIX and on NTFS. A process that is killed leaves the target as it was, and a file or folder beside it
+that ends in UNFINISHED, for :func:`sweep`.
 """
 
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
-from guitarclf.errors import RunError
+from guitarclf.files.wording import explained
 
 UNFINISHED = ".unfinished"
+ADVICE = "What was there before is as it was. Make room, or choose another place."
 
 
 def write_bytes(path, content: bytes) -> None:
     """Write a whole file or leave what was there; RunError if it cannot be written."""
     path = Path(os.path.realpath(path))  # a link stays, and what it points at is replaced
     unfinished = _beside(path)
-    with _explained(path):
+    with explained(f"{path} must be writable", ADVICE):
         if path.exists() and not path.is_file():
             path.write_bytes(content)  # a terminal, a pipe or /dev/null, which must not be replaced
             return
         try:
-            with unfinished.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            unfinished.write_bytes(content)
+            _sync(unfinished)
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -45,7 +45,7 @@ def whole_folder(path) -> Iterator[Path]:
     """Give a folder to write into, which takes the place of ``path`` when the block ends without an error."""
     path = Path(path)
     unfinished, replaced = _beside(path), _beside(path.with_name(f"{path.name}.replaced"))
-    with _explained(path):
+    with explained(f"{path} must be writable", ADVICE):
         for leftover in (unfinished, replaced):
             shutil.rmtree(leftover, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -62,27 +62,14 @@ def whole_folder(path) -> Iterator[Path]:
         _sync_folder(path.parent)
 
 
-def sweep(folder) -> None:
-    """Remove what killed processes left unfinished in a folder that this process has for itself."""
-    for item in Path(folder).glob(f".*{UNFINISHED}"):
+def sweep(*folders: Path) -> None:
+    """Remove what killed processes left unfinished in folders that this process has locked."""
+    for item in chain.from_iterable(folder.glob(f".*{UNFINISHED}") for folder in folders):
         shutil.rmtree(item, ignore_errors=True) if item.is_dir() else item.unlink(missing_ok=True)
 
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
-
-
-@contextmanager
-def _explained(path: Path):
-    try:
-        yield
-    except RunError:
-        raise
-    except OSError as error:
-        raise RunError(
-            f"{path} must be writable. {error.strerror or error}. What was there before is as it was. "
-            "Make room, or choose another place."
-        ) from error
 
 
 def _sync(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Parameters that 0.1.0 had: at the value at which they did nothing they are dropped in silence, else refused."""
+"""Parameters that 0.1.0 had: dropped where they are switched off, else refused."""
 
 import reprlib
 from typing import Any

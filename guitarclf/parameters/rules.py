@@ -1,11 +1,11 @@
-"""The rule of a parameter: its type, its range, its choices, and what they are called in a message.
+"""The rule of a parameter: its type, its range and its choices, and their names in a message.
 
-By hand and not with pydantic: the classes keep these rules where there is no configuration, its messages would all have
-to be put into our words, and every command that reads a configuration would wait for its import.
+Not with pydantic: its messages would all have to be put into our words, and every command would wait for its import.
 """
 
 import dataclasses
 import difflib
+import math
 import reprlib
 import types
 import typing
@@ -17,7 +17,7 @@ from guitarclf.errors import ParameterError
 
 
 def knob(default: Any, doc: str, *, unit: str = "", low: Any = None, above: Any = None, high: Any = None) -> Any:
-    """Return a dataclass field with its explanation, unit and rule; tuples become lists, which no two objects share."""
+    """Return a dataclass field with its explanation, unit and range; each object gets its own list of a default."""
     rule = {"doc": doc, "unit": unit, "low": low, "above": above, "high": high}
     if isinstance(default, dict | list | tuple):
         return field(default_factory=lambda: plain(default), metadata=rule)
@@ -25,7 +25,7 @@ def knob(default: Any, doc: str, *, unit: str = "", low: Any = None, above: Any 
 
 
 def plain(value: Any) -> Any:
-    """Return a value as a configuration holds it: tuples as new lists, numpy's numbers and arrays as Python's."""
+    """Return a copy of a value in Python's types: lists for tuples and arrays, numbers for numpy's."""
     value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
@@ -38,7 +38,7 @@ class Parameters:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Return the section that a class's arguments make; ParameterError for a name or a value that breaks a rule."""
+        """Return the section of a class's arguments; ParameterError for an unknown name or a broken rule."""
         known = [item.name for item in dataclasses.fields(cls)]
         for name in values:
             if name not in known:
@@ -73,7 +73,7 @@ def check_leaf(path: str, leaf: dataclasses.Field, value: Any) -> None:
 
 def _check_range(path: str, number: float, rule: Mapping[str, Any]) -> None:
     must = ""
-    if number != number or number in (float("inf"), float("-inf")):
+    if not math.isfinite(number):
         must = "a finite number"
     elif rule["low"] is not None and number < rule["low"]:
         must = f"at least {rule['low']}"
@@ -105,7 +105,7 @@ def _has_type(value: Any, wanted: Any) -> bool:
     if origin is types.UnionType:
         return any(_has_type(value, option) for option in parts)
     if origin is list:
-        return isinstance(value, list) and (not parts or all(_has_type(item, parts[0]) for item in value))
+        return isinstance(value, list) and all(_has_type(item, part) for item in value for part in parts)
     if origin is dict:
         are_texts = isinstance(value, dict) and all(isinstance(key, str) for key in value)
         return are_texts and all(_has_type(item, parts[1]) for item in value.values())
@@ -115,22 +115,23 @@ def _has_type(value: Any, wanted: Any) -> bool:
 
 
 TYPE_NAMES = {
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    bool: "true or false",
-    type(None): "null",
     Any: "anything",
+    bool: "true or false",
+    dict: "a mapping",
+    float: "a number",
+    int: "a whole number",
+    list: "a list",
+    list[list[int]]: "a list of [bands, frames] pairs",
+    str: "text",
+    type(None): "null",
 }
 
 
 def _describe(wanted: Any) -> str:
     """Return a type in words for a message."""
-    origin = typing.get_origin(wanted)
+    origin, parts = typing.get_origin(wanted), typing.get_args(wanted)
     if origin is types.UnionType:
-        return " or ".join(_describe(option) for option in typing.get_args(wanted))
-    if origin is list:
-        return "a list" if wanted != list[list[int]] else "a list of [bands, frames] pairs"
+        return " or ".join(map(_describe, parts))
     if origin is Literal:
-        return f"one of {', '.join(typing.get_args(wanted))}"
-    return "a mapping" if origin is dict else TYPE_NAMES[wanted]
+        return f"one of {', '.join(parts)}"
+    return TYPE_NAMES[wanted if wanted in TYPE_NAMES else origin]

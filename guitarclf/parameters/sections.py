@@ -1,7 +1,7 @@
 """The parameters of window, logmel and net, and of the callbacks that watch a training: default, explanation, rule.
 
-A class takes its defaults from here (``sample_rate=WindowParameters.sample_rate``) and so does the configuration, whose
-sections these are. ``configs/default.yaml`` and the README's table are written from them.
+They are sections of the configuration, and the classes take their defaults from them
+(``sample_rate=WindowParameters.sample_rate``). ``make docs`` writes ``configs/default.yaml`` and the README's table.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class WindowParameters(Parameters):
     )
 
     def check(self, prefix: str = "") -> None:
-        """Raise ParameterError for a value that breaks its rule."""
+        """Also check that the window has a sample, and at most ``max_duration``."""
         super().check(prefix)
         if self.target_duration > self.max_duration:
             raise ParameterError(
@@ -61,7 +61,7 @@ class WindowParameters(Parameters):
 
 @dataclass(frozen=True)
 class LogMelParameters(Parameters):
-    """The picture of the sound that the net eats."""
+    """The log-mel spectrogram of a window, and the channels beside it."""
 
     n_fft: int = knob(1024, "length of an STFT frame", unit="samples", low=16, high=65536)
     hop_length: int = knob(256, "step between STFT frames", unit="samples", low=1, high=65536)
@@ -78,7 +78,7 @@ class LogMelParameters(Parameters):
     )
 
     def check(self, prefix: str = "") -> None:
-        """Raise ParameterError for a value that breaks its rule."""
+        """Also check that ``n_fft`` is even, and no channel is named twice."""
         super().check(prefix)
         if self.n_fft % 2:
             raise ParameterError(f"`{prefix}n_fft` must be even. Got {self.n_fft}.")
@@ -86,7 +86,7 @@ class LogMelParameters(Parameters):
             raise ParameterError(f"`{prefix}extra_channels` must name each channel once. Got {self.extra_channels}.")
 
     def check_bands(self, sample_rate: int, *, prefix: str = "", rate_name: str = "sample_rate") -> None:
-        """Raise ParameterError unless the mel bands lie below half of a sample rate, which a message calls by name."""
+        """Raise ParameterError unless the mel bands lie below half the sample rate, ``rate_name`` in the message."""
         top = sample_rate / 2 if self.fmax is None else self.fmax
         if not self.fmin < top <= sample_rate / 2:
             raise ParameterError(
@@ -97,7 +97,7 @@ class LogMelParameters(Parameters):
 
 @dataclass(frozen=True)
 class OptimizerParameters(Parameters):
-    """AdamW."""
+    """The optimizer, AdamW."""
 
     weight_decay: float = knob(1e-4, "AdamW's weight decay", low=0, high=10)
 
@@ -134,7 +134,7 @@ class ArchitectureParameters(Parameters):
     )
 
     def check(self, prefix: str = "") -> None:
-        """Raise ParameterError for a value that breaks its rule."""
+        """Also check that each block has channels, a pool and an odd kernel."""
         super().check(prefix)
         if len(self.conv_channels) != len(self.pools) or not self.pools:
             raise ParameterError(
@@ -196,7 +196,7 @@ class NetParameters(Parameters):
     module: ModuleParameters = field(default_factory=ModuleParameters)
 
     def check(self, prefix: str = "") -> None:
-        """Raise ParameterError for a value that breaks its rule."""
+        """Also check ``class_weight`` and ``priors``."""
         super().check(prefix)
         check_class_weight(self.class_weight, f"{prefix}class_weight")
         if self.priors is not None:
@@ -225,7 +225,7 @@ class WatchParameters(Parameters):
 
 
 def check_class_weight(class_weight: Any, name: str = "class_weight") -> None:
-    """Raise ParameterError unless weights of the classes are named, or one for each; a message calls them ``name``."""
+    """Raise ParameterError unless class weights are "balanced", "none", or a number above 0 for each class."""
     weights = plain(class_weight)
     if isinstance(weights, str) and weights in ("balanced", "none"):
         return
@@ -238,7 +238,7 @@ def check_class_weight(class_weight: Any, name: str = "class_weight") -> None:
 
 
 def check_priors(priors: Any, name: str = "priors") -> None:
-    """Raise ParameterError unless shares of classes are a mapping that can be completed to a sum of 1."""
+    """Raise ParameterError unless priors are label -> share, of all classes or of some, that can add up to 1."""
     shares = [plain(share) for share in priors.values()] if isinstance(priors, Mapping) else [None]
     are_shares = all(isinstance(s, int | float) and not isinstance(s, bool) and 0 <= s <= 1 for s in shares)
     if not are_shares or not set(priors) <= set(LABELS):

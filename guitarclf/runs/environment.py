@@ -8,18 +8,13 @@ import torch
 
 import guitarclf
 
-PACKAGES = ("guitarclf", "torch", "skorch", "scikit-learn", "librosa", "numpy", "pandas", "soundfile", "soxr")
+PACKAGES = ("torch", "skorch", "scikit-learn", "librosa", "numpy", "pandas", "soundfile", "soxr")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages a model depends on."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = guitarclf.__version__ if name == "guitarclf" else "not installed"
-    return found
+    ours = {"python": platform.python_version(), "guitarclf": guitarclf.__version__}
+    return ours | {name: metadata.version(name) for name in PACKAGES}
 
 
 def describe_environment(seed: int, digest: dict[str, str]) -> dict:

@@ -4,40 +4,33 @@ import json
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from guitarclf.errors import RunError
 from guitarclf.files.lock import LOCK_NAME
-from guitarclf.files.whole import UNFINISHED, sweep, write_text
+from guitarclf.files.whole import UNFINISHED, write_text
+from guitarclf.files.wording import explained
 from guitarclf.runs.journal import n_kept
 
 CROSSVAL_LOG = "crossval.log"  # tells a cross-validation from a run, which has a config.yaml too
 
 
-@dataclass(frozen=True)
 class OutputFolder:
-    """What the folders of a training, a search and a cross-validation share. ``config`` is what each writes first."""
+    """What the folders of a training, a search and a cross-validation share."""
 
-    root: Path
+    subfolders: tuple[Path, ...] = ()  # those that single files are written into
 
-    environment = property(lambda self: self.root / "environment.json")
-    bad_audio = property(lambda self: self.root / "bad_audio.csv")
-    subfolders = ()
-
-    @property
-    def config(self) -> Path:
-        """What the command was run with."""
-        raise NotImplementedError
-
-    @property
-    def log(self) -> Path:
-        """What was printed, with times."""
-        raise NotImplementedError
+    def __init__(self, root: Path, *, config: str, log: str, last: str):
+        self.root = root
+        self.config = root / config  # what the command was run with
+        self.log = root / log  # what was printed, with times
+        self.last = root / last  # what the command writes last
+        self.environment = root / "environment.json"
+        self.bad_audio = root / "bad_audio.csv"
 
     @property
     def artefacts(self) -> list[Path]:
-        """All that the command writes; what says that it is finished is first to be removed."""
+        """All that the command writes: first what says that it is finished, last what says that it is begun."""
         raise NotImplementedError
 
     @property
@@ -53,16 +46,18 @@ class OutputFolder:
     @property
     def is_finished(self) -> bool:
         """Whether the command came to its end."""
-        raise NotImplementedError
+        return self.last.is_file()
 
     def require_free(self, *, beside: Collection[str] = (), resume: bool = False, overwrite: bool = False) -> None:
-        """Refuse a folder that holds anything but the names in ``beside``.
+        """Raise RunError if the folder holds anything but the names in ``beside``.
 
-        A run that is there may be gone on with (``resume``) or replaced (``overwrite``).
+        A run of this command is allowed if it is gone on with (``resume``) or replaced (``overwrite``).
         """
         if self.root.exists() and not self.root.is_dir():
             raise RunError(f"The output folder {self.root} must be no file. Choose another --output-dir.")
-        if not self._holds_something(beside) or (self.is_begun and (resume or overwrite)):
+        names = {item.name for item in self.root.iterdir()} if self.root.exists() else set()
+        held = {name for name in names - {*beside, LOCK_NAME} if not name.endswith(UNFINISHED)}
+        if not held or (self.is_begun and (resume or overwrite)):
             return
         advice = "Choose another --output-dir, or remove it first."
         what = "It already holds something"
@@ -75,46 +70,33 @@ class OutputFolder:
             f"The output folder {self.root} must be new or empty, so that no run destroys another. {what}. {advice}"
         )
 
-    def _holds_something(self, beside: Collection[str]) -> bool:
-        if not self.root.is_dir():
-            return False
-        names = {item.name for item in self.root.iterdir() if not item.name.endswith(UNFINISHED)}
-        return bool(names - {*beside, LOCK_NAME})
-
-    def sweep(self) -> None:
-        """Remove what killed processes left unfinished in the folder and in those of its own that files go into."""
-        for folder in (self.root, *self.subfolders):
-            sweep(folder)
-
     def remove_artefacts(self) -> None:
         """Remove what the command writes; what else lies in the folder stays."""
         for item in self.artefacts:
             shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
 class RunFolder(OutputFolder):
-    """Where each artefact of a training run lies. Its bundle is what it writes last."""
+    """Where each artefact of a training run lies."""
 
-    config = property(lambda self: self.root / "config.yaml")
-    splits = property(lambda self: self.root / "splits.csv")
-    history = property(lambda self: self.root / "history.csv")
-    log = property(lambda self: self.root / "run.log")
-    checkpoints = property(lambda self: self.root / "checkpoints")
-    best_model = property(lambda self: self.root / "best_model.pt")
-    bundle = property(lambda self: self.root / "model")
-    joblib = property(lambda self: self.root / "pipeline.joblib")
-    figures = property(lambda self: self.root / "figures")
-    tensorboard = property(lambda self: self.root / "tensorboard")
-    state = property(lambda self: self.root / "resume.pt")
-    subfolders = property(lambda self: (self.checkpoints, self.figures))
+    def __init__(self, root: Path):
+        super().__init__(root, config="config.yaml", log="run.log", last="model/model.json")
+        self.bundle = root / "model"
+        self.splits = root / "splits.csv"
+        self.history = root / "history.csv"
+        self.checkpoints = root / "checkpoints"
+        self.best_model = root / "best_model.pt"
+        self.joblib = root / "pipeline.joblib"
+        self.figures = root / "figures"
+        self.tensorboard = root / "tensorboard"
+        self.state = root / "resume.pt"
+        self.subfolders = (self.checkpoints, self.figures)
+
     is_begun = property(lambda self: self.config.is_file() and not (self.root / CROSSVAL_LOG).is_file())
     is_underway = property(lambda self: self.best_model.is_file())
-    is_finished = property(lambda self: (self.bundle / "model.json").is_file())
 
     @property
     def artefacts(self) -> list[Path]:
-        """All that a run writes, its bundle first."""
         named = [self.bundle, self.state, self.joblib, self.best_model, self.checkpoints, self.figures]
         named += [self.tensorboard, self.history, self.splits, self.environment, self.bad_audio, self.log]
         return [*named, *self.root.glob("metrics_*.json"), self.config]
@@ -124,23 +106,21 @@ class RunFolder(OutputFolder):
         return self.root / f"metrics_{name}.json"
 
 
-@dataclass(frozen=True)
 class SearchFolder(OutputFolder):
-    """Where each artefact of a search lies. The run of the best candidate is what it writes last."""
+    """Where each artefact of a search lies; the run of the best candidate is a folder in it."""
 
-    config = property(lambda self: self.root / "search_config.yaml")
-    log = property(lambda self: self.root / "search.log")
-    kept = property(lambda self: self.root / "scored.jsonl")
-    kept_0_1_0 = property(lambda self: self.root / "scored.json")  # where 0.1.0 kept its scores
-    results = property(lambda self: self.root / "search_results.csv")
-    best_config = property(lambda self: self.root / "best_config.yaml")
-    best = property(lambda self: self.root / "best")
+    def __init__(self, root: Path):
+        super().__init__(root, config="search_config.yaml", log="search.log", last="best/model/model.json")
+        self.best = root / "best"
+        self.best_config = root / "best_config.yaml"
+        self.results = root / "search_results.csv"
+        self.kept = root / "scored.jsonl"
+        self.kept_0_1_0 = root / "scored.json"  # where 0.1.0 kept its scores
+
     is_underway = property(lambda self: n_kept(self.kept) > 0 or self.kept_0_1_0.is_file())
-    is_finished = property(lambda self: RunFolder(self.best).is_finished)
 
     @property
     def artefacts(self) -> list[Path]:
-        """All that a search writes but the best run."""
         named = [self.results, self.best_config, self.kept, self.kept_0_1_0]
         return [*named, self.environment, self.bad_audio, self.log, self.config]
 
@@ -153,42 +133,36 @@ class SearchFolder(OutputFolder):
         super().remove_artefacts()
 
 
-@dataclass(frozen=True)
 class CrossvalFolder(OutputFolder):
-    """Where each artefact of a cross-validation lies. Its text is what it writes last."""
+    """Where each artefact of a cross-validation lies."""
 
-    config = property(lambda self: self.root / "config.yaml")
-    log = property(lambda self: self.root / CROSSVAL_LOG)
-    kept = property(lambda self: self.root / "finished_folds.jsonl")
-    predictions = property(lambda self: self.root / "predictions.csv")
-    scores = property(lambda self: self.root / "crossval.json")
-    text = property(lambda self: self.root / "crossval.txt")
-    is_begun = property(lambda self: (self.root / CROSSVAL_LOG).is_file())  # a run has a config.yaml too
+    def __init__(self, root: Path):
+        super().__init__(root, config="config.yaml", log=CROSSVAL_LOG, last="crossval.txt")
+        self.text = root / "crossval.txt"
+        self.scores = root / "crossval.json"
+        self.predictions = root / "predictions.csv"
+        self.kept = root / "finished_folds.jsonl"
+
+    is_begun = property(lambda self: self.log.is_file())  # a run has a config.yaml too
     is_underway = property(lambda self: n_kept(self.kept) > 0)
-    is_finished = property(lambda self: self.text.is_file())
 
     @property
     def artefacts(self) -> list[Path]:
-        """All that a cross-validation writes."""
         named = [self.text, self.scores, self.predictions, self.kept]
         return [*named, self.environment, self.bad_audio, self.config, self.log]
 
 
 def make_folder(path: Path) -> None:
     """Make a folder and its parents; RunError if that is not possible."""
-    try:
+    with explained(f"The output folder {path} must be writable"):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"The output folder {path} must be writable. {error.strerror}.") from error
 
 
 def discard(run: OutputFolder, *, beside: Collection[str] = ()) -> None:
-    """Remove what a run that failed has written, so that the corrected command finds its folder free."""
+    """Empty a locked folder of all but its lock and the names in ``beside``."""
     for item in run.root.iterdir():
         if item.name not in (*beside, LOCK_NAME):
-            shutil.rmtree(item) if item.is_dir() else item.unlink()
-    if not any(run.root.iterdir()):
-        run.root.rmdir()
+            shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
 
 
 def write_json(content: dict, path: Path) -> None:

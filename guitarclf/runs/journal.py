@@ -1,15 +1,17 @@
-"""Journal: what is done of a long list of work, kept as it comes, so that a killed command goes on with the rest."""
+"""Journal: the finished parts of a long list of work, kept so that a killed command goes on with the rest."""
 
 import json
 import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from guitarclf.errors import RunError
 from guitarclf.files.digest import file_digest, text_digest
+from guitarclf.files.wording import explained
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +19,7 @@ SYNC_SEC = 1.0  # what a power cut may lose; a kill loses nothing of what was wr
 
 
 def unfinished_path(output: str | Path) -> Path | None:
-    """Return where the answers for an output are kept until all are there; None for a pipe or a device."""
+    """Return where the predictions for an output are kept until all are there; None for a pipe or a device."""
     output = Path(output)
     if output.exists() and not output.is_file():
         return None
@@ -25,55 +27,44 @@ def unfinished_path(output: str | Path) -> Path | None:
 
 
 def prediction_key(model_files: Iterable[Path], places: Iterable, *settings: Any) -> str:
-    """Return a digest of what answers depend on: the model's files, the list, and other settings."""
+    """Return a digest of what predictions depend on: the model's files, the recordings, and other settings."""
     return text_digest(*map(file_digest, sorted(model_files)), *map(repr, places), *map(repr, settings))
 
 
+@dataclass(frozen=True, kw_only=True)
 class Journal:
     """The finished parts of a list of work, a JSON line each after a first line that says what they depend on.
 
     Parameters
     ----------
-    path : str or Path
-        The file; whoever has the whole result removes it. A line cut short by a kill is dropped.
+    path : Path
+        The file; the caller removes it when it has the whole result. A line cut short by a kill is dropped.
     key : str
-        What the work depends on; parts kept under another key are refused.
+        What the work depends on; a file with another key is refused.
     resume : bool
-        Whether parts that are in the file are taken from there.
+        Whether parts are taken from the file.
     to_plain, from_plain : callable, optional
-        A part as what JSON can hold; and (that, the part's items) as the part again. Without them parts are plain.
+        part -> what JSON can hold, and (that, the part's items) -> part. Without them parts are written as they are.
     what : str
         What the items are called in the log.
     before : sequence of parts
-        What an older file has of the work; it begins the journal where there is none.
+        Parts from a file of an older version; a new journal begins with them.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        key: str,
-        *,
-        resume: bool = False,
-        to_plain: Callable[[Any], Any] = lambda part: part,
-        from_plain: Callable[[Any, Sequence], Any] = lambda plain, items: plain,
-        what: str = "events",
-        before: Sequence = (),
-    ):
-        self.path = Path(path)
-        self.key = key
-        self.resume = resume
-        self.to_plain = to_plain
-        self.from_plain = from_plain
-        self.what = what
-        self.before = before
+    path: Path = field(kw_only=False)
+    key: str = field(kw_only=False)
+    resume: bool = False
+    to_plain: Callable[[Any], Any] = lambda part: part
+    from_plain: Callable[[Any, Sequence], Any] = lambda plain, items: plain
+    what: str = "events"
+    before: Sequence = ()
 
     def go_on(self, items: Sequence, work: Callable[[Sequence], Iterator]) -> Iterator:
-        """Yield the parts of the work in their order: those that are kept, then what ``work`` yields for the rest.
+        """Yield the parts of the work in their order: those in the file, then those that ``work`` yields for the rest.
 
-        Each part has a length, how many of the items it is of. Raises RunError if the file cannot be written, or
-        was kept under another key.
+        The length of a part is the number of its items. RunError if the file cannot be written, or has another key.
         """
-        try:
+        with explained(f"{self.path} must be writable, to keep what is done", "Make room, and go on with --resume."):
             kept, n_bytes = _read(self.path, self.key) if self.resume else ([], 0)
             kept = kept or [(len(part), self.to_plain(part)) for part in self.before]
             n_done = 0
@@ -94,17 +85,10 @@ class Journal:
                         os.fsync(file.fileno())
                         synced = time.monotonic()
                     yield part
-        except OSError as error:
-            if isinstance(error, RunError) or error.strerror is None:
-                raise
-            raise RunError(
-                f"{self.path} must be writable, to keep what is done. {error.strerror}. Make room, and go on with "
-                "--resume."
-            ) from error
 
 
 def n_kept(path: Path) -> int:
-    """Return how many parts a journal has after its first line, which says what they are of."""
+    """Return the number of parts in a journal, 0 if there is none."""
     return max(0, path.read_bytes().count(b"\n") - 1) if path.is_file() else 0
 
 
@@ -114,7 +98,7 @@ def _append(file, *lines: dict) -> None:
 
 
 def _read(path: Path, key: str) -> tuple[list[tuple[int, Any]], int]:
-    """Return (length, plain part) of each part that was kept, and how many bytes of the file they are."""
+    """Return (number of items, plain part) of each whole part in a file, and the number of bytes up to there."""
     if not path.is_file():
         return [], 0
     parts: list[tuple[int, Any]] = []

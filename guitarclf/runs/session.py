@@ -1,4 +1,4 @@
-"""open_run: all that must hold, and be written, around the work of a command that writes a folder."""
+"""open_run: what is checked and written around the work of a command that writes into a folder."""
 
 import json
 import logging
@@ -15,8 +15,9 @@ from guitarclf.config.files import load_config, write_config
 from guitarclf.errors import RunError, TrainingError
 from guitarclf.files.digest import file_digest, joint_digest
 from guitarclf.files.lock import locked, require_unlocked
+from guitarclf.files.whole import sweep
 from guitarclf.runs.environment import describe_environment
-from guitarclf.runs.folder import OutputFolder, RunFolder, make_folder, write_json
+from guitarclf.runs.folder import OutputFolder, RunFolder, write_json
 from guitarclf.runs.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -27,14 +28,14 @@ FREE_KEYS = ("output_dir", "data.num_workers", "data.cache", "data.cache_gb")
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A folder that this process has for itself, and the events that the work in it is about."""
+    """A folder that this process has locked, and the table of events to work on."""
 
     folder: OutputFolder
     events: pd.DataFrame
     resume: bool
 
     def journal(self, path: Path, key: str, **settings: Any) -> Journal:
-        """Return the Journal of the work, which goes on with what is kept if the run does."""
+        """Return the Journal of the work; a run that is resumed takes what is in the file."""
         return Journal(path, key, resume=self.resume, **settings)
 
 
@@ -51,10 +52,11 @@ def open_run(
 ) -> Iterator[OpenRun]:
     """Hold an output folder for the work in a ``with`` block.
 
-    Before the block the folder is refused if it is locked, or holds what is not to be gone on with or replaced.
-    Config, options and data are compared with those that a run to go on with began with. The folder is locked and
-    swept, what is replaced is removed, config and environment are written. In the block all that is logged goes to the
-    folder's log too. After it, what ended before there was anything to go on with is removed.
+    1. A folder is refused if it is locked, or holds something that is neither gone on with nor replaced; so are a
+       config, options or data other than those that a run to go on with began with.
+    2. The folder is locked and swept, what is replaced is removed, config and environment are written.
+    3. What is logged in the block goes to the folder's log too. If the block ends with an error before there is
+       anything to go on with, what was written is removed.
 
     A finished run that is resumed is left as it is, and the block is for its results.
 
@@ -63,7 +65,7 @@ def open_run(
     folder : OutputFolder
     config : Config
     read_events : callable
-        Reads the table of events, after what is cheap is checked and before the folder is touched.
+        Returns the table of events; called after the cheap checks and before the folder is touched.
     options : dict, optional
         What else the command line asked for that changes the outcome.
     beside : collection of str
@@ -74,14 +76,15 @@ def open_run(
     require_unlocked(folder.root)
     folder.require_free(beside=beside, resume=resume, overwrite=overwrite)
     if resume and folder.is_begun and folder.config.is_file():
-        require_same_config(folder.config, config)
-        if options is not None:
-            require_same_options(folder, options)
+        require_same_settings(folder, config, options)
     events = read_events()
-    digest = data_digest(config, events)
+    digest = {
+        "table": file_digest(config.data.metadata_path),
+        "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
+    }
     with locked(folder.root):
         folder.require_free(beside=beside, resume=resume, overwrite=overwrite)  # nobody came in between
-        folder.sweep()
+        sweep(folder.root, *folder.subfolders)
         if overwrite:
             folder.remove_artefacts()
         if folder.is_begun:
@@ -90,7 +93,6 @@ def open_run(
         if folder.is_finished:
             yield run
             return
-        make_folder(folder.root)
         with log_to(folder.log), discarding_unstarted(folder):
             write_config(config, folder.config)
             recorded = {"options": options} if options is not None else {}
@@ -98,68 +100,56 @@ def open_run(
             yield run
 
 
-def data_digest(config: Config, events: pd.DataFrame) -> dict[str, str]:
-    """Return digests of a config's table and of the audio of its events."""
-    return {
-        "table": file_digest(config.data.metadata_path),
-        "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
-    }
-
-
-def require_same_config(path: Path, config: Config) -> None:
-    """Raise RunError naming the first key that differs from the config a run began with."""
-    began = load_config(path)
+def require_same_settings(run: OutputFolder, config: Config, options: dict[str, Any] | None) -> None:
+    """Raise RunError naming the first key, or option of the command line, that differs from what a run began with."""
+    began = load_config(run.config)
     for key, _ in leaves():
-        before, now = get_value(began, key), get_value(config, key)
-        if key not in FREE_KEYS and before != now:
-            raise RunError(
-                f"`{key}` must be as in the run to go on with --resume, {before} in {path}. Got {now}. "
-                "Leave it as it was, begin again with --overwrite, or choose another --output-dir."
-            )
+        if key not in FREE_KEYS:
+            _require_same(f"`{key}`", get_value(began, key), get_value(config, key), run.config)
+    if options is not None:
+        recorded = _recorded(run, "options", options)
+        for name, now in options.items():
+            _require_same(f"`--{name.replace('_', '-')}`", recorded.get(name), now, run.environment)
 
 
-def require_same_options(run: OutputFolder, options: dict[str, Any]) -> None:
-    """Raise RunError naming the first option of the command line that differs from what a run began with."""
-    began = _recorded(run, "options")
-    for name, now in options.items():
-        if began is not None and began.get(name) != now:
-            raise RunError(
-                f"`--{name.replace('_', '-')}` must be as in the run to go on with --resume, {began.get(name)} in "
-                f"{run.environment}. Got {now}. Leave it as it was, begin again with --overwrite, or choose another "
-                "--output-dir."
-            )
+def _require_same(name: str, before: Any, now: Any, path: Path) -> None:
+    if before != now:
+        raise RunError(
+            f"{name} must be as in the run to go on with --resume, {before} in {path}. Got {now}. "
+            "Leave it as it was, begin again with --overwrite, or choose another --output-dir."
+        )
 
 
 def require_same_data(run: OutputFolder, digest: dict[str, str]) -> None:
     """Raise RunError if the table or its audio is not what the run began with."""
-    began = _recorded(run, "data")
-    for part, what in (("table", "The table"), ("audio", "The audio")):
-        if began is not None and began.get(part) != digest[part]:
+    began = _recorded(run, "data", digest)
+    for part, now in digest.items():
+        if began.get(part) != now:
             raise RunError(
-                f"{what} must be as in the run to go on with --resume. Its digest was {began.get(part)}, and is "
-                f"{digest[part]}. Put it back, begin again with --overwrite, or choose another --output-dir."
+                f"The {part} must be as in the run to go on with --resume. Its digest was {began.get(part)}, and is "
+                f"{now}. Put it back, begin again with --overwrite, or choose another --output-dir."
             )
 
 
-def _recorded(run: OutputFolder, part: str) -> dict | None:
-    """Return a part of what a run wrote of its beginning; None if it was killed before, and nothing depends on it."""
+def _recorded(run: OutputFolder, part: str, now: dict) -> dict:
+    """Return a part of what a run wrote at its beginning, or ``now`` if it was killed before it wrote anything."""
     try:
         recorded = json.loads(run.environment.read_text(encoding="utf-8"))[part]
         if not isinstance(recorded, dict):
             raise TypeError(f"`{part}` is {type(recorded).__name__}")
+        return recorded
     except FileNotFoundError:
-        return None
+        return now
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{run.environment} must hold the `{part}` that the run began with. {type(error).__name__}: {error}. "
             "Begin again with --overwrite."
         ) from error
-    return recorded
 
 
 @contextmanager
 def discarding_unstarted(run: OutputFolder) -> Iterator[None]:
-    """Remove what a run wrote if it ends before its first epoch did; say how to go on if it was interrupted."""
+    """Remove what a run wrote if it fails with nothing to go on with; log how to go on if it was interrupted."""
     try:
         yield
     except BaseException as error:
@@ -174,7 +164,7 @@ def discarding_unstarted(run: OutputFolder) -> Iterator[None]:
 
 
 class RunLog(logging.FileHandler):
-    """A log that loses a line on a full disk without a traceback: what matters more will stop the run."""
+    """A log that drops a line on a full disk, without a traceback: another file will stop the run."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # logging's name
         return

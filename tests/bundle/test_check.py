@@ -46,6 +46,12 @@ def test_tensors_that_are_not_the_models_are_refused(bundle, change, message):
     assert "\n" not in str(caught.value)
 
 
+def safetensors_file(dtype, shape, content):
+    """Return the bytes of a file of one tensor, as its header describes it."""
+    header = json.dumps({"a": {"dtype": dtype, "shape": shape, "data_offsets": [0, 4]}}).encode()
+    return struct.pack("<Q", len(header)) + header + content
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -59,6 +65,10 @@ def test_tensors_that_are_not_the_models_are_refused(bundle, change, message):
             struct.pack("<Q", 67) + b'{"a": {"dtype": "F32", "shape": [99999999999], "data_offsets": [0]}}'[:67],
             "must hold weights",
         ),
+        (safetensors_file("F32", [99999999999], bytes(4)), "Its header is none"),
+        (safetensors_file("F32", [1], bytes(8)), "Its header is none"),
+        (safetensors_file("F99", [1], bytes(4)), "Its header is none"),
+        (safetensors_file("F8_E4M3", [4], bytes(4)), "Its header is none"),
         (pickle.dumps({"weights": 1}), "must hold weights"),
     ],
 )
