@@ -37,13 +37,6 @@ def lowpass(frequency: float, quality: float, sample_rate: float) -> np.ndarray:
     return _section([passed / 2, passed, passed / 2], angle, alpha)
 
 
-def highpass(frequency: float, sample_rate: float) -> np.ndarray:
-    """Return second-order sections of a high-pass without a peak, shape (1, 6)."""
-    angle, alpha = _angle_and_alpha(frequency, np.sqrt(0.5), sample_rate)
-    passed = 1.0 + np.cos(angle)
-    return _section([passed / 2, -passed, passed / 2], angle, alpha)
-
-
 def _angle_and_alpha(frequency: float, quality: float, sample_rate: float) -> tuple[float, float]:
     angle = 2 * np.pi * min(frequency / sample_rate, HIGHEST_SHARE_OF_RATE)
     return angle, np.sin(angle) / (2 * quality)
@@ -111,4 +104,4 @@ def _tone_filter(chain: Chain, sample_rate: int) -> np.ndarray:
         tone = butter(1, min(chain.lowpass_hz, HIGHEST_SHARE_OF_RATE * sample_rate), fs=sample_rate, output="sos")
     else:
         tone = lowpass(chain.lowpass_hz, chain.lowpass_quality, sample_rate)
-    return np.concatenate([tone, highpass(chain.highpass_hz, sample_rate)])
+    return np.concatenate([tone, butter(2, chain.highpass_hz, "highpass", fs=sample_rate, output="sos")])

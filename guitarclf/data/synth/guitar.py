@@ -17,6 +17,7 @@ STANDARD_TUNING = (40, 45, 50, 55, 59, 64)  # MIDI, E2 to E4
 N_WOUND = {"electric": 3, "steel": 4, "nylon": 3}
 SHARE_OF_HARD_PLAYERS = 0.12
 T60_RANGE = {"electric": (2.5, 18.0), "steel": (2.0, 11.0), "nylon": (1.2, 6.5)}  # seconds at 110 Hz
+LOWPASS_QUALITY_RANGE = {"electric": (0.6, 2.5), "steel": (0.45, 0.9), "nylon": (0.45, 0.9)}
 
 
 @dataclass(frozen=True)
@@ -144,16 +145,10 @@ def _draw_chain(kind: str, rng: Generator) -> Chain:
         drive=rng.uniform(0.5, 6.0) if driven else 0.0,
         asymmetry=rng.uniform(0.0, 0.3),
         lowpass_hz=log_uniform(rng, 2800, 6500) if amplified else log_uniform(rng, 2500, 11000),
-        lowpass_quality=_draw_lowpass_quality(electric, rng),
+        lowpass_quality=None if rng.random() < 0.35 else rng.uniform(*LOWPASS_QUALITY_RANGE[kind]),
         highpass_hz=rng.uniform(25, 140),
         compression=rng.uniform(0.2, 0.9) if rng.random() < 0.06 else 0.0,
     )
-
-
-def _draw_lowpass_quality(electric: bool, rng: Generator) -> float | None:
-    if rng.random() < 0.35:
-        return None
-    return rng.uniform(0.6, 2.5) if electric else rng.uniform(0.45, 0.9)
 
 
 def _draw_body(rng: Generator) -> tuple[Resonance, ...]:

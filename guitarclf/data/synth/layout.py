@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 
@@ -69,16 +70,14 @@ def _check_shares(shares: Mapping[str, float]) -> dict[str, float]:
 
 def _deal(sizes: list[int], shares: dict[str, float]) -> list[list[str]]:
     """Return one list of labels per guitar: first one of each class, then the rest dealt round the table."""
-    served = [index for index, size in enumerate(sizes) if size >= len(shares)]
-    totals = _whole_counts(sum(sizes), shares, at_least=len(served))
-    hands = [list(shares) if index in set(served) else [] for index in range(len(sizes))]
-    rest = [label for label, total in totals.items() for _ in range(total - len(served))]
-    player = 0
+    n_served = sum(size >= len(shares) for size in sizes)
+    totals = _whole_counts(sum(sizes), shares, at_least=n_served)
+    hands = [list(shares) if size >= len(shares) else [] for size in sizes]
+    rest = [label for label, total in totals.items() for _ in range(total - n_served)]
+    players = cycle(range(len(sizes)))
     for label in rest:
-        while len(hands[player]) >= sizes[player]:
-            player = (player + 1) % len(sizes)
+        player = next(player for player in players if len(hands[player]) < sizes[player])
         hands[player].append(label)
-        player = (player + 1) % len(sizes)
     return hands
 
 
@@ -91,6 +90,6 @@ def _whole_counts(n_events: int, shares: dict[str, float], *, at_least: int) -> 
         counts[label] += 1
     for label in counts:
         while counts[label] < at_least:
-            counts[max(counts, key=lambda name: counts[name])] -= 1
+            counts[max(counts, key=counts.__getitem__)] -= 1
             counts[label] += 1
     return counts

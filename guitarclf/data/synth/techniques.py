@@ -67,13 +67,15 @@ def draw_pluck(guitar: Guitar, label: str, rng: Generator) -> Pluck:
     frequencies, amplitudes, losses = add_second_plane(frequencies, amplitudes, losses, rng)
     pitch_ratio, strike_time = draw_pitch_curve(style, velocity, rng)
     attack = draw_attack_noises(guitar.hand, guitar.kind, label, fundamental, rng)
+    spread = 2 * np.pi if rng.random() >= 0.5 else 0.0  # mixed as after a long cable and a room, or all alike
+    phases = rng.uniform(0, 2 * np.pi) + rng.uniform(0, 1, len(frequencies)) * spread
     return Pluck(
         label=label,
         style=style,
         pitch_midi=-1 if label == "dead_note" else round(69 + 12 * np.log2(fundamental * node / 440.0)),
         frequencies=frequencies,
         amplitudes=amplitudes,
-        phases=_draw_phases(len(frequencies), rng),
+        phases=phases,
         losses=losses,
         pitch_ratio=pitch_ratio,
         string_level=rng.random() ** 1.5 if label == "dead_note" else 1.0,
@@ -135,9 +137,3 @@ def _draw_amplitudes(
     if label == "general_note" and rng.random() < SHARE_SOFT:  # soft notes of few partials, as sparse as a harmonic
         amplitudes = amplitudes * np.exp(-(PARTIAL_NUMBERS - 1) / log_uniform(rng, 0.5, 5.0))
     return amplitudes
-
-
-def _draw_phases(n_modes: int, rng: Generator) -> np.ndarray:
-    """Return phases that are alike in half of the notes, in the others as mixed as after a long cable and a room."""
-    together = rng.random() < 0.5
-    return rng.uniform(0, 2 * np.pi) + (0.0 if together else 1.0) * rng.uniform(0, 2 * np.pi, n_modes)
