@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from guitarclf.data.synth.chain import add_bursts, play_through
-from guitarclf.data.synth.guitar import Guitar, Studio
-from guitarclf.data.synth.studio import clip_converter, draw_cut, fade_out, noise_floor, through_the_air
+from guitarclf.data.synth.chain import add_bursts
+from guitarclf.data.synth.guitar import Guitar
+from guitarclf.data.synth.studio import draw_cut, noise_floor, record
 from guitarclf.data.synth.techniques import Pluck, draw_pluck
 from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
@@ -60,7 +60,8 @@ def draw_note(
     ParameterError
         If the label is unknown, the rate too low or the snippet too short.
     """
-    check_label(label)
+    if label not in LABELS:
+        raise ParameterError(f"`label` must be one of {LABELS}. Got {label!r}. Use one of these names.")
     check_rate_and_duration(sample_rate, duration)
     noise_rng = np.random.default_rng(rng.integers(2**63))
     studio = guitar.studio
@@ -69,11 +70,11 @@ def draw_note(
     start = onset + rng.uniform(0, studio.max_late_sec)
     n_samples, n_before = round(duration * sample_rate), round(start * sample_rate)
     sound = render_pluck(pluck, n_samples - n_before, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
-    sound = play_through(sound, guitar.chain, sample_rate=sample_rate)
-    sound = through_the_air(sound, studio, sample_rate=sample_rate)
-    clean = np.concatenate([np.zeros(n_before), clip_converter(sound, studio)])
-    clean /= np.abs(clean).max()
-    waveform, stop = _record(clean, studio, label, start, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    clean = np.concatenate([np.zeros(n_before), record(sound, guitar, sample_rate=sample_rate)])
+    floor = noise_floor(studio, n_samples, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    if studio.silent_preroll:
+        floor[: max(0, round((start - 0.005) * sample_rate))] = 0.0
+    waveform, stop = _cut(clean, floor, draw_cut(studio, label, rng), start, sample_rate)
     offset = min(died_at(clean, sample_rate=sample_rate), stop)
     waveform *= studio.peak * rng.uniform(0.6, 1.0) / np.abs(waveform).max()
     return ModelledNote(
@@ -110,26 +111,18 @@ def render_pluck(pluck: Pluck, n_samples: int, *, sample_rate: int, rng: Generat
     return waveform / (np.abs(waveform).max() + 1e-9)
 
 
-def _record(
-    clean: np.ndarray,
-    studio: Studio,
-    label: str,
-    start: float,
-    *,
-    sample_rate: int,
-    rng: Generator,
-    noise_rng: Generator,
+def _cut(
+    clean: np.ndarray, floor: np.ndarray, cut: tuple[float, float, bool] | None, start: float, sample_rate: int
 ) -> tuple[np.ndarray, float]:
-    """Return a note with the floor under it and its file cut, and where that is in seconds, infinity for nowhere."""
-    floor = noise_floor(studio, len(clean), sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
-    if studio.silent_preroll:
-        floor[: max(0, round((start - 0.005) * sample_rate))] = 0.0
-    cut = draw_cut(studio, label, rng)
+    """Return a note over its noise floor, cut as `draw_cut` says, and the second of the cut; infinity for none."""
     if cut is None:
         return clean + floor, np.inf
     length, fade, gates = cut
+    last = min(round((start + length) * sample_rate), len(clean))
+    n_fade = min(last, round(fade * sample_rate))
     sound = clean.copy() if gates else clean + floor
-    fade_out(sound, start + length, fade, sample_rate=sample_rate)
+    sound[last - n_fade : last] *= np.linspace(1, 0, n_fade)
+    sound[last:] = 0.0
     return sound + floor if gates else sound, start + length
 
 
@@ -146,12 +139,6 @@ def died_at(waveform: np.ndarray, *, sample_rate: int) -> float:
     quiet[: level.argmax()] = False
     stays_quiet = np.convolve(quiet, np.ones(N_QUIET_FRAMES), mode="valid") == N_QUIET_FRAMES
     return float(np.flatnonzero(stays_quiet)[0] * FRAME)
-
-
-def check_label(label: str) -> None:
-    """Raise ParameterError unless the label is one of the three."""
-    if label not in LABELS:
-        raise ParameterError(f"`label` must be one of {LABELS}. Got {label!r}. Use one of these names.")
 
 
 def check_rate_and_duration(sample_rate: float, duration: float) -> None:
