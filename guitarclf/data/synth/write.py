@@ -92,7 +92,7 @@ def write_snippets(
         Gets ``audio/<track>/<note_id>.wav`` (16-bit, mono) and ``metadata.csv``. Files of the same names are
         overwritten.
     n_events, n_guitars, shares, seed, sample_rate, duration, n_jobs
-        As for `render_notes`.
+        As for `render_notes`, with the same errors.
     progress : callable, optional
         Called with the number of notes done, after every guitar.
 
@@ -100,11 +100,6 @@ def write_snippets(
     -------
     events : DataFrame of n_events rows
         What ``metadata.csv`` holds; `audio_path` is relative to `folder`.
-
-    Raises
-    ------
-    ParameterError
-        If an argument breaks its rule.
     """
     check_rate_and_duration(sample_rate, duration)
     write = partial(_write_guitar_snippets, folder=Path(folder), sample_rate=int(sample_rate), duration=float(duration))
@@ -133,7 +128,7 @@ def write_tracks(
     events_per_recording : int, default=25
         Notes in a take; the last take of a guitar may have fewer.
     n_events, n_guitars, shares, seed, sample_rate, n_jobs
-        As for `render_notes`.
+        As for `render_notes`, with the same errors.
     progress : callable, optional
         Called with the number of notes done, after every guitar.
 
@@ -141,11 +136,6 @@ def write_tracks(
     -------
     events : DataFrame of n_events rows
         What ``metadata.csv`` holds; onsets and offsets are seconds from the start of the take.
-
-    Raises
-    ------
-    ParameterError
-        If an argument breaks its rule.
     """
     check_rate_and_duration(sample_rate, 1.0)
     check_count("events_per_recording", events_per_recording, "Use 25, or 1 for a file per note.")
