@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -83,17 +84,16 @@ def draw_sides(groups: np.ndarray, labels: np.ndarray, sizes: Sequence[float], *
     np.add.at(counts, (track_of_row, labels), 1)
     if not any(sizes):
         return np.zeros(len(groups), dtype=int)
+    sizes = (*sizes, 0.0)[:2]
     best = max(_candidate_sides(len(tracks), sizes, seed), key=lambda sides: _score(sides, counts, sizes))
     return best[track_of_row]
 
 
 def _candidate_sides(n_tracks: int, sizes: Sequence[float], seed: int) -> Iterator[np.ndarray]:
     """Yield the side of each track for each draw, 1,000 in all."""
-    widths = [
-        [max(1, round(size * n_tracks * factor)) for factor in np.linspace(1, WIDEST_SIDE, 5)] if size else [0]
-        for size in sizes
-    ]
-    plans = sorted({(a, b) for a in widths[0] for b in (widths[1] if len(sizes) > 1 else [0])})
+    factors = np.linspace(1, WIDEST_SIDE, 5)
+    widths = [{max(1, round(size * n_tracks * factor)) for factor in factors} if size else {0} for size in sizes]
+    plans = sorted(product(*widths))
     plans = [plan for plan in plans if sum(plan) < n_tracks] or [_squeeze(plans[0], n_tracks)]
     from sklearn.model_selection import GroupShuffleSplit  # slow to load, and `validate` reads given splits only
 

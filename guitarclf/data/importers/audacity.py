@@ -64,7 +64,7 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
 
 
 def _without_recording(path: Path) -> list[str]:
-    """Return the problem of a label track without a recording; none of a text like any other."""
+    """Return the problem of a label track without a recording, none if the file is no label track."""
     try:
         labels, _ = parse_labels(_read_text(path))
     except EventTableError:
@@ -100,7 +100,6 @@ def parse_labels(text: str) -> tuple[list[Label], list[str]]:
 
 
 def _events(root: Path, path: Path, audio: Path, labels: Mapping[str, str]) -> tree.Found:
-    """Return the events of a label track, and what is wrong with its other lines."""
     tracked, broken = parse_labels(_read_text(path))
     name, length = tree.table_path(root, audio), tree.recording_length(audio)
     track, starts = name.removesuffix(audio.suffix), sorted(label.start for label in tracked)

@@ -25,9 +25,8 @@ GUITAR_PREFIX = re.compile(r"([A-Z]{2})_")
 def read_idmt(root: str | Path, *, track_by: str = "recording") -> tuple[pd.DataFrame, list[str]]:
     """Return the events of every annotation below a folder, as IDMT-SMT-GUITAR lays them out.
 
-    Each ``annotation/X.xml`` describes the recording of its own name in the ``audio/`` folder beside
-    it; where there is none, the one its ``audioFileName`` names there, unless that has an annotation
-    of its own.
+    Each ``annotation/X.xml`` describes the recording X in the ``audio/`` folder beside it. If there is
+    none, it is the one that ``audioFileName`` names, unless that has an annotation of its own.
 
     Parameters
     ----------
