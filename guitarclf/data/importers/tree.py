@@ -57,6 +57,7 @@ class ByName:
     def __init__(self, recordings: Iterable[tuple[Path, Path]]):
         """Take (folder, recording) pairs, of which an earlier one wins."""
         pairs = list(recordings)
+        self.claimed: dict[Path, Path] = {}  # recording -> what describes it
         self._paths = {(folder, path.stem): path for folder, path in reversed(pairs)}
         for folder, path in pairs:
             self._paths.setdefault((folder, path.stem.casefold()), path)
@@ -65,12 +66,11 @@ class ByName:
         """Return the recording of a name in a folder."""
         return self._paths.get((folder, stem)) or self._paths.get((folder, stem.casefold()))
 
-
-def claim(claimed: dict[Path, Path], recording: Path, path: Path) -> None:
-    """Note which recording a file describes; EventTableError if another one describes it already."""
-    first = claimed.setdefault(recording, path)
-    if first != path:
-        raise EventTableError(f"{first.name} describes {recording.name} already")
+    def claim(self, recording: Path, path: Path) -> None:
+        """Note which recording a file describes; EventTableError if another one describes it already."""
+        first = self.claimed.setdefault(recording, path)
+        if first != path:
+            raise EventTableError(f"{first.name} describes {recording.name} already")
 
 
 def read_each(root: Path, paths: Iterable[Path], read: Callable[[Path], Found]) -> Found:
@@ -143,10 +143,11 @@ OWN_NAMES = {_plain(name): label for label in LABELS for name in (label, label.s
 
 def check_labels(labels: Mapping[str, str] | None) -> dict[str, str]:
     """Return a mapping of texts to labels; ParameterError if it maps to anything but LABELS."""
-    for text, label in (labels or {}).items():
+    labels = dict(labels or {})
+    for text, label in labels.items():
         if label not in LABELS:
             raise ParameterError(f"`labels` must map to one of {', '.join(LABELS)}. Got {text!r}: {label!r}.")
-    return dict(labels or {})
+    return labels
 
 
 def how_to_label(text: str) -> str:

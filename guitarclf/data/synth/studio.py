@@ -66,11 +66,9 @@ def noise_floor(
         floor /= floor.std()
     floor *= level
     if studio.hum_db is not None:
-        overtones = np.arange(1, 6)
-        times = np.arange(n_samples) / sample_rate
+        overtones, times = np.arange(1, 6), np.arange(n_samples) / sample_rate
         weights = 10 ** (studio.hum_db / 20) * hum_parts / np.sqrt(overtones)
-        for overtone, weight, phase in zip(overtones, weights, hum_phases, strict=True):
-            floor += weight * np.sin(2 * np.pi * studio.hum_hz * overtone * times + phase)
+        floor += weights @ np.sin(2 * np.pi * studio.hum_hz * overtones[:, None] * times + hum_phases[:, None])
     return floor
 
 
