@@ -84,8 +84,8 @@ def _read_labels(path: Path) -> tuple[list[Label], list[str]]:
 def parse_labels(text: str) -> tuple[list[Label], list[str]]:
     """Return the labels of an exported track, and what is wrong with other lines.
 
-    A line is ``start<TAB>end<TAB>text`` with a decimal point or comma; one that starts with a
-    backslash is the frequency range of the label before it, which no event has use for.
+    A line is ``start<TAB>end<TAB>text`` with a decimal point or comma. One that starts with a backslash
+    is the frequency range of the label before it, and is left out.
     """
     labels, broken = [], []
     for number, line in enumerate(LINE_END.split(text), start=1):
@@ -138,7 +138,7 @@ def _what_is_wrong(found: Label, label: str | None, length: float) -> str | None
 
 
 def _offset(found: Label, starts: list[float], length: float) -> float:
-    """Return where an event ends; ``starts`` are those of all labels, in order."""
+    """Return where an event ends; ``starts`` are those of all labels, sorted."""
     if found.end > found.start:
         return found.end
     later = bisect_right(starts, found.start)

@@ -162,7 +162,7 @@ def _names(root: Path, annotation: Path, audio: Path, track_by: str) -> dict[str
 
 
 def _guitar(place: str, stem: str) -> str:
-    """Return the guitar's name: one guitar with several pickups, each in its folder, is one."""
+    """Return the guitar's name, without its pickup."""
     prefix = GUITAR_PREFIX.match(stem)
     return f"{place}/{prefix[1]}" if prefix else PICKUP.sub("", place)
 

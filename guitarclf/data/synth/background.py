@@ -17,7 +17,7 @@ QUIET = 1e-4  # peak of near silence
 
 
 def render_background(n_clips, *, seed=0, sample_rate=22050, duration=1.0):
-    """Return clips that are no note, and what each is.
+    """Return clips that are no note, and the kind of each.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def _narrow(rng, n_samples, sample_rate, frequency, octaves):
 
 
 def _swell(rng, n_samples):
-    """An envelope of a few random levels with slow ways between them; half of the time it stays at 1."""
+    """An envelope that goes slowly from one random level to the next; half of the time it stays at 1."""
     if rng.random() < 0.5:
         return np.ones(n_samples)
     levels = 10 ** rng.uniform(-1.5, 0, rng.integers(2, 7))

@@ -31,7 +31,7 @@ def draw_pitch_curve(style: str, velocity: float, rng: Generator) -> PitchCurve:
     (``velocity`` 1) and not if it is soft (0). The hammer-on lands that many seconds after the pluck.
     """
     relaxation = rng.uniform(0, 0.004) * velocity
-    semitones, strike_time = _CURVES.get(style, _draw_steady)(rng)
+    semitones, strike_time = _CURVES[style](rng) if style in _CURVES else (np.zeros_like, None)
 
     def pitch_ratio(times: np.ndarray) -> np.ndarray:
         return 2.0 ** (semitones(times) / 12.0) * (1.0 + relaxation * np.exp(-times / TENSION_RELAXES_IN))
@@ -41,10 +41,6 @@ def draw_pitch_curve(style: str, velocity: float, rng: Generator) -> PitchCurve:
 
 def _ramp(times: np.ndarray, start: float, length: float) -> np.ndarray:
     return np.clip((times - start) / length, 0.0, 1.0)
-
-
-def _draw_steady(rng: Generator) -> PitchCurve:
-    return np.zeros_like, None
 
 
 def _draw_vibrato(rng: Generator) -> PitchCurve:

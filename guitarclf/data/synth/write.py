@@ -13,8 +13,7 @@ from numpy.random import Generator, SeedSequence
 from guitarclf.data.events import EVENT_COLUMNS
 from guitarclf.data.synth.guitar import Guitar, draw_guitar
 from guitarclf.data.synth.layout import GuitarPlan, check_count, plan_guitars
-from guitarclf.data.synth.notes import ModelledNote, check_rate_and_duration, draw_note
-from guitarclf.data.synth.takes import render_take
+from guitarclf.data.synth.notes import ModelledNote, check_rate_and_duration, draw_note, render_take
 from guitarclf.data.synth.techniques import Pluck
 from guitarclf.errors import ParameterError
 
