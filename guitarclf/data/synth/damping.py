@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from guitarclf.data.synth.guitar import log_uniform
-from guitarclf.data.synth.string import PARTIAL_NUMBERS, Position, String, string_losses, touch_damping
+from guitarclf.data.synth.string import PARTIAL_NUMBERS, Position, string_losses, touch_damping
 
 SHARE_STOPPED = 0.1  # of the notes that would ring on
 N_TWO_PLANES = 10  # partials of which the second plane of vibration is heard
@@ -24,9 +24,9 @@ class Losses(NamedTuple):
         return Losses(np.stack([*self.rates[: kept + 1], rates]), (*self.segment_ends[:kept], time))
 
 
-def draw_free_losses(frequencies: np.ndarray, string: String, position: Position, rng: Generator) -> np.ndarray:
+def draw_free_losses(frequencies: np.ndarray, position: Position, rng: Generator) -> np.ndarray:
     """Return the decay rates of a string that nobody touches any more, in 1/s a partial."""
-    losses = string_losses(frequencies, string) * log_uniform(rng, 0.7, 1.4)
+    losses = string_losses(frequencies, position.string) * log_uniform(rng, 0.7, 1.4)
     fingertip = log_uniform(rng, 1.0, 1.5)
     if position.fret > 0:  # flesh takes its part: stopped strings ring less long than open ones
         losses = losses * fingertip

@@ -34,7 +34,7 @@ class String:
 class Position:
     """Where a note is stopped: the string, the fret, and the length that is left."""
 
-    string_index: int
+    string: String
     fret: int
 
     @property

@@ -47,15 +47,13 @@ def draw_pluck(guitar: Guitar, label: str, rng: Generator) -> Pluck:
     No draw depends on a sample rate, so a note is the same note at every rate.
     """
     style = {"harmonic": "HA", "dead_note": "DN"}.get(label) or _choose(rng, GENERAL_STYLES)
-    node = _choose(rng, NODE_SHARES) if label == "harmonic" else 1
-    position, node = _draw_position(guitar, label, node, rng)
-    string = guitar.strings[position.string_index]
-    fundamental = midi_to_hz(string.open_midi + position.fret + rng.normal(0, 0.06))
+    position, node = _draw_position(guitar, label, rng)
+    fundamental = midi_to_hz(position.string.open_midi + position.fret + rng.normal(0, 0.06))
     velocity = rng.random()
-    inharmonicity = string.inharmonicity * rng.uniform(0.8, 1.25) / position.length**2
+    inharmonicity = position.string.inharmonicity * rng.uniform(0.8, 1.25) / position.length**2
     frequencies = partial_frequencies(fundamental, inharmonicity)
     amplitudes = _draw_amplitudes(guitar, style, position, frequencies, velocity, rng)
-    free = draw_free_losses(frequencies, string, position, rng)
+    free = draw_free_losses(frequencies, position, rng)
     amplitudes, losses = damp(style, amplitudes, free, node, position, guitar.studio.loops, rng)
     frequencies, amplitudes, losses = add_second_plane(frequencies, amplitudes, losses, rng)
     pitch_ratio, strike_time = draw_pitch_curve(style, velocity, rng)
@@ -80,24 +78,26 @@ def _choose(rng: Generator, shares: dict[Any, float]) -> Any:
     return list(shares)[rng.choice(len(shares), p=list(shares.values()))]
 
 
-def _draw_position(guitar: Guitar, label: str, node: int, rng: Generator) -> tuple[Position, int]:
-    string_index = int(rng.integers(len(guitar.strings)))
+def _draw_position(guitar: Guitar, label: str, rng: Generator) -> tuple[Position, int]:
+    """Return where a note is stopped, and the k of the node 1/k that it is touched at; 1 for an untouched one."""
+    node = _choose(rng, NODE_SHARES) if label == "harmonic" else 1
+    string = guitar.strings[rng.integers(len(guitar.strings))]
     if label == "harmonic":
         artificial = rng.random() < 0.2
         if artificial and rng.random() < 0.8:
             node = 2  # stopped with one hand, touched an octave above with the other
-        return Position(string_index, int(rng.integers(1, 13)) if artificial else 0), node
+        return Position(string, int(rng.integers(1, 13)) if artificial else 0), node
     if label == "general_note" and rng.random() < 0.5:
         return _position_in_harmonic_range(guitar, rng), node
-    return Position(string_index, int(rng.integers(0, 14 if label == "dead_note" else 16))), node
+    return Position(string, int(rng.integers(0, 14 if label == "dead_note" else 16))), node
 
 
 def _position_in_harmonic_range(guitar: Guitar, rng: Generator) -> Position:
     midi = rng.uniform(*HARMONIC_RANGE)
     frets = [round(midi - string.open_midi) for string in guitar.strings]
     playable = [index for index, fret in enumerate(frets) if 0 <= fret <= N_FRETS]
-    string_index = int(rng.choice(playable)) if playable else len(frets) - 1
-    return Position(string_index, int(np.clip(frets[string_index], 0, N_FRETS)))
+    index = rng.choice(playable) if playable else len(frets) - 1
+    return Position(guitar.strings[index], int(np.clip(frets[index], 0, N_FRETS)))
 
 
 def _draw_amplitudes(
