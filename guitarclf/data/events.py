@@ -26,7 +26,7 @@ EVENT_COLUMNS = (
 )
 MAPPABLE = (*EVENT_COLUMNS, "duration_sec", "track", "split")
 MAX_LISTED_PROBLEMS = 20
-NUMBERS = ("onset_sec", "offset_sec", "duration_sec", "pitch_midi")
+NUMBERS = {"onset_sec", "offset_sec", "duration_sec", "pitch_midi"}
 DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 
 
@@ -60,9 +60,8 @@ def read_events(
     -------
     events : DataFrame
         Ids, styles, tracks as text; times in seconds as float64; ``pitch_midi`` -1 where unknown;
-        ``track`` the stem of ``audio_path`` unless given; ``events_in_file`` how many events of
-        the table share the row's file, or what the table itself says of that, so that a row means
-        the same alone, in company, and after others were left out.
+        ``track`` the stem of ``audio_path`` unless given; ``events_in_file`` how many events the
+        row's file has, counted unless given, so that a row means the same without the others.
 
     Raises
     ------
@@ -74,8 +73,9 @@ def read_events(
     )
     if problems:
         shown = [str(problem) for problem in problems[:MAX_LISTED_PROBLEMS]]
-        more = len(problems) - len(shown)
-        raise EventTableError("\n".join([*shown, f"... and {more} more problems."] if more else shown))
+        if len(problems) > len(shown):
+            shown.append(f"... and {len(problems) - len(shown)} more problems.")
+        raise EventTableError("\n".join(shown))
     return events
 
 
@@ -90,8 +90,8 @@ def each_note_is_its_own_track(events: pd.DataFrame) -> bool:
 
 
 def _needed(require_labels: bool) -> list[str]:
-    optional = ("pitch_midi", "expression_style", *(() if require_labels else ("label_category",)))
-    return [name for name in EVENT_COLUMNS if name not in optional]
+    needed = ["note_id", "audio_path", "onset_sec", "offset_sec"]
+    return [*needed, "label_category"] if require_labels else needed
 
 
 def check_events(
@@ -124,7 +124,7 @@ def check_events(
 def write_events(events: pd.DataFrame, path: str | Path, *, audio_root: str | Path | None = None) -> None:
     """Write an events table as CSV, its ``audio_path`` relative to ``audio_root`` where it lies below.
 
-    ``events_in_file`` is written where it cannot be counted again: where a file has events that the table has not.
+    ``events_in_file`` is written only where some file has events that the table has not.
     """
     counted = events["audio_path"].map(events["audio_path"].value_counts())
     is_whole = "events_in_file" not in events or (events["events_in_file"] == counted).all()
@@ -135,7 +135,7 @@ def write_events(events: pd.DataFrame, path: str | Path, *, audio_root: str | Pa
 
 
 def paths_below(audio_root: str | Path, paths: Iterable[str]) -> list[str]:
-    """Return paths without ``audio_root`` in front, as they stood in the table; others as they are."""
+    """Return paths relative to ``audio_root`` where they lie below it; others as they are."""
     root = os.path.join(str(audio_root), "")
     return [path.removeprefix(root) for path in paths]
 
@@ -157,9 +157,8 @@ def _map_columns(raw: RawTable, columns: Mapping[str, str | list[str]]) -> dict[
             )
         cells[ours] = ["_".join(row) for row in zip(*(raw.columns[name] for name in names), strict=True)]
     if raw.decimal_comma:
-        for name in NUMBERS:
-            if name in cells:
-                cells[name] = [_with_point(text) for text in cells[name]]
+        for name in cells.keys() & NUMBERS:
+            cells[name] = [text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text for text in cells[name]]
     from_duration = "offset_sec" not in cells or columns.get("offset_sec") == "duration_sec"
     if from_duration and "duration_sec" in cells and "onset_sec" in cells:
         cells["offset_sec"] = [
@@ -169,7 +168,7 @@ def _map_columns(raw: RawTable, columns: Mapping[str, str | list[str]]) -> dict[
 
 
 def _map_label(text: str, labels: Mapping[str, str]) -> str:
-    """Return our label for theirs; ours stay, and an empty one is not made up."""
+    """Return our label for theirs; ``"*"`` replaces neither ours nor an empty one."""
     if text in labels:
         return labels[text]
     return text if text in LABELS or not text else labels.get("*", text)
@@ -180,13 +179,8 @@ def _add(onset: str, duration: str) -> str:
     return duration if math.isnan(start + length) else repr(round(start + length, 9))
 
 
-def _with_point(text: str) -> str:
-    """Return a number with a decimal comma as one with a point; any other text as it is."""
-    return text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text
-
-
 def _typed(cells: dict[str, list[str]], audio_root: str | Path | None) -> pd.DataFrame:
-    """Return cells as a DataFrame of our columns first, with their types; NaN where a number is broken."""
+    """Return cells as a typed DataFrame, our columns first; NaN where a number is broken."""
     data: dict[str, list] = {name: cells.get(name, [""] * len(cells["note_id"])) for name in EVENT_COLUMNS}
     data |= {name: column for name, column in cells.items() if name not in data}
     stems = {text: Path(text.replace("\\", "/")).stem for text in set(data["audio_path"])}

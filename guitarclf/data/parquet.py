@@ -7,6 +7,10 @@ fixes.
 
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+from pyarrow import compute, types
+
 from guitarclf.data.parquet_pages import Unpacked, unpacked_columns
 from guitarclf.errors import EventTableError
 
@@ -24,8 +28,7 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], Non
     EventTableError
         If it is no Parquet file, too large, or has columns that are no plain text, numbers or times.
     """
-    import pyarrow as pa
-    from pyarrow import parquet
+    from pyarrow import parquet  # slow to load; pandas has loaded the rest of pyarrow
 
     try:
         with parquet.ParquetFile(path) as file:
@@ -44,8 +47,8 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], Non
         reason = " ".join(str(error).split())[:200]
         raise EventTableError(f"{path} must be a readable Parquet file. {reason}. Export the table again.") from error
     header = [str(name) for name in frame.columns]
-    cells = [[_text(value) for value in frame.iloc[:, place].astype(object)] for place in range(len(header))]
-    rows = [list(row) for row in zip(*cells, strict=True)]
+    columns = [["" if pd.isna(value) else str(value) for value in column] for _, column in frame.astype(object).items()]
+    rows = [list(row) for row in zip(*columns, strict=True)]
     return header, rows, list(range(1, len(rows) + 1)), None
 
 
@@ -58,14 +61,10 @@ def _require_few_cells(path: Path, size) -> None:
 
 
 def _is_text(kind) -> bool:
-    from pyarrow import types
-
     return str(kind.value_type if types.is_dictionary(kind) else kind) in TEXTS
 
 
 def _require_plain_columns(path: Path, schema) -> None:
-    from pyarrow import types
-
     if len(set(schema.names)) < len(schema.names):
         raise ValueError("Two of its columns have one name")
     for field in schema:
@@ -100,20 +99,12 @@ def _require_small_pages(path: Path, schema) -> list[str]:
 
 def _require_little_text(path: Path, table) -> None:
     """Refuse texts that are short as codes and long in every row, before they are."""
-    from pyarrow import compute, types
-
     n_bytes = 0
-    for column in table.columns:
-        for chunk in column.chunks if types.is_dictionary(column.type) else ():
-            lengths = compute.binary_length(chunk.dictionary)
-            n_bytes += compute.sum(compute.take(lengths, chunk.indices)).as_py() or 0
+    coded = [column for column in table.columns if types.is_dictionary(column.type)]
+    for chunk in (chunk for column in coded for chunk in column.chunks):
+        lengths = compute.binary_length(chunk.dictionary)
+        n_bytes += compute.sum(compute.take(lengths, chunk.indices)).as_py() or 0
     if n_bytes > MAX_BYTES:
         raise EventTableError(
             f"{path} must have at most {MAX_BYTES // 2**20} MB of text. It has {n_bytes} bytes. Split the table."
         )
-
-
-def _text(value) -> str:
-    """Return a cell of a Parquet file as text; what is missing is empty."""
-    is_missing = value is None or (isinstance(value, float) and value != value) or str(value) in ("NaT", "<NA>")
-    return "" if is_missing else str(value)

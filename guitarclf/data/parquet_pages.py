@@ -4,6 +4,7 @@ Footer and headers are structs in Thrift's compact protocol; the numbers of thei
 (github.com/apache/parquet-format). Pages are walked as Arrow's reader walks them.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,9 +165,6 @@ def _page_header(file, place: int) -> tuple[dict, int]:
     for n_bytes in HEADER_SIZES:
         file.seek(place)
         thrift = Thrift(file.read(n_bytes))
-        try:
+        with suppress(ValueError):
             return thrift.struct(), thrift.at
-        except ValueError:
-            if n_bytes == HEADER_SIZES[-1]:
-                raise
-    raise ValueError("a page has no header")
+    raise ValueError("a page has no header that can be read")

@@ -82,7 +82,7 @@ def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: in
 
 
 def as_events_in_file(text: str, n_rows_of_file: int) -> int | None:
-    """Return how many events a recording has of which the table has so many rows; None if the cell cannot be right."""
+    """Return a cell as a recording's number of events, an empty one as its rows in the table; None if it is wrong."""
     if not text:
         return n_rows_of_file
     number = as_number(text)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -83,17 +84,16 @@ def draw_sides(groups: np.ndarray, labels: np.ndarray, sizes: Sequence[float], *
     np.add.at(counts, (track_of_row, labels), 1)
     if not any(sizes):
         return np.zeros(len(groups), dtype=int)
+    sizes = (*sizes, 0.0)[:2]
     best = max(_candidate_sides(len(tracks), sizes, seed), key=lambda sides: _score(sides, counts, sizes))
     return best[track_of_row]
 
 
 def _candidate_sides(n_tracks: int, sizes: Sequence[float], seed: int) -> Iterator[np.ndarray]:
     """Yield the side of each track for each draw, 1,000 in all."""
-    widths = [
-        [max(1, round(size * n_tracks * factor)) for factor in np.linspace(1, WIDEST_SIDE, 5)] if size else [0]
-        for size in sizes
-    ]
-    plans = sorted({(a, b) for a in widths[0] for b in (widths[1] if len(sizes) > 1 else [0])})
+    factors = np.linspace(1, WIDEST_SIDE, 5)
+    widths = [{max(1, round(size * n_tracks * factor)) for factor in factors} if size else {0} for size in sizes]
+    plans = sorted(product(*widths))
     plans = [plan for plan in plans if sum(plan) < n_tracks] or [_squeeze(plans[0], n_tracks)]
     from sklearn.model_selection import GroupShuffleSplit  # slow to load, and `validate` reads given splits only
 
@@ -111,7 +111,7 @@ def _candidate_sides(n_tracks: int, sizes: Sequence[float], seed: int) -> Iterat
 
 
 def _squeeze(plan: tuple[int, int], n_tracks: int) -> tuple[int, int]:
-    """Return the largest plan that leaves one track for training, taking from the larger side first."""
+    """Return a plan made smaller, the larger side first, until one track is left for training."""
     first, second = plan
     while first + second >= n_tracks:
         first, second = (first - 1, second) if first >= second else (first, second - 1)
@@ -119,7 +119,7 @@ def _squeeze(plan: tuple[int, int], n_tracks: int) -> tuple[int, int]:
 
 
 def _score(sides: np.ndarray, counts: np.ndarray, sizes: Sequence[float]) -> tuple:
-    """Classes present on each side in turn, then minus the distance from the row shares asked for."""
+    """Return how many classes each side has, train first, then minus the distance from the row shares asked for."""
     rows = np.stack([counts[sides == side].sum(axis=0) for side in range(len(sizes) + 1)])
     shares = rows.sum(axis=1) / rows.sum()
     wanted = np.array([1 - sum(sizes), *sizes])
@@ -127,7 +127,7 @@ def _score(sides: np.ndarray, counts: np.ndarray, sizes: Sequence[float]) -> tup
 
 
 def _possible_sizes(n_tracks: int, valid_size: float, test_size: float) -> tuple[float, float]:
-    """Return (valid_size, test_size) with 0 for what so few tracks cannot give, and say so."""
+    """Return (valid_size, test_size), 0 where there are too few tracks for a side; a warning says so."""
     if n_tracks == 1 and (valid_size or test_size):
         logger.warning("There is one track: all of it is for training, and no score can be honest. Add tracks.")
         return 0.0, 0.0

@@ -49,33 +49,34 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     root, labels = tree.check_folder(root), tree.check_labels(labels)
     recordings = tree.files_below(root)
     beside = tree.ByName((path.parent, path) for path in reversed(recordings))  # a WAV before a FLAC
-    claimed: dict[Path, Path] = {}
 
     def read(path: Path) -> tree.Found:
         audio = beside.find(path.parent, path.stem)
         if audio is None:
             return [], _without_recording(path)
-        tree.claim(claimed, audio, path)
+        beside.claim(audio, path)
         return _events(root, path, audio, labels)
 
     rows, problems = tree.read_each(root, tree.files_below(root, (".txt",)), read)
-    problems += tree.left_over(root, [path for path in recordings if path not in claimed], "without a label track")
+    problems += tree.left_over(
+        root, [path for path in recordings if path not in beside.claimed], "without a label track"
+    )
     return tree.as_events(rows), problems
 
 
 def _without_recording(path: Path) -> list[str]:
-    """Return the problem of a label track without a recording; none of a text like any other."""
+    """Return the problem of a label track without a recording, none if the file is no label track."""
     try:
-        labels, _ = parse_labels(_read_text(path))
+        labels, _ = _read_labels(path)
     except EventTableError:
         return []
     name = shown(path.stem)
     return [f"no {name}.wav or {name}.flac beside it; give both one name"] if labels else []
 
 
-def _read_text(path: Path) -> str:
+def _read_labels(path: Path) -> tuple[list[Label], list[str]]:
     try:
-        return tree.read_small(path, "a label track").decode("utf-8-sig")
+        return parse_labels(tree.read_small(path, "a label track").decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise EventTableError(f"a label track must be text in UTF-8; {error}") from error
 
@@ -83,8 +84,8 @@ def _read_text(path: Path) -> str:
 def parse_labels(text: str) -> tuple[list[Label], list[str]]:
     """Return the labels of an exported track, and what is wrong with other lines.
 
-    A line is ``start<TAB>end<TAB>text`` with a decimal point or comma; one that starts with a
-    backslash is the frequency range of the label before it, which no event has use for.
+    A line is ``start<TAB>end<TAB>text`` with a decimal point or comma. One that starts with a backslash
+    is the frequency range of the label before it, and is left out.
     """
     labels, broken = [], []
     for number, line in enumerate(LINE_END.split(text), start=1):
@@ -100,8 +101,7 @@ def parse_labels(text: str) -> tuple[list[Label], list[str]]:
 
 
 def _events(root: Path, path: Path, audio: Path, labels: Mapping[str, str]) -> tree.Found:
-    """Return the events of a label track, and what is wrong with its other lines."""
-    tracked, broken = parse_labels(_read_text(path))
+    tracked, broken = _read_labels(path)
     name, length = tree.table_path(root, audio), tree.recording_length(audio)
     track, starts = name.removesuffix(audio.suffix), sorted(label.start for label in tracked)
     events = []
@@ -138,7 +138,7 @@ def _what_is_wrong(found: Label, label: str | None, length: float) -> str | None
 
 
 def _offset(found: Label, starts: list[float], length: float) -> float:
-    """Return where an event ends; ``starts`` are those of all labels, in order."""
+    """Return where an event ends; ``starts`` are those of all labels, sorted."""
     if found.end > found.start:
         return found.end
     later = bisect_right(starts, found.start)

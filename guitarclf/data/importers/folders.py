@@ -69,7 +69,7 @@ def _class_folder(root: Path, folder: Path, label: str | None) -> tree.Found:
 
 
 def _strays(root: Path) -> list[str]:
-    """Return what is wrong with audio that lies in no class folder or has a format that is not read."""
+    """Return the problems of audio that lies in no class folder, or is neither WAV nor FLAC."""
     loose = [path for path in tree.files_below(root) if path.parent == root]
     problems = tree.left_over(root, loose, "in no folder named after a class")
     return problems + tree.left_over(root, tree.files_below(root, OTHER_AUDIO), "that are neither WAV nor FLAC")

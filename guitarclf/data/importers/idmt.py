@@ -14,7 +14,7 @@ from guitarclf.files.wording import shown
 
 LABEL_OF_STYLE = {"HA": "harmonic", "DN": "dead_note"}
 OTHER_LABEL = "general_note"
-EXTRA_COLUMNS = ("string_number", "fret_number", "excitation_style")
+EXTRA_COLUMNS = {"string_number": "stringNumber", "fret_number": "fretNumber", "excitation_style": "excitationStyle"}
 TRACK_BY = ("recording", "guitar")
 # Subset 1 has a folder per guitar and pickup, such as `Ibanez Power Strat Clean Bridge+Neck SC`.
 PICKUP = re.compile(r"\s+Clean\s.*$", re.IGNORECASE)
@@ -25,9 +25,8 @@ GUITAR_PREFIX = re.compile(r"([A-Z]{2})_")
 def read_idmt(root: str | Path, *, track_by: str = "recording") -> tuple[pd.DataFrame, list[str]]:
     """Return the events of every annotation below a folder, as IDMT-SMT-GUITAR lays them out.
 
-    Each ``annotation/X.xml`` describes the recording of its own name in the ``audio/`` folder beside
-    it; where there is none, the one its ``audioFileName`` names there, unless that has an annotation
-    of its own.
+    Each ``annotation/X.xml`` describes the recording X in the ``audio/`` folder beside it. If there is
+    none, it is the one that ``audioFileName`` names, unless that has an annotation of its own.
 
     Parameters
     ----------
@@ -60,12 +59,14 @@ def read_idmt(root: str | Path, *, track_by: str = "recording") -> tuple[pd.Data
         return [names | event | {"note_id": f"{names['note_id']}#{event['note_id']}"} for event in events], broken
 
     rows, problems = tree.read_each(root, annotations, read)
-    problems += tree.left_over(root, recordings.undescribed(), "without an XML annotation")
-    return tree.as_events(rows, EXTRA_COLUMNS), problems
+    described = recordings.own | recordings.by_name.claimed.keys()
+    undescribed = [path for path in recordings.paths if path not in described]
+    problems += tree.left_over(root, undescribed, "without an XML annotation")
+    return tree.as_events(rows, tuple(EXTRA_COLUMNS)), problems
 
 
 class _Recordings:
-    """The recordings of each ``audio/`` folder, and which of them annotations have claimed."""
+    """The recordings of each ``audio/`` folder; ``own`` are those with an annotation of their name."""
 
     def __init__(self, root: Path, annotations: list[Path]):
         self.root, self.paths = root, tree.files_below(root)
@@ -73,7 +74,6 @@ class _Recordings:
         self.by_name = tree.ByName((path.parent.parent, path) for path in in_audio)
         placed = [path for path in annotations if self.is_in_place(path)]
         self.own = {self.by_name.find(path.parent.parent, path.stem) for path in placed}
-        self.claimed: dict[Path, Path] = {}
 
     def is_in_place(self, path: Path) -> bool:
         return path.parent.name.casefold() == "annotation" and path.parent != self.root
@@ -91,11 +91,8 @@ class _Recordings:
                 raise EventTableError(f"no recording {path.stem}.wav in {folder.name}/audio (it names {given!r})")
             if audio in self.own:
                 raise EventTableError(f"no recording of its own; {audio.name}, which it names, has another annotation")
-        tree.claim(self.claimed, audio, path)
+        self.by_name.claim(audio, path)
         return audio
-
-    def undescribed(self) -> list[Path]:
-        return [path for path in self.paths if path not in self.own and path not in self.claimed]
 
 
 class _NoDoctype(ElementTree.TreeBuilder):
@@ -134,11 +131,8 @@ def _events(annotation: ElementTree.Element, length: float) -> tree.Found:
             "pitch_midi": _pitch(cell.get("pitch", "")),
             "expression_style": style,
             "label_category": LABEL_OF_STYLE.get(style, OTHER_LABEL),
-            "string_number": cell.get("stringNumber", ""),
-            "fret_number": cell.get("fretNumber", ""),
-            "excitation_style": cell.get("excitationStyle", ""),
         }
-        events.append(event)
+        events.append(event | {column: cell.get(tag, "") for column, tag in EXTRA_COLUMNS.items()})
     if not events and not broken:
         broken.append("it has no events")
     return events, broken
@@ -168,7 +162,7 @@ def _names(root: Path, annotation: Path, audio: Path, track_by: str) -> dict[str
 
 
 def _guitar(place: str, stem: str) -> str:
-    """Return the guitar's name: one guitar with several pickups, each in its folder, is one."""
+    """Return the guitar's name, without its pickup."""
     prefix = GUITAR_PREFIX.match(stem)
     return f"{place}/{prefix[1]}" if prefix else PICKUP.sub("", place)
 

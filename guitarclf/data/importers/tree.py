@@ -1,4 +1,4 @@
-"""A folder of recordings and what describes them, as every importer meets it: names, lengths, labels, problems."""
+"""What all importers share: the files of a folder, their names, lengths and labels, and problems with them."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +40,7 @@ def recording_length(path: Path) -> float:
 
 
 def read_small(path: Path, kind: str) -> bytes:
-    """Return what a file that describes a recording holds; EventTableError if it is too long or cannot be read."""
+    """Return the bytes of a file that describes a recording; EventTableError if it is unreadable or too long."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_TEXT_BYTES + 1)
@@ -52,11 +52,12 @@ def read_small(path: Path, kind: str) -> bytes:
 
 
 class ByName:
-    """Recordings by folder and name without its suffix: in the case it is asked for, or where none has it, in any."""
+    """Recordings by folder and name without suffix; where no name has the asked case, any case will do."""
 
     def __init__(self, recordings: Iterable[tuple[Path, Path]]):
         """Take (folder, recording) pairs, of which an earlier one wins."""
         pairs = list(recordings)
+        self.claimed: dict[Path, Path] = {}  # recording -> what describes it
         self._paths = {(folder, path.stem): path for folder, path in reversed(pairs)}
         for folder, path in pairs:
             self._paths.setdefault((folder, path.stem.casefold()), path)
@@ -65,16 +66,15 @@ class ByName:
         """Return the recording of a name in a folder."""
         return self._paths.get((folder, stem)) or self._paths.get((folder, stem.casefold()))
 
-
-def claim(claimed: dict[Path, Path], recording: Path, path: Path) -> None:
-    """Note which recording a file describes; EventTableError if another one describes it already."""
-    first = claimed.setdefault(recording, path)
-    if first != path:
-        raise EventTableError(f"{first.name} describes {recording.name} already")
+    def claim(self, recording: Path, path: Path) -> None:
+        """Note which recording a file describes; EventTableError if another one describes it already."""
+        first = self.claimed.setdefault(recording, path)
+        if first != path:
+            raise EventTableError(f"{first.name} describes {recording.name} already")
 
 
 def read_each(root: Path, paths: Iterable[Path], read: Callable[[Path], Found]) -> Found:
-    """Return what ``read`` finds in each of some files; its errors are problems, and each problem names its file."""
+    """Return what ``read`` finds in all files; its errors become problems, and each problem names its file."""
     rows: list[dict] = []
     problems: list[str] = []
     for path in paths:
@@ -88,7 +88,7 @@ def read_each(root: Path, paths: Iterable[Path], read: Callable[[Path], Found]) 
 
 
 def as_events(rows: list[dict], extra: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Return rows as an events table with our columns, ``track`` and the extra ones, even if there are none."""
+    """Return rows as an events table with our columns, ``track`` and the extra ones, possibly empty."""
     return pd.DataFrame(rows, columns=[*EVENT_COLUMNS, "track", *extra])
 
 
@@ -106,11 +106,11 @@ def below(root: Path, path: Path) -> str:
 
 
 def left_over(root: Path, paths: list[Path], what: str) -> list[str]:
-    """Return a problem for each folder of ``root`` that has recordings which nothing describes."""
+    """Return a problem for each folder of ``root`` that holds some of the paths; ``what`` says what is wrong."""
     folders: dict[str, list[Path]] = {}
     for path in paths:
-        parts = path.relative_to(root).parts
-        folders.setdefault(parts[0] if len(parts) > 1 else ".", []).append(path)
+        folder, *rest = path.relative_to(root).parts
+        folders.setdefault(folder if rest else ".", []).append(path)
     return [
         f"{below(root, root / folder)}: {len(found)} recordings {what}: "
         + ", ".join(below(root, path) for path in found[:N_EXAMPLES])
@@ -122,9 +122,9 @@ def left_over(root: Path, paths: list[Path], what: str) -> list[str]:
 def label_of(text: str, labels: Mapping[str, str] | None = None) -> str | None:
     """Return the label that a folder's name or a text stands for, None for none.
 
-    First ``labels``, exactly and then without regard to case; then the three names in any case, with
-    space, hyphen or nothing for the underscore, as plurals or by their first word ("Dead Notes",
-    "harmonics", "general"); then ``labels["*"]``. An empty text stands for nothing.
+    Tried in turn: ``labels``, exactly and then in any case; the three names in any case, with space, hyphen
+    or nothing for the underscore, as plurals or by their first word ("Dead Notes", "general"); ``labels["*"]``,
+    unless the text is empty.
     """
     labels, text = labels or {}, text.strip()
     if text in labels:
@@ -143,10 +143,11 @@ OWN_NAMES = {_plain(name): label for label in LABELS for name in (label, label.s
 
 def check_labels(labels: Mapping[str, str] | None) -> dict[str, str]:
     """Return a mapping of texts to labels; ParameterError if it maps to anything but LABELS."""
-    for text, label in (labels or {}).items():
+    labels = dict(labels or {})
+    for text, label in labels.items():
         if label not in LABELS:
             raise ParameterError(f"`labels` must map to one of {', '.join(LABELS)}. Got {text!r}: {label!r}.")
-    return dict(labels or {})
+    return labels
 
 
 def how_to_label(text: str) -> str:

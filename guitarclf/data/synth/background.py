@@ -17,7 +17,7 @@ QUIET = 1e-4  # peak of near silence
 
 
 def render_background(n_clips, *, seed=0, sample_rate=22050, duration=1.0):
-    """Return clips that are no note, and what each is.
+    """Return clips that are no note, and the kind of each.
 
     Parameters
     ----------
@@ -41,11 +41,14 @@ def render_background(n_clips, *, seed=0, sample_rate=22050, duration=1.0):
     waveforms, kinds = np.zeros((n_clips, n_samples), dtype=np.float32), []
     for row, child in enumerate(np.random.SeedSequence(seed).spawn(n_clips)):
         rng = np.random.default_rng(child)
-        kinds.append(str(rng.choice(list(KINDS))))
-        clip = KINDS[kinds[-1]](rng, n_samples, sample_rate)
-        if kinds[-1] != "near silence" and rng.random() < 0.5:
-            clip = clip / np.abs(clip).max() + 10 ** rng.uniform(-4, -1.5) * rng.standard_normal(n_samples)
-        waveforms[row] = clip if kinds[-1] == "near silence" else rng.uniform(0.2, 1.0) * clip / np.abs(clip).max()
+        kind = str(rng.choice(list(KINDS)))
+        clip = KINDS[kind](rng, n_samples, sample_rate)
+        if kind != "near silence":
+            if rng.random() < 0.5:
+                clip = clip / np.abs(clip).max() + 10 ** rng.uniform(-4, -1.5) * rng.standard_normal(n_samples)
+            clip = rng.uniform(0.2, 1.0) * clip / np.abs(clip).max()
+        waveforms[row] = clip
+        kinds.append(kind)
     return waveforms, np.array(kinds)
 
 
@@ -104,10 +107,8 @@ def _handling(rng, n_samples, sample_rate):
     for _ in range(rng.integers(3, 12)):
         start, length = rng.integers(0, n_samples - 1), round(log_uniform(rng, 0.02, 0.4) * sample_rate)
         rub = _narrow(rng, length, sample_rate, log_uniform(rng, 60, 4000), rng.uniform(1, 3))
-        if rng.random() < 0.5:
-            rub *= np.sin(np.pi * np.arange(length) / length)
-        else:
-            rub *= np.exp(-np.arange(length) / (0.2 * length))
+        times = np.arange(length) / length
+        rub *= np.sin(np.pi * times) if rng.random() < 0.5 else np.exp(-times / 0.2)
         part = noise[start : start + length]
         part += rng.uniform(0.2, 1) * rub[: len(part)]
     return noise + 1e-4 * rng.standard_normal(n_samples)
@@ -116,11 +117,9 @@ def _handling(rng, n_samples, sample_rate):
 def _near_silence(rng, n_samples, sample_rate):
     """A recorder left running: nothing at all, the last bit, or a very quiet floor."""
     level = rng.choice([0.0, 2.0**-15, QUIET * 10 ** rng.uniform(-2, 0)])
-    return (
-        np.round(level * rng.standard_normal(n_samples) * 2**15) / 2**15
-        if rng.random() < 0.5
-        else level * (_coloured(rng, n_samples, sample_rate) / 4)
-    )
+    if rng.random() < 0.5:
+        return np.round(level * rng.standard_normal(n_samples) * 2**15) / 2**15
+    return level * (_coloured(rng, n_samples, sample_rate) / 4)
 
 
 def _narrow(rng, n_samples, sample_rate, frequency, octaves):
@@ -130,7 +129,7 @@ def _narrow(rng, n_samples, sample_rate, frequency, octaves):
 
 
 def _swell(rng, n_samples):
-    """An envelope of a few random levels with slow ways between them; half of the time it stays at 1."""
+    """An envelope that goes slowly from one random level to the next; half of the time it stays at 1."""
     if rng.random() < 0.5:
         return np.ones(n_samples)
     levels = 10 ** rng.uniform(-1.5, 0, rng.integers(2, 7))

@@ -26,32 +26,20 @@ COMPRESSOR_FLOOR = 0.03  # share of the peak below which the gain stays
 
 def resonator(frequency: float, quality: float, sample_rate: float) -> np.ndarray:
     """Return second-order sections of a band-pass whose peak gain is 1, shape (1, 6)."""
-    angle, alpha = _angle_and_alpha(frequency, quality, sample_rate)
-    return _section([alpha, 0.0, -alpha], angle, alpha)
+    cosine, alpha = _cosine_and_alpha(frequency, quality, sample_rate)
+    return np.array([[alpha, 0.0, -alpha, 1.0 + alpha, -2.0 * cosine, 1.0 - alpha]]) / (1.0 + alpha)
 
 
 def lowpass(frequency: float, quality: float, sample_rate: float) -> np.ndarray:
     """Return second-order sections of a low-pass, shape (1, 6); a quality above 0.7 peaks, as pickups do."""
-    angle, alpha = _angle_and_alpha(frequency, quality, sample_rate)
-    passed = 1.0 - np.cos(angle)
-    return _section([passed / 2, passed, passed / 2], angle, alpha)
+    cosine, alpha = _cosine_and_alpha(frequency, quality, sample_rate)
+    passed = 1.0 - cosine
+    return np.array([[passed / 2, passed, passed / 2, 1.0 + alpha, -2.0 * cosine, 1.0 - alpha]]) / (1.0 + alpha)
 
 
-def highpass(frequency: float, sample_rate: float) -> np.ndarray:
-    """Return second-order sections of a high-pass without a peak, shape (1, 6)."""
-    angle, alpha = _angle_and_alpha(frequency, np.sqrt(0.5), sample_rate)
-    passed = 1.0 + np.cos(angle)
-    return _section([passed / 2, -passed, passed / 2], angle, alpha)
-
-
-def _angle_and_alpha(frequency: float, quality: float, sample_rate: float) -> tuple[float, float]:
+def _cosine_and_alpha(frequency: float, quality: float, sample_rate: float) -> tuple[float, float]:
     angle = 2 * np.pi * min(frequency / sample_rate, HIGHEST_SHARE_OF_RATE)
-    return angle, np.sin(angle) / (2 * quality)
-
-
-def _section(numerator: list[float], angle: float, alpha: float) -> np.ndarray:
-    denominator = [1.0 + alpha, -2.0 * np.cos(angle), 1.0 - alpha]
-    return np.array([[*numerator, *denominator]]) / denominator[0]
+    return np.cos(angle), np.sin(angle) / (2 * quality)
 
 
 def octaves_to_quality(octaves: float) -> float:
@@ -111,4 +99,4 @@ def _tone_filter(chain: Chain, sample_rate: int) -> np.ndarray:
         tone = butter(1, min(chain.lowpass_hz, HIGHEST_SHARE_OF_RATE * sample_rate), fs=sample_rate, output="sos")
     else:
         tone = lowpass(chain.lowpass_hz, chain.lowpass_quality, sample_rate)
-    return np.concatenate([tone, highpass(chain.highpass_hz, sample_rate)])
+    return np.concatenate([tone, butter(2, chain.highpass_hz, "highpass", fs=sample_rate, output="sos")])

@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from guitarclf.data.synth.guitar import Hand, log_uniform
 
-PitchCurve = tuple[Callable[[np.ndarray], np.ndarray], float | None]  # and when a second finger strikes the string
+PitchCurve = tuple[Callable[[np.ndarray], np.ndarray], float | None]  # times -> semitones; when a hammer-on lands
 LIGHT_STRING_HZ = 260.0  # above it the string is short and light against the knock of the attack
 TENSION_RELAXES_IN = 0.08  # seconds; a hard pluck starts sharp (Fletcher and Rossing 1998, nonlinear strings)
 
@@ -25,13 +25,13 @@ class NoiseBurst:
 
 
 def draw_pitch_curve(style: str, velocity: float, rng: Generator) -> PitchCurve:
-    """Return how the pitch moves during a note, and the seconds after the pluck at which a hammer-on lands, or None.
+    """Return a function from times in seconds to factors on the frequencies, and when a hammer-on lands, or None.
 
-    The first is a function from times in seconds to factors on the frequencies. The styles VI, BE, SL and HO move,
-    the others only relax from the pluck: a hard one (``velocity`` 1) stretches the string, a soft one (0) does not.
+    The pitch of VI, BE, SL and HO moves; all relax from the pluck, which stretches the string if it is hard
+    (``velocity`` 1) and not if it is soft (0). The hammer-on lands that many seconds after the pluck.
     """
     relaxation = rng.uniform(0, 0.004) * velocity
-    semitones, strike_time = _CURVES.get(style, _draw_steady)(rng)
+    semitones, strike_time = _CURVES[style](rng) if style in _CURVES else (np.zeros_like, None)
 
     def pitch_ratio(times: np.ndarray) -> np.ndarray:
         return 2.0 ** (semitones(times) / 12.0) * (1.0 + relaxation * np.exp(-times / TENSION_RELAXES_IN))
@@ -43,49 +43,29 @@ def _ramp(times: np.ndarray, start: float, length: float) -> np.ndarray:
     return np.clip((times - start) / length, 0.0, 1.0)
 
 
-def _draw_steady(rng: Generator) -> PitchCurve:
-    return np.zeros_like, None
-
-
 def _draw_vibrato(rng: Generator) -> PitchCurve:
     depth, rate, phase = rng.uniform(0.1, 0.6), rng.uniform(3.5, 7.0), rng.uniform(0, 2 * np.pi)
     delay = rng.uniform(0, 0.3)
-
-    def semitones(times: np.ndarray) -> np.ndarray:
-        return depth * np.sin(2 * np.pi * rate * times + phase) * _ramp(times, delay, 0.2)
-
-    return semitones, None
+    return lambda times: depth * np.sin(2 * np.pi * rate * times + phase) * _ramp(times, delay, 0.2), None
 
 
 def _draw_bend(rng: Generator) -> PitchCurve:
     height = float(rng.choice([-1, 0.5, 1, 2, 2, 3]))  # a released bend falls
     start, length = rng.uniform(0.02, 0.4), rng.uniform(0.05, 0.4)
-
-    def semitones(times: np.ndarray) -> np.ndarray:
-        return height * (0.5 - 0.5 * np.cos(np.pi * _ramp(times, start, length)))
-
-    return semitones, None
+    return lambda times: height * (0.5 - 0.5 * np.cos(np.pi * _ramp(times, start, length))), None
 
 
 def _draw_slide(rng: Generator) -> PitchCurve:
     n_frets = int(rng.choice([-5, -3, -2, 2, 3, 5]))
     start, length = rng.uniform(0.02, 0.4), rng.uniform(0.05, 0.3)
-
-    def semitones(times: np.ndarray) -> np.ndarray:
-        return np.round(n_frets * _ramp(times, start, length))  # the frets make it a staircase
-
-    return semitones, None
+    return lambda times: np.round(n_frets * _ramp(times, start, length)), None  # the frets make it a staircase
 
 
 def _draw_hammer_on(rng: Generator) -> PitchCurve:
     if rng.random() < 0.4:  # hammered from nowhere: the left hand alone sounds the note
         return np.zeros_like, None
     n_frets, strike_time = int(rng.choice([-3, -2, -1, 1, 2, 3])), rng.uniform(0.08, 0.4)
-
-    def semitones(times: np.ndarray) -> np.ndarray:
-        return n_frets * (times >= strike_time)
-
-    return semitones, strike_time
+    return lambda times: n_frets * (times >= strike_time), strike_time
 
 
 _CURVES = {"VI": _draw_vibrato, "BE": _draw_bend, "SL": _draw_slide, "HO": _draw_hammer_on}

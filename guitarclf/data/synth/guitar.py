@@ -17,6 +17,7 @@ STANDARD_TUNING = (40, 45, 50, 55, 59, 64)  # MIDI, E2 to E4
 N_WOUND = {"electric": 3, "steel": 4, "nylon": 3}
 SHARE_OF_HARD_PLAYERS = 0.12
 T60_RANGE = {"electric": (2.5, 18.0), "steel": (2.0, 11.0), "nylon": (1.2, 6.5)}  # seconds at 110 Hz
+LOWPASS_QUALITY_RANGE = {"electric": (0.6, 2.5), "steel": (0.45, 0.9), "nylon": (0.45, 0.9)}
 
 
 @dataclass(frozen=True)
@@ -28,52 +29,64 @@ class Resonance:
     gain: float  # 1 is as loud as the direct sound
 
 
-@dataclass(frozen=True)
+def log_uniform(rng: Generator, low: float, high: float) -> float:
+    """Return a number between low and high, each octave as likely as the next."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
 class Hand:
     """How this player plucks: with which attack, where, and how noisily."""
 
-    pick_position: float  # share of the open string, from the bridge
-    plectrum_hz: float  # brightness of finger or plectrum
-    tilt: float  # fall of the partials with their number
-    pick_noise: float  # level of the scrape, 1 is as loud as the string
-    thump: float  # level of the knock on bridge and body
-    hard_share: float  # of this player's ordinary notes, struck so that the noise outdoes the string
-    light_string: float  # how much louder the knock is against short, light strings; 0 not, 1 with frequency
+    def __init__(self, rng: Generator):
+        self.pick_position = rng.uniform(0.05, 0.3)  # share of the open string, from the bridge
+        self.plectrum_hz = log_uniform(rng, 1200, 14000)  # brightness of finger or plectrum
+        self.tilt = rng.uniform(0.4, 2.0)  # fall of the partials with their number
+        self.pick_noise = 10 ** rng.uniform(-2.4, -0.5)  # level of the scrape, 1 is as loud as the string
+        self.thump = 10 ** rng.uniform(-2.4, -0.4)  # level of the knock on bridge and body
+        # Share of this player's ordinary notes that are struck so that the noise outdoes the string.
+        self.hard_share = rng.uniform(0.1, 0.8) if rng.random() < SHARE_OF_HARD_PLAYERS else 0.0
+        # How much louder the knock is against short, light strings; 0 not, 1 with frequency.
+        self.light_string = rng.uniform(0.0, 1.0) if rng.random() < 0.06 else 0.0
 
 
-@dataclass(frozen=True)
 class Chain:
     """What lies between the string and the recorder."""
 
-    pickup_position: float  # share of the open string, from the bridge
-    pickup_depth: float  # 0 microphone, 1 magnetic pickup
-    resonances: tuple[Resonance, ...]  # body modes or cabinet
-    drive: float  # 0 clean; gain into a soft clipper
-    asymmetry: float  # of the soft clipper: even overtones
-    lowpass_hz: float  # tone control, pickup resonance, cabinet
-    lowpass_quality: float | None  # None: a first-order low-pass, as of a cable
-    highpass_hz: float
-    compression: float  # 0 none, 1 every note stays as loud as it begins
+    def __init__(self, kind: str, rng: Generator):
+        electric = kind == "electric"
+        amplified = electric and rng.random() < 0.5
+        driven = amplified and rng.random() < 0.6
+        self.pickup_position = rng.uniform(0.05, 0.32)  # share of the open string, from the bridge
+        self.pickup_depth = rng.uniform(0.3, 1.0) if electric else rng.uniform(0.0, 0.3)  # 0 microphone, 1 magnetic
+        self.resonances = _draw_cabinet(rng) if amplified else () if electric else _draw_body(rng)
+        self.drive = rng.uniform(0.5, 6.0) if driven else 0.0  # 0 clean; gain into a soft clipper
+        self.asymmetry = rng.uniform(0.0, 0.3)  # of the soft clipper: even overtones
+        # Tone control, pickup resonance, cabinet; without a quality a first-order low-pass, as of a cable.
+        self.lowpass_hz = log_uniform(rng, 2800, 6500) if amplified else log_uniform(rng, 2500, 11000)
+        self.lowpass_quality = None if rng.random() < 0.35 else rng.uniform(*LOWPASS_QUALITY_RANGE[kind])
+        self.highpass_hz = rng.uniform(25, 140)
+        self.compression = rng.uniform(0.2, 0.9) if rng.random() < 0.06 else 0.0  # 1: no decay at all
 
 
-@dataclass(frozen=True)
 class Studio:
     """Room, noise and the habits of whoever cut the files: the same for all techniques."""
 
-    floor_db: float  # noise below the loudest note
-    floor_lowpass_hz: float | None  # None: white
-    hum_db: float | None
-    hum_hz: float
-    room_t60: float | None  # seconds
-    room_level: float  # energy of the tail relative to the direct sound, amplitude ratio
-    room_seed: int
-    band_limit_hz: float | None  # lossy codecs and old samplers
-    clip_level: float | None  # share of the peak at which the converter clips
-    max_late_sec: float  # sound may start this long after the labelled onset
-    silent_preroll: bool  # digital silence before the sound
-    cuts_files: bool  # files are cut and faded after the note
-    loops: bool  # a sampler plays it: a sustained note is a short loop under an envelope
-    peak: float  # level of the loudest note in the file
+    def __init__(self, rng: Generator):
+        self.floor_db = rng.uniform(-88, -36)  # noise below the loudest note
+        self.floor_lowpass_hz = log_uniform(rng, 60, 2000) if rng.random() < 0.6 else None  # None: white
+        self.hum_db = rng.uniform(-90, -45) if rng.random() < 0.35 else None
+        self.hum_hz = float(rng.choice([50, 60]))
+        self.room_t60 = rng.uniform(0.08, 0.6) if rng.random() < 0.35 else None  # seconds
+        self.room_level = 10 ** rng.uniform(-1.9, -0.6)  # of the tail relative to the direct sound, amplitude ratio
+        self.room_seed = int(rng.integers(2**31))
+        self.band_limit_hz = log_uniform(rng, 4500, 10800) if rng.random() < 0.3 else None  # codecs, old samplers
+        self.clip_level = rng.uniform(0.5, 0.95) if rng.random() < 0.05 else None  # of the converter, share of the peak
+        # Sound may start this long after the labelled onset.
+        self.max_late_sec = float(rng.choice([0.012, 0.04, 0.08, 0.2], p=[0.4, 0.25, 0.2, 0.15]))
+        self.silent_preroll = bool(rng.random() < 0.5)  # digital silence before the sound
+        self.cuts_files = bool(rng.random() < 0.35)  # files are cut and faded after the note
+        self.peak = log_uniform(rng, 0.25, 1.0)  # level of the loudest note in the file
+        self.loops = bool(rng.random() < 0.06)  # a sampler: a sustained note is a short loop under an envelope
 
 
 @dataclass(frozen=True)
@@ -87,15 +100,10 @@ class Guitar:
     studio: Studio
 
 
-def log_uniform(rng: Generator, low: float, high: float) -> float:
-    """Return a number between low and high, each octave as likely as the next."""
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
 def draw_guitar(rng: Generator) -> Guitar:
     """Return a guitar nobody has heard before; half are electric, three in ten steel-strung, the rest nylon-strung."""
     kind = str(rng.choice(KINDS, p=KIND_SHARES))
-    return Guitar(kind, _draw_strings(kind, rng), _draw_hand(rng), _draw_chain(kind, rng), _draw_studio(rng))
+    return Guitar(kind, _draw_strings(kind, rng), Hand(rng), Chain(kind, rng), Studio(rng))
 
 
 def _draw_strings(kind: str, rng: Generator) -> tuple[String, ...]:
@@ -121,41 +129,6 @@ def _draw_strings(kind: str, rng: Generator) -> tuple[String, ...]:
     return tuple(strings)
 
 
-def _draw_hand(rng: Generator) -> Hand:
-    return Hand(
-        pick_position=rng.uniform(0.05, 0.3),
-        plectrum_hz=log_uniform(rng, 1200, 14000),
-        tilt=rng.uniform(0.4, 2.0),
-        pick_noise=10 ** rng.uniform(-2.4, -0.5),
-        thump=10 ** rng.uniform(-2.4, -0.4),
-        hard_share=rng.uniform(0.1, 0.8) if rng.random() < SHARE_OF_HARD_PLAYERS else 0.0,
-        light_string=rng.uniform(0.0, 1.0) if rng.random() < 0.06 else 0.0,
-    )
-
-
-def _draw_chain(kind: str, rng: Generator) -> Chain:
-    electric = kind == "electric"
-    amplified = electric and rng.random() < 0.5
-    driven = amplified and rng.random() < 0.6
-    return Chain(
-        pickup_position=rng.uniform(0.05, 0.32),
-        pickup_depth=rng.uniform(0.3, 1.0) if electric else rng.uniform(0.0, 0.3),
-        resonances=_draw_cabinet(rng) if amplified else () if electric else _draw_body(rng),
-        drive=rng.uniform(0.5, 6.0) if driven else 0.0,
-        asymmetry=rng.uniform(0.0, 0.3),
-        lowpass_hz=log_uniform(rng, 2800, 6500) if amplified else log_uniform(rng, 2500, 11000),
-        lowpass_quality=_draw_lowpass_quality(electric, rng),
-        highpass_hz=rng.uniform(25, 140),
-        compression=rng.uniform(0.2, 0.9) if rng.random() < 0.06 else 0.0,
-    )
-
-
-def _draw_lowpass_quality(electric: bool, rng: Generator) -> float | None:
-    if rng.random() < 0.35:
-        return None
-    return rng.uniform(0.6, 2.5) if electric else rng.uniform(0.45, 0.9)
-
-
 def _draw_body(rng: Generator) -> tuple[Resonance, ...]:
     """Air mode, first top mode and a few plate modes (Christensen and Vistisen, JASA 68, 1980).
 
@@ -175,22 +148,3 @@ def _draw_cabinet(rng: Generator) -> tuple[Resonance, ...]:
     speaker = Resonance(rng.uniform(70, 140), rng.uniform(1, 4), rng.uniform(0.1, 1.0))
     presence = Resonance(rng.uniform(1800, 3800), rng.uniform(0.8, 3), rng.uniform(0.1, 1.5))
     return (speaker, presence)
-
-
-def _draw_studio(rng: Generator) -> Studio:
-    return Studio(
-        floor_db=rng.uniform(-88, -36),
-        floor_lowpass_hz=log_uniform(rng, 60, 2000) if rng.random() < 0.6 else None,
-        hum_db=rng.uniform(-90, -45) if rng.random() < 0.35 else None,
-        hum_hz=float(rng.choice([50, 60])),
-        room_t60=rng.uniform(0.08, 0.6) if rng.random() < 0.35 else None,
-        room_level=10 ** rng.uniform(-1.9, -0.6),
-        room_seed=int(rng.integers(2**31)),
-        band_limit_hz=log_uniform(rng, 4500, 10800) if rng.random() < 0.3 else None,
-        clip_level=rng.uniform(0.5, 0.95) if rng.random() < 0.05 else None,
-        max_late_sec=float(rng.choice([0.012, 0.04, 0.08, 0.2], p=[0.4, 0.25, 0.2, 0.15])),
-        silent_preroll=bool(rng.random() < 0.5),
-        cuts_files=bool(rng.random() < 0.35),
-        peak=log_uniform(rng, 0.25, 1.0),
-        loops=bool(rng.random() < 0.06),
-    )

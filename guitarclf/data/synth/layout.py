@@ -1,7 +1,8 @@
-"""Who plays what: how many notes of each class, dealt to the guitars."""
+"""How many notes of each class every guitar plays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 
@@ -13,7 +14,7 @@ DEFAULT_SHARES = {"harmonic": 0.28, "dead_note": 0.22, "general_note": 0.50}
 
 @dataclass(frozen=True, eq=False)
 class GuitarPlan:
-    """What one guitar plays; all that follows from it depends on nothing else."""
+    """What one guitar plays, and the seed of all that is drawn for it."""
 
     track: str
     labels: tuple[str, ...]
@@ -23,9 +24,8 @@ class GuitarPlan:
 def plan_guitars(n_events: int, n_guitars: int, shares: Mapping[str, float] | None, seed: int) -> list[GuitarPlan]:
     """Return what every guitar plays; ParameterError if a count, a share or the seed breaks its rule.
 
-    Notes are spread over the guitars as evenly as whole notes allow. Class counts match the shares (None for
-    `DEFAULT_SHARES`; a class left out gets no notes) as closely as whole notes allow, once every guitar with at least
-    as many notes as there are classes has one of each.
+    Guitars get equally many notes, to within one. A guitar with enough notes has one of each class; beyond that, class
+    counts match the shares to within a note (None for `DEFAULT_SHARES`; a class left out gets no notes).
     """
     check_count("n_events", n_events, "Ask for at least one note.")
     check_count("n_guitars", n_guitars, "Ask for at least one guitar.")
@@ -68,22 +68,20 @@ def _check_shares(shares: Mapping[str, float]) -> dict[str, float]:
 
 
 def _deal(sizes: list[int], shares: dict[str, float]) -> list[list[str]]:
-    """Return one list of labels per guitar: first one of each class, then the rest dealt round the table."""
-    served = [index for index, size in enumerate(sizes) if size >= len(shares)]
-    totals = _whole_counts(sum(sizes), shares, at_least=len(served))
-    hands = [list(shares) if index in set(served) else [] for index in range(len(sizes))]
-    rest = [label for label, total in totals.items() for _ in range(total - len(served))]
-    player = 0
+    """Return one list of labels per guitar: one of each class if all fit, then the rest dealt in turn."""
+    n_served = sum(size >= len(shares) for size in sizes)
+    totals = _whole_counts(sum(sizes), shares, at_least=n_served)
+    hands = [list(shares) if size >= len(shares) else [] for size in sizes]
+    rest = [label for label, total in totals.items() for _ in range(total - n_served)]
+    players = cycle(range(len(sizes)))
     for label in rest:
-        while len(hands[player]) >= sizes[player]:
-            player = (player + 1) % len(sizes)
+        player = next(player for player in players if len(hands[player]) < sizes[player])
         hands[player].append(label)
-        player = (player + 1) % len(sizes)
     return hands
 
 
 def _whole_counts(n_events: int, shares: dict[str, float], *, at_least: int) -> dict[str, int]:
-    """Return counts of each class by largest remainders; then those below `at_least` take from the largest."""
+    """Return the count of each class by largest remainders; a class below `at_least` takes from the largest."""
     exact = {label: share * n_events for label, share in shares.items()}
     counts = {label: int(value) for label, value in exact.items()}
     by_remainder = sorted(shares, key=lambda label: exact[label] - counts[label], reverse=True)
@@ -91,6 +89,6 @@ def _whole_counts(n_events: int, shares: dict[str, float], *, at_least: int) -> 
         counts[label] += 1
     for label in counts:
         while counts[label] < at_least:
-            counts[max(counts, key=lambda name: counts[name])] -= 1
+            counts[max(counts, key=counts.__getitem__)] -= 1
             counts[label] += 1
     return counts

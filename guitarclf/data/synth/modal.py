@@ -16,50 +16,11 @@ INAUDIBLE = 1e-12  # squared amplitude below which a mode is dropped
 
 
 @njit(cache=True, fastmath=True)
-def _turn(
-    cosines: np.ndarray,
-    sines: np.ndarray,
-    frequencies: np.ndarray,
-    decay_rates: np.ndarray,
-    ratio: float,
-    n_active: int,
-    sample_rate: float,
-) -> None:
-    """Set the factors by which each mode turns and shrinks in a sample."""
-    for mode in range(n_active):
-        frequency = frequencies[mode] * ratio
-        shrink = np.exp(-decay_rates[mode] / sample_rate)
-        if frequency > HIGHEST_SHARE_OF_RATE * sample_rate:
-            shrink = 0.0
-        angle = 2.0 * np.pi * frequency / sample_rate
-        cosines[mode] = shrink * np.cos(angle)
-        sines[mode] = shrink * np.sin(angle)
-
-
-@njit(cache=True, fastmath=True)
-def _drop_inaudible(
-    real: np.ndarray, imaginary: np.ndarray, frequencies: np.ndarray, decay_rates: np.ndarray, n_active: int
-) -> int:
-    """Move the modes that are still heard to the front, and return how many they are."""
-    n_kept = 0
-    for mode in range(n_active):
-        if real[mode] ** 2 + imaginary[mode] ** 2 > INAUDIBLE:
-            real[n_kept] = real[mode]
-            imaginary[n_kept] = imaginary[mode]
-            frequencies[n_kept] = frequencies[mode]
-            decay_rates[:, n_kept] = decay_rates[:, mode]
-            n_kept += 1
-    return n_kept
-
-
-@njit(cache=True, fastmath=True)
-def _advance(
-    block: np.ndarray, real: np.ndarray, imaginary: np.ndarray, cosines: np.ndarray, sines: np.ndarray, n_active: int
-) -> None:
+def _advance(block, real, imaginary, cosines, sines):
     """Fill a block with the sum of the modes, and move each on by as many samples."""
     for i in range(len(block)):
         total = 0.0
-        for mode in range(n_active):
+        for mode in range(len(real)):
             total += imaginary[mode]
             turned = real[mode] * cosines[mode] - imaginary[mode] * sines[mode]
             imaginary[mode] = real[mode] * sines[mode] + imaginary[mode] * cosines[mode]
@@ -67,31 +28,26 @@ def _advance(
         block[i] = total
 
 
-@njit(cache=True)
-def _sum_modes(
-    waveform: np.ndarray,
-    frequencies: np.ndarray,
-    real: np.ndarray,
-    imaginary: np.ndarray,
-    decay_rates: np.ndarray,
-    segments: np.ndarray,
-    ratios: np.ndarray,
-    sample_rate: float,
-) -> None:
-    n_active = len(frequencies)
-    cosines = np.empty(n_active)
-    sines = np.empty(n_active)
+@njit(cache=True, fastmath=True)
+def _sum_modes(waveform, frequencies, real, imaginary, decay_rates, segments, ratios, sample_rate):
+    """Fill a waveform; ``segments`` and ``ratios`` hold the row of decay rates and the pitch of each block."""
+    cosines, sines = np.empty_like(real), np.empty_like(real)  # by which each mode turns and shrinks in a sample
     for block in range(len(segments)):
-        n_before = n_active
-        n_active = _drop_inaudible(real, imaginary, frequencies, decay_rates, n_active)
-        if n_active == 0:
-            break
+        heard = real**2 + imaginary**2 > INAUDIBLE
+        if not heard.all():
+            real, imaginary, frequencies = real[heard], imaginary[heard], frequencies[heard]
+            decay_rates = decay_rates[:, heard]
+            if len(real) == 0:
+                break
         changed = block == 0 or segments[block] != segments[block - 1] or ratios[block] != ratios[block - 1]
-        if changed or n_active != n_before:
-            rates = decay_rates[segments[block]]
-            _turn(cosines, sines, frequencies, rates, ratios[block], n_active, sample_rate)
+        if changed or not heard.all():
+            hertz = frequencies * ratios[block]
+            shrink = np.exp(-decay_rates[segments[block]] / sample_rate)
+            shrink = np.where(hertz > HIGHEST_SHARE_OF_RATE * sample_rate, 0.0, shrink)
+            cosines = shrink * np.cos(2.0 * np.pi * hertz / sample_rate)
+            sines = shrink * np.sin(2.0 * np.pi * hertz / sample_rate)
         start = block * BLOCK_LENGTH
-        _advance(waveform[start : start + BLOCK_LENGTH], real, imaginary, cosines, sines, n_active)
+        _advance(waveform[start : start + BLOCK_LENGTH], real, imaginary, cosines, sines)
 
 
 def sum_modes(

@@ -1,13 +1,15 @@
-"""One note: drawn, rendered, recorded, and labelled as a table would have it."""
+"""Notes as a table has them: drawn, rendered and recorded, one alone or several in a take."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.random import Generator
+from numpy.random import Generator, SeedSequence
 
-from guitarclf.data.synth.chain import add_bursts, play_through
-from guitarclf.data.synth.guitar import Guitar, Studio
-from guitarclf.data.synth.studio import clip_converter, draw_cut, fade_out, noise_floor, through_the_air
+from guitarclf.data.synth.chain import add_bursts
+from guitarclf.data.synth.guitar import Guitar, log_uniform
+from guitarclf.data.synth.studio import draw_cut, noise_floor, record
 from guitarclf.data.synth.techniques import Pluck, draw_pluck
 from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
@@ -18,6 +20,10 @@ LATEST_ONSET = 0.01  # seconds: where in a snippet its table puts the onset
 FRAME = 0.01  # seconds over which the level is measured
 N_QUIET_FRAMES = 6
 DIED = 10 ** (-40 / 20)  # a note has ended this far below its peak
+SHARE_RINGING_ON = 0.4  # of the notes: still sounding when the next one starts
+LONGEST_RING = 4.0  # seconds
+TAIL = 0.4  # seconds of recording after the last note is stopped
+LINGERING = {"harmonic": 1.6, "dead_note": 0.7, "general_note": 1.0}  # players wait for a harmonic
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +66,8 @@ def draw_note(
     ParameterError
         If the label is unknown, the rate too low or the snippet too short.
     """
-    check_label(label)
+    if label not in LABELS:
+        raise ParameterError(f"`label` must be one of {LABELS}. Got {label!r}. Use one of these names.")
     check_rate_and_duration(sample_rate, duration)
     noise_rng = np.random.default_rng(rng.integers(2**63))
     studio = guitar.studio
@@ -69,11 +76,11 @@ def draw_note(
     start = onset + rng.uniform(0, studio.max_late_sec)
     n_samples, n_before = round(duration * sample_rate), round(start * sample_rate)
     sound = render_pluck(pluck, n_samples - n_before, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
-    sound = play_through(sound, guitar.chain, sample_rate=sample_rate)
-    sound = through_the_air(sound, studio, sample_rate=sample_rate)
-    clean = np.concatenate([np.zeros(n_before), clip_converter(sound, studio)])
-    clean /= np.abs(clean).max()
-    waveform, stop = _record(clean, studio, label, start, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    clean = np.concatenate([np.zeros(n_before), record(sound, guitar, sample_rate=sample_rate)])
+    floor = noise_floor(studio, n_samples, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    if studio.silent_preroll:
+        floor[: max(0, round((start - 0.005) * sample_rate))] = 0.0
+    waveform, stop = _cut(clean, floor, draw_cut(studio, label, rng), start, sample_rate)
     offset = min(died_at(clean, sample_rate=sample_rate), stop)
     waveform *= studio.peak * rng.uniform(0.6, 1.0) / np.abs(waveform).max()
     return ModelledNote(
@@ -84,6 +91,59 @@ def draw_note(
         onset_sec=float(onset),
         offset_sec=float(np.clip(offset, start + FRAME, duration)),
     )
+
+
+class PlayedNote(NamedTuple):
+    """A note of a take; times in seconds from the start of the file."""
+
+    pluck: Pluck
+    sound: np.ndarray
+    start: float
+    stop: float
+    next_start: float
+    onset_sec: float  # as the table has it
+
+
+def render_take(
+    guitar: Guitar, labels: Sequence[str], seeds: Sequence[SeedSequence], *, sample_rate: int, rng: Generator
+) -> tuple[np.ndarray, list[tuple[Pluck, float, float]]]:
+    """Return the recording of a take, float32 with a peak of at most 1, and (pluck, onset, offset) of each note.
+
+    Onsets and offsets are seconds from the start of the file; a note's offset is where it has died or was stopped.
+    Each note comes from a seed of its own, the level and the noise under the whole take from ``rng``.
+    """
+    noise_rng = np.random.default_rng(rng.integers(2**63))
+    played: list[PlayedNote] = []
+    for label, seed in zip(labels, seeds, strict=True):
+        note_rng = np.random.default_rng(seed)
+        start = played[-1].next_start if played else note_rng.uniform(0.05, 0.5)
+        played.append(_play(guitar, label, start, note_rng, sample_rate))
+    n_samples = round((max(note.stop for note in played) + TAIL) * sample_rate)
+    mix, notes = np.zeros(n_samples), []
+    for note in played:
+        first = round(note.start * sample_rate)
+        sound = note.sound[: n_samples - first]
+        mix[first : first + len(sound)] += sound
+        notes.append((note.pluck, note.onset_sec, note.start + died_at(sound, sample_rate=sample_rate)))
+    mix = record(mix / np.abs(mix).max(), guitar, sample_rate=sample_rate)
+    mix += noise_floor(guitar.studio, n_samples, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    mix *= guitar.studio.peak * rng.uniform(0.6, 1.0) / np.abs(mix).max()
+    return mix.astype(np.float32), notes
+
+
+def _play(guitar: Guitar, label: str, start: float, rng: Generator, sample_rate: int) -> PlayedNote:
+    pluck = draw_pluck(guitar, label, rng)
+    gap = log_uniform(rng, 0.14, 1.4) * LINGERING[label]
+    rings_on, legato, beyond = rng.random() < SHARE_RINGING_ON, rng.uniform(0, 0.03), rng.uniform(0.1, 1.5)
+    late = rng.uniform(0, LATEST_ONSET) + rng.uniform(0, guitar.studio.max_late_sec)
+    stop = start + (gap + beyond if rings_on else gap - legato)
+    stop_rate, level = rng.uniform(40, 200), 10 ** (rng.uniform(-14, 0) / 20)
+    n_samples = round(min(stop - start + TAIL / 2, LONGEST_RING) * sample_rate)
+    noise_rng = np.random.default_rng(rng.integers(2**63))
+    sound = render_pluck(pluck, n_samples, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
+    after_stop = np.arange(n_samples) / sample_rate - (stop - start)
+    sound = level * sound * np.exp(-stop_rate * np.maximum(after_stop, 0.0))
+    return PlayedNote(pluck, sound, start, stop, next_start=start + gap, onset_sec=max(0.0, start - late))
 
 
 def render_pluck(pluck: Pluck, n_samples: int, *, sample_rate: int, rng: Generator, noise_rng: Generator) -> np.ndarray:
@@ -110,26 +170,18 @@ def render_pluck(pluck: Pluck, n_samples: int, *, sample_rate: int, rng: Generat
     return waveform / (np.abs(waveform).max() + 1e-9)
 
 
-def _record(
-    clean: np.ndarray,
-    studio: Studio,
-    label: str,
-    start: float,
-    *,
-    sample_rate: int,
-    rng: Generator,
-    noise_rng: Generator,
+def _cut(
+    clean: np.ndarray, floor: np.ndarray, cut: tuple[float, float, bool] | None, start: float, sample_rate: int
 ) -> tuple[np.ndarray, float]:
-    """Return a note with the floor under it and its file cut, and where that is in seconds, infinity for nowhere."""
-    floor = noise_floor(studio, len(clean), sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
-    if studio.silent_preroll:
-        floor[: max(0, round((start - 0.005) * sample_rate))] = 0.0
-    cut = draw_cut(studio, label, rng)
+    """Return a note over its noise floor, cut as `draw_cut` says, and the second of the cut; infinity for none."""
     if cut is None:
         return clean + floor, np.inf
     length, fade, gates = cut
+    last = min(round((start + length) * sample_rate), len(clean))
+    n_fade = min(last, round(fade * sample_rate))
     sound = clean.copy() if gates else clean + floor
-    fade_out(sound, start + length, fade, sample_rate=sample_rate)
+    sound[last - n_fade : last] *= np.linspace(1, 0, n_fade)
+    sound[last:] = 0.0
     return sound + floor if gates else sound, start + length
 
 
@@ -146,12 +198,6 @@ def died_at(waveform: np.ndarray, *, sample_rate: int) -> float:
     quiet[: level.argmax()] = False
     stays_quiet = np.convolve(quiet, np.ones(N_QUIET_FRAMES), mode="valid") == N_QUIET_FRAMES
     return float(np.flatnonzero(stays_quiet)[0] * FRAME)
-
-
-def check_label(label: str) -> None:
-    """Raise ParameterError unless the label is one of the three."""
-    if label not in LABELS:
-        raise ParameterError(f"`label` must be one of {LABELS}. Got {label!r}. Use one of these names.")
 
 
 def check_rate_and_duration(sample_rate: float, duration: float) -> None:

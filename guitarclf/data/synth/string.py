@@ -1,7 +1,7 @@
 """The string: which partials it has, how loud a pluck makes them, how fast each one dies.
 
-A plucked string is a sum of modes, each a decaying sine. What a hand does to it (plucking, touching, muting)
-changes the amplitude or the loss of every mode in proportion to how much that mode moves where the hand is.
+A plucked string is a sum of modes, each a decaying sine. A hand that plucks, touches or mutes it changes the
+amplitude or loss of a mode in proportion to how much the mode moves there.
 
 Sources
 -------
@@ -34,7 +34,7 @@ class String:
 class Position:
     """Where a note is stopped: the string, the fret, and the length that is left."""
 
-    string_index: int
+    string: String
     fret: int
 
     @property
@@ -71,11 +71,8 @@ def string_losses(frequencies: np.ndarray, string: String) -> np.ndarray:
 def touch_damping(place: float, width: float) -> np.ndarray:
     """Return how much of a soft touch's damping each mode takes, 0 (node) to 1 (antinode), shape (MAX_PARTIALS,).
 
-    ``place`` and ``width`` are centre and width of the touch as shares of the sounding length; the result times the
-    strength of the touch in 1/s is added to the losses.
-
-    A touch is a damper spread evenly over `width`. A mode of shape ``sin(n pi x)`` loses energy in proportion
-    to the mean of ``sin^2`` under it, which is ``1/2 - 1/2 cos(2 pi n x) sinc(n w)``. At x = 1/k the
+    The touch damps evenly over ``width`` around ``place``, shares of the sounding length. A mode ``sin(n pi x)`` loses
+    energy in proportion to the mean of ``sin^2`` under it, ``1/2 - 1/2 cos(2 pi n x) sinc(n w)``. At x = 1/k the
     multiples of k have a node and are spared: a natural harmonic. A wide touch spares nothing: a dead note.
     """
     return 0.5 - 0.5 * np.cos(2 * np.pi * PARTIAL_NUMBERS * place) * np.sinc(PARTIAL_NUMBERS * width)

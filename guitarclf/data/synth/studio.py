@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from scipy.signal import butter, fftconvolve, sosfilt
 
-from guitarclf.data.synth.chain import HIGHEST_SHARE_OF_RATE
-from guitarclf.data.synth.guitar import Studio, log_uniform
+from guitarclf.data.synth.chain import HIGHEST_SHARE_OF_RATE, play_through
+from guitarclf.data.synth.guitar import Guitar, Studio, log_uniform
 
 NOISE_RATE = 22050  # Hz at which floor_db is meant; at other rates the noise keeps its density
 SHARE_WITH_FLOOR = 0.88
@@ -18,15 +18,20 @@ SHARE_CUT = 0.6  # of the notes, where files are cut at all
 SHARE_GATED = 0.3  # of the cut notes: the note is cut, the noise floor goes on
 
 
-def through_the_air(waveform: np.ndarray, studio: Studio, *, sample_rate: int) -> np.ndarray:
-    """Return the sound in its room, band-limited as the recorder was, shape (n_samples,)."""
+def record(waveform: np.ndarray, guitar: Guitar, *, sample_rate: int) -> np.ndarray:
+    """Return what guitar, room and recorder make of the strings' sound, peak 1, shape (n_samples,)."""
+    studio = guitar.studio
+    waveform = play_through(waveform, guitar.chain, sample_rate=sample_rate)
     if studio.room_t60 is not None:
         response = _room_response(studio.room_t60, studio.room_level, studio.room_seed, sample_rate)
         waveform = waveform + fftconvolve(waveform, response)[: len(waveform)]
     limit = studio.band_limit_hz
     if limit is not None and limit < HIGHEST_SHARE_OF_RATE * sample_rate:
         waveform = sosfilt(_lowpass(6, limit, sample_rate), waveform)
-    return waveform
+    if studio.clip_level is not None:
+        highest = studio.clip_level * np.abs(waveform).max()
+        waveform = np.clip(waveform, -highest, highest)
+    return waveform / np.abs(waveform).max()
 
 
 @lru_cache(maxsize=64)
@@ -41,14 +46,6 @@ def _room_response(t60: float, level: float, seed: int, sample_rate: int) -> np.
 @lru_cache(maxsize=128)
 def _lowpass(order: int, frequency: float, sample_rate: int) -> np.ndarray:
     return butter(order, frequency, fs=sample_rate, output="sos")
-
-
-def clip_converter(waveform: np.ndarray, studio: Studio) -> np.ndarray:
-    """Return the waveform with its peaks cut off, if this studio records too loud."""
-    if studio.clip_level is None:
-        return waveform
-    limit = studio.clip_level * np.abs(waveform).max()
-    return np.clip(waveform, -limit, limit)
 
 
 def noise_floor(
@@ -69,36 +66,23 @@ def noise_floor(
         floor /= floor.std()
     floor *= level
     if studio.hum_db is not None:
-        overtones = np.arange(1, 6)
-        times = np.arange(n_samples) / sample_rate
+        overtones, times = np.arange(1, 6), np.arange(n_samples) / sample_rate
         weights = 10 ** (studio.hum_db / 20) * hum_parts / np.sqrt(overtones)
-        for overtone, weight, phase in zip(overtones, weights, hum_phases, strict=True):
-            floor += weight * np.sin(2 * np.pi * studio.hum_hz * overtone * times + phase)
+        floor += weights @ np.sin(2 * np.pi * studio.hum_hz * overtones[:, None] * times + hum_phases[:, None])
     return floor
 
 
 def draw_cut(studio: Studio, label: str, rng: Generator) -> tuple[float, float, bool] | None:
-    """Return (length, fade, gates), how a file is cut after its note, or None where it is not.
+    """Return (length, fade, gates) of the cut after a note, or None where its file is not cut.
 
-    They are seconds after the pluck, seconds of fade-out before that, and whether the noise floor goes on. Dead notes
-    are cut a little oftener and shorter; a third of the cuts of general notes are as short as theirs, so that neither
-    length nor silence tells the class. A harmonic is left to ring at least until the modes that were touched are gone:
-    sooner, there is no harmonic to hear.
+    The file is cut ``length`` seconds after the pluck, with a fade-out of ``fade`` seconds before; ``gates`` says that
+    the noise floor goes on. Dead notes are cut a little oftener and shorter; a third of the cuts of general notes are
+    as short, so that neither length nor silence tells the class. A harmonic rings until the touched modes are gone.
     """
     short = label == "dead_note" or rng.random() < 0.35
     shortest = {"dead_note": 0.05, "general_note": 0.05 if short else 0.18, "harmonic": 0.25}[label]
     length = log_uniform(rng, shortest, 0.5 if short else 1.05)
     fade = rng.uniform(0.003, 0.06) if rng.random() < 0.75 else rng.uniform(0.1, 0.6)
     gates = bool(rng.random() < SHARE_GATED)
-    is_cut = studio.cuts_files and rng.random() < SHARE_CUT
-    if label == "dead_note":
-        is_cut = is_cut or rng.random() < 0.3
+    is_cut = (studio.cuts_files and rng.random() < SHARE_CUT) or (label == "dead_note" and rng.random() < 0.3)
     return (length, min(fade, 0.8 * length), gates) if is_cut else None
-
-
-def fade_out(waveform: np.ndarray, stop: float, fade: float, *, sample_rate: int) -> None:
-    """Silence a waveform from the second ``stop`` on, after a linear fade of ``fade`` seconds; in place."""
-    last = min(round(stop * sample_rate), len(waveform))
-    n_fade = min(last, round(fade * sample_rate))
-    waveform[last - n_fade : last] *= np.linspace(1, 0, n_fade)
-    waveform[last:] = 0.0

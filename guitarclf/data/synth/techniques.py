@@ -16,14 +16,7 @@ from numpy.random import Generator
 from guitarclf.data.synth.damping import Losses, add_second_plane, damp, draw_free_losses
 from guitarclf.data.synth.gesture import NoiseBurst, draw_attack_noises, draw_later_noises, draw_pitch_curve
 from guitarclf.data.synth.guitar import Guitar, log_uniform
-from guitarclf.data.synth.string import (
-    MAX_PARTIALS,
-    PARTIAL_NUMBERS,
-    Position,
-    midi_to_hz,
-    partial_frequencies,
-    pluck_amplitudes,
-)
+from guitarclf.data.synth.string import PARTIAL_NUMBERS, Position, midi_to_hz, partial_frequencies, pluck_amplitudes
 
 GENERAL_STYLES = {"NO": 0.54, "PM": 0.11, "ST": 0.11, "VI": 0.06, "BE": 0.06, "SL": 0.05, "HO": 0.07}
 NODE_SHARES = {2: 0.42, 3: 0.27, 4: 0.18, 5: 0.09, 6: 0.04}  # share of harmonics at the node 1/k
@@ -54,26 +47,26 @@ def draw_pluck(guitar: Guitar, label: str, rng: Generator) -> Pluck:
     No draw depends on a sample rate, so a note is the same note at every rate.
     """
     style = {"harmonic": "HA", "dead_note": "DN"}.get(label) or _choose(rng, GENERAL_STYLES)
-    node = _choose(rng, NODE_SHARES) if label == "harmonic" else 1
-    position, node = _draw_position(guitar, label, node, rng)
-    string = guitar.strings[position.string_index]
-    fundamental = midi_to_hz(string.open_midi + position.fret + rng.normal(0, 0.06))
+    position, node = _draw_position(guitar, label, rng)
+    fundamental = midi_to_hz(position.string.open_midi + position.fret + rng.normal(0, 0.06))
     velocity = rng.random()
-    inharmonicity = string.inharmonicity * rng.uniform(0.8, 1.25) / position.length**2
+    inharmonicity = position.string.inharmonicity * rng.uniform(0.8, 1.25) / position.length**2
     frequencies = partial_frequencies(fundamental, inharmonicity)
-    amplitudes = _draw_amplitudes(guitar, label, style, position, frequencies, velocity, rng)
-    free = draw_free_losses(frequencies, string, position, rng)
+    amplitudes = _draw_amplitudes(guitar, style, position, frequencies, velocity, rng)
+    free = draw_free_losses(frequencies, position, rng)
     amplitudes, losses = damp(style, amplitudes, free, node, position, guitar.studio.loops, rng)
     frequencies, amplitudes, losses = add_second_plane(frequencies, amplitudes, losses, rng)
     pitch_ratio, strike_time = draw_pitch_curve(style, velocity, rng)
     attack = draw_attack_noises(guitar.hand, guitar.kind, label, fundamental, rng)
+    spread = 2 * np.pi if rng.random() >= 0.5 else 0.0  # mixed as after a long cable and a room, or all alike
+    phases = rng.uniform(0, 2 * np.pi) + rng.uniform(0, 1, len(frequencies)) * spread
     return Pluck(
         label=label,
         style=style,
         pitch_midi=-1 if label == "dead_note" else round(69 + 12 * np.log2(fundamental * node / 440.0)),
         frequencies=frequencies,
         amplitudes=amplitudes,
-        phases=_draw_phases(len(frequencies), rng),
+        phases=phases,
         losses=losses,
         pitch_ratio=pitch_ratio,
         string_level=rng.random() ** 1.5 if label == "dead_note" else 1.0,
@@ -85,40 +78,34 @@ def _choose(rng: Generator, shares: dict[Any, float]) -> Any:
     return list(shares)[rng.choice(len(shares), p=list(shares.values()))]
 
 
-def _draw_position(guitar: Guitar, label: str, node: int, rng: Generator) -> tuple[Position, int]:
-    string_index = int(rng.integers(len(guitar.strings)))
+def _draw_position(guitar: Guitar, label: str, rng: Generator) -> tuple[Position, int]:
+    """Return where a note is stopped, and the k of the node 1/k that it is touched at; 1 for an untouched one."""
+    node = _choose(rng, NODE_SHARES) if label == "harmonic" else 1
+    string = guitar.strings[rng.integers(len(guitar.strings))]
     if label == "harmonic":
         artificial = rng.random() < 0.2
         if artificial and rng.random() < 0.8:
             node = 2  # stopped with one hand, touched an octave above with the other
-        return Position(string_index, int(rng.integers(1, 13)) if artificial else 0), node
-    if label == "dead_note":
-        return Position(string_index, int(rng.integers(0, 14))), node
-    if rng.random() < 0.5:
+        return Position(string, int(rng.integers(1, 13)) if artificial else 0), node
+    if label == "general_note" and rng.random() < 0.5:
         return _position_in_harmonic_range(guitar, rng), node
-    return Position(string_index, int(rng.integers(0, 16))), node
+    return Position(string, int(rng.integers(0, 14 if label == "dead_note" else 16))), node
 
 
 def _position_in_harmonic_range(guitar: Guitar, rng: Generator) -> Position:
     midi = rng.uniform(*HARMONIC_RANGE)
     frets = [round(midi - string.open_midi) for string in guitar.strings]
     playable = [index for index, fret in enumerate(frets) if 0 <= fret <= N_FRETS]
-    string_index = int(rng.choice(playable)) if playable else len(frets) - 1
-    return Position(string_index, int(np.clip(frets[string_index], 0, N_FRETS)))
+    index = rng.choice(playable) if playable else len(frets) - 1
+    return Position(guitar.strings[index], int(np.clip(frets[index], 0, N_FRETS)))
 
 
 def _draw_amplitudes(
-    guitar: Guitar,
-    label: str,
-    style: str,
-    position: Position,
-    frequencies: np.ndarray,
-    velocity: float,
-    rng: Generator,
+    guitar: Guitar, style: str, position: Position, frequencies: np.ndarray, velocity: float, rng: Generator
 ) -> np.ndarray:
     hand, chain = guitar.hand, guitar.chain
     pick_position = hand.pick_position * rng.uniform(0.6, 1.5)
-    if label == "harmonic" and rng.random() < 0.7:
+    if style == "HA" and rng.random() < 0.7:
         pick_position = rng.uniform(0.04, 0.2)  # players move to the bridge, where high modes are strong
     brightness = 2 ** ((velocity - 0.5) * 1.5) * rng.uniform(0.8, 1.25)
     amplitudes = pluck_amplitudes(
@@ -129,15 +116,9 @@ def _draw_amplitudes(
         tilt=hand.tilt,
         plectrum_hz=hand.plectrum_hz * brightness,
     )
-    amplitudes = amplitudes * 10 ** rng.normal(0, 0.18, MAX_PARTIALS)  # the body passes each mode differently
+    amplitudes = amplitudes * 10 ** rng.normal(0, 0.18, len(frequencies))  # the body passes each mode differently
     if style == "HO":  # a finger is softer than a plectrum
         amplitudes = amplitudes * np.exp(-frequencies / rng.uniform(1500, 6000))
-    if label == "general_note" and rng.random() < SHARE_SOFT:  # soft notes of few partials, as sparse as a harmonic
+    if style in GENERAL_STYLES and rng.random() < SHARE_SOFT:
         amplitudes = amplitudes * np.exp(-(PARTIAL_NUMBERS - 1) / log_uniform(rng, 0.5, 5.0))
     return amplitudes
-
-
-def _draw_phases(n_modes: int, rng: Generator) -> np.ndarray:
-    """Return phases that are alike in half of the notes, in the others as mixed as after a long cable and a room."""
-    together = rng.random() < 0.5
-    return rng.uniform(0, 2 * np.pi) + (0.0 if together else 1.0) * rng.uniform(0, 2 * np.pi, n_modes)

@@ -1,6 +1,7 @@
 """Data sets of modelled notes: in memory, as snippets, and as full tracks; each with its events table."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,7 @@ from numpy.random import Generator, SeedSequence
 from guitarclf.data.events import EVENT_COLUMNS
 from guitarclf.data.synth.guitar import Guitar, draw_guitar
 from guitarclf.data.synth.layout import GuitarPlan, check_count, plan_guitars
-from guitarclf.data.synth.notes import ModelledNote, check_rate_and_duration, draw_note
-from guitarclf.data.synth.takes import draw_take, render_take
+from guitarclf.data.synth.notes import ModelledNote, check_rate_and_duration, draw_note, render_take
 from guitarclf.data.synth.techniques import Pluck
 from guitarclf.errors import ParameterError
 
@@ -61,11 +61,11 @@ def render_notes(
         If an argument breaks its rule.
     """
     check_rate_and_duration(sample_rate, duration)
-    plans = plan_guitars(n_events, n_guitars, shares, seed)
+    render = partial(_render_guitar, sample_rate=int(sample_rate), duration=float(duration))
+    guitars = _each_guitar(render, n_events, n_guitars, shares, seed, n_jobs)
     waveforms = np.empty((n_events, round(duration * sample_rate)), dtype=np.float32)
     events: list[dict] = []
-    calls = [delayed(_render_guitar)(plan, int(sample_rate), float(duration)) for plan in plans]
-    for rows, guitar_waveforms in _results(calls, n_jobs):
+    for rows, guitar_waveforms in guitars:
         waveforms[len(events) : len(events) + len(rows)] = guitar_waveforms
         events += rows
     return waveforms, pd.DataFrame(events, columns=list(COLUMNS))
@@ -91,7 +91,7 @@ def write_snippets(
         Gets ``audio/<track>/<note_id>.wav`` (16-bit, mono) and ``metadata.csv``. Files of the same names are
         overwritten.
     n_events, n_guitars, shares, seed, sample_rate, duration, n_jobs
-        As for `render_notes`.
+        As for `render_notes`, with the same errors.
     progress : callable, optional
         Called with the number of notes done, after every guitar.
 
@@ -99,16 +99,10 @@ def write_snippets(
     -------
     events : DataFrame of n_events rows
         What ``metadata.csv`` holds; `audio_path` is relative to `folder`.
-
-    Raises
-    ------
-    ParameterError
-        If an argument breaks its rule.
     """
     check_rate_and_duration(sample_rate, duration)
-    plans = plan_guitars(n_events, n_guitars, shares, seed)
-    calls = [delayed(_write_guitar_snippets)(plan, Path(folder), int(sample_rate), float(duration)) for plan in plans]
-    return _write_table(folder, calls, n_jobs, progress)
+    write = partial(_write_guitar_snippets, folder=Path(folder), sample_rate=int(sample_rate), duration=float(duration))
+    return _write_table(folder, _each_guitar(write, n_events, n_guitars, shares, seed, n_jobs), progress)
 
 
 def write_tracks(
@@ -133,7 +127,7 @@ def write_tracks(
     events_per_recording : int, default=25
         Notes in a take; the last take of a guitar may have fewer.
     n_events, n_guitars, shares, seed, sample_rate, n_jobs
-        As for `render_notes`.
+        As for `render_notes`, with the same errors.
     progress : callable, optional
         Called with the number of notes done, after every guitar.
 
@@ -141,17 +135,25 @@ def write_tracks(
     -------
     events : DataFrame of n_events rows
         What ``metadata.csv`` holds; onsets and offsets are seconds from the start of the take.
-
-    Raises
-    ------
-    ParameterError
-        If an argument breaks its rule.
     """
     check_rate_and_duration(sample_rate, 1.0)
     check_count("events_per_recording", events_per_recording, "Use 25, or 1 for a file per note.")
+    write = partial(
+        _write_guitar_takes, folder=Path(folder), sample_rate=int(sample_rate), n_of_take=int(events_per_recording)
+    )
+    return _write_table(folder, _each_guitar(write, n_events, n_guitars, shares, seed, n_jobs), progress)
+
+
+def _each_guitar(
+    work: Callable, n_events: int, n_guitars: int, shares: Mapping[str, float] | None, seed: int, n_jobs: int
+) -> Iterator:
+    """Return an iterator over what ``work`` makes of each guitar's plan, in their order, as it is ready."""
     plans = plan_guitars(n_events, n_guitars, shares, seed)
-    calls = [delayed(_write_guitar_takes)(plan, Path(folder), int(sample_rate), events_per_recording) for plan in plans]
-    return _write_table(folder, calls, n_jobs, progress)
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0:
+        raise ParameterError(
+            f"`n_jobs` must be a whole number other than 0. Got {n_jobs!r}. Use 1, or -1 for all cores."
+        )
+    return Parallel(n_jobs=int(n_jobs), return_as="generator")(delayed(work)(plan) for plan in plans)
 
 
 def _start_guitar(plan: GuitarPlan) -> tuple[Guitar, list[str], Generator, list[SeedSequence]]:
@@ -183,18 +185,17 @@ def _write_guitar_snippets(plan: GuitarPlan, folder: Path, sample_rate: int, dur
     return rows
 
 
-def _write_guitar_takes(plan: GuitarPlan, folder: Path, sample_rate: int, events_per_recording: int) -> list[dict]:
+def _write_guitar_takes(plan: GuitarPlan, folder: Path, sample_rate: int, n_of_take: int) -> list[dict]:
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     guitar, labels, rng, note_seeds = _start_guitar(plan)
     rows = []
-    for first in range(0, len(labels), events_per_recording):
-        take = slice(first, first + events_per_recording)
-        audio_path = f"audio/{plan.track}_take{first // events_per_recording + 1}.wav"
-        notes = draw_take(guitar, labels[take], note_seeds[take])
-        waveform, offsets = render_take(guitar, notes, sample_rate=sample_rate, rng=rng)
+    for first in range(0, len(labels), n_of_take):
+        take = slice(first, first + n_of_take)
+        audio_path = f"audio/{plan.track}_take{first // n_of_take + 1}.wav"
+        waveform, notes = render_take(guitar, labels[take], note_seeds[take], sample_rate=sample_rate, rng=rng)
         sf.write(folder / audio_path, waveform, sample_rate, subtype="PCM_16")
-        for number, (note, offset) in enumerate(zip(notes, offsets, strict=True), start=first + 1):
-            rows.append(_row(plan.track, number, audio_path, note.pluck, note.onset_sec, offset))
+        for number, (pluck, onset, offset) in enumerate(notes, start=first + 1):
+            rows.append(_row(plan.track, number, audio_path, pluck, onset, offset))
     return rows
 
 
@@ -213,21 +214,10 @@ def _row(
     }
 
 
-def _results(calls: list, n_jobs: int) -> Iterator:
-    """Return an iterator over what the calls return, in their order, as it becomes ready."""
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0:
-        raise ParameterError(
-            f"`n_jobs` must be a whole number other than 0. Got {n_jobs!r}. Use 1, or -1 for all cores."
-        )
-    return Parallel(n_jobs=int(n_jobs), return_as="generator")(calls)
-
-
-def _write_table(
-    folder: str | Path, calls: list, n_jobs: int, progress: Callable[[int], object] | None
-) -> pd.DataFrame:
-    """Return the events that the calls write, after their table is written too."""
+def _write_table(folder: str | Path, guitars: Iterator, progress: Callable[[int], object] | None) -> pd.DataFrame:
+    """Return the events of all guitars, after their table is written too."""
     rows: list[dict] = []
-    for rows_of_guitar in _results(calls, n_jobs):
+    for rows_of_guitar in guitars:
         rows += rows_of_guitar
         if progress is not None:
             progress(len(rows))
