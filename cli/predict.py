@@ -49,7 +49,7 @@ def command(
         raise click.UsageError("--resume goes with --output.")
     from guitarclf.bundle.engines import load_model
     from guitarclf.experiment.predict import joined, predict_notes
-    from guitarclf.files.progress import Progress
+    from guitarclf.files.progress import watched
     from guitarclf.files.whole import write_text
     from guitarclf.runs.journal import unfinished_path
 
@@ -62,13 +62,8 @@ def command(
         parts = _keeping_rows(loaded, notes, kept, (model, type(loaded).__name__, priors), resume)
     else:
         parts = predict_notes(loaded, notes)
-    done = []
-    with Progress(len(notes), unit="event") as bar:
-        for part in parts:
-            done.append(part)
-            bar.update(len(part))
-    predictions = joined(done)
-    n_readable = len(predictions) - predictions.n_errors
+    predictions = joined(list(watched(parts, len(notes), unit="event")))
+    n_readable = int(predictions.is_readable.sum())
     if priors == "auto" and n_readable:
         if n_readable < ENOUGH_FOR_AUTO:
             click.echo(f"Warning: {n_readable} events are few to estimate shares from; name them.", err=True)
@@ -82,10 +77,10 @@ def command(
         write_text(output, text)
         if kept:
             kept.unlink(missing_ok=True)
-    if predictions.n_errors:
-        raise click.ClickException(
-            f"{predictions.n_errors} of {len(predictions)} events could not be read; see the column `error`."
-        )
+    n_errors = len(predictions) - n_readable
+    if n_errors:
+        told = f"{n_errors} of {len(predictions)} events could not be read"
+        raise click.ClickException(f"{told}; see the column `error`.")
 
 
 def _read_notes(paths, metadata_path, audio_root, loaded) -> tuple[list, list[str]]:
@@ -123,7 +118,7 @@ def _keeping_rows(loaded, notes, kept, settings, resume):
 
 
 def read_priors(text: str) -> dict[str, float]:
-    """Return ``harmonic=0.03,dead_note=0.05`` as a mapping, checked."""
+    """Return ``harmonic=0.03,dead_note=0.05`` as label -> share; an error if these can be no shares."""
     from guitarclf.priors import complete_priors
 
     try:
