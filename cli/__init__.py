@@ -20,7 +20,7 @@ from guitarclf.files.progress import be_quiet
 # when torch is loaded, so it is set before any command is.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-# Command -> what it does, so that --help imports none of them; its module has its name but for MODULES.
+# Command -> its help, so that --help imports no command. Its module has the same name unless MODULES has another.
 COMMANDS = {
     "demo": "Make modelled guitars, train on them, and show how good it is.",
     "train": "Train a classifier on a table of note events.",
@@ -67,9 +67,9 @@ class LazyGroup(click.Group):
 
 @contextmanager
 def ending_at_once_on_a_second_ctrl_c() -> Iterator[None]:
-    """Let the first Ctrl-C end what runs in good order, and a second one end the process there and then."""
+    """Let a first Ctrl-C raise KeyboardInterrupt, and a second one end the process at once."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield  # somebody else minds it: a notebook, a test
+        yield  # someone else handles it: a notebook, a test
         return
 
     def interrupt(number: int, frame: Any) -> None:

@@ -36,11 +36,11 @@ def show(folder):
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(size.last_used))
         channels = " + ".join(["log-mel", *logmel["extra_channels"]])
         click.echo(
-            f"{size.folder.name}  {as_megabytes(size.n_bytes)}  used {used}  {window['target_duration']:g} s at "
+            f"{size.folder.name}  {as_megabytes(size.n_bytes):>11}  used {used}  {window['target_duration']:g} s at "
             f"{window['sample_rate']} Hz, {logmel['n_mels']} bands, {channels}"
         )
     total = sum(size.n_bytes for size in sizes)
-    click.echo(f"{store.folder}: {as_megabytes(total).strip()} in all. `guitarclf cache clear` removes it.")
+    click.echo(f"{store.folder}: {as_megabytes(total)} in all. `guitarclf cache clear` removes it.")
 
 
 @command.command("clear")
@@ -50,9 +50,9 @@ def clear(folder):
     from guitarclf.features.store import FeatureStore
 
     store = FeatureStore(folder)
-    click.echo(f"{store.folder}: {as_megabytes(store.clear()).strip()} removed.")
+    click.echo(f"{store.folder}: {as_megabytes(store.clear())} removed.")
 
 
 def as_megabytes(n_bytes: int) -> str:
-    """Return a size in megabytes, in a column."""
-    return f"{n_bytes / 1e6:8.1f} MB"
+    """Return a size in megabytes, as text."""
+    return f"{n_bytes / 1e6:.1f} MB"

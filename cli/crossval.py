@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import config_options, read_config
-from guitarclf.config.files import with_values
+from guitarclf.cli.options import config_options, read_config, refuse_both
 
 
 @click.command("crossval")
@@ -17,34 +16,16 @@ from guitarclf.config.files import with_values
 @click.option("--compare-splits", is_flag=True, help="Also split by random rows and by file, to see what leaks.")
 @click.option("--resume", is_flag=True, help="Go on with what is in --output-dir; finished folds are kept.")
 @click.option("--overwrite", is_flag=True, help="Replace the cross-validation in --output-dir.")
-def command(
-    config,
-    metadata_path,
-    audio_root,
-    output_dir,
-    overrides,
-    no_cache,
-    leave_one_out,
-    folds,
-    repeats,
-    add_modelled,
-    compare_splits,
-    resume,
-    overwrite,
-):
+def command(leave_one_out, folds, repeats, compare_splits, resume, overwrite, **flags):
     """Score tracks the model has not heard, each left out in turn, beside three baselines.
 
     \b
     guitarclf crossval --metadata-path notes.csv --audio-root audio --leave-one-out track --output-dir runs/cv
     guitarclf crossval --metadata-path notes.csv --audio-root audio --add-modelled 3000 --repeats 2
     """
-    if leave_one_out and folds:
-        raise click.UsageError("Give --leave-one-out or --folds, not both.")
-    if resume and overwrite:
-        raise click.UsageError("Give --resume or --overwrite, not both.")
-    settings = read_config(config, metadata_path, audio_root, output_dir, overrides, no_cache)
-    if add_modelled is not None:
-        settings = with_values(settings, {"training.add_modelled": add_modelled}, source="the command line")
+    refuse_both(leave_one_out=leave_one_out, folds=folds)
+    refuse_both(resume=resume, overwrite=overwrite)
+    settings = read_config(**flags)
     from guitarclf.experiment.crossval import crossval
 
     reports = crossval(

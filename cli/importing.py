@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import echo_findings
+from guitarclf.cli.options import echo_findings, with_options
 from guitarclf.labels import LABELS
 
 
@@ -21,15 +21,11 @@ def command() -> None:
     """
 
 
-def import_options(function: Callable) -> Callable:
-    """Add ROOT, --output and --overwrite."""
-    for option in (
-        click.option("--overwrite", is_flag=True, help="Replace the table if it is there."),
-        click.option("--output", required=True, type=click.Path(), help="The table to write, a CSV."),
-        click.argument("root", type=click.Path()),
-    ):
-        function = option(function)
-    return function
+import_options = with_options(
+    click.argument("root", type=click.Path()),
+    click.option("--output", required=True, type=click.Path(), help="The table to write, a CSV."),
+    click.option("--overwrite", is_flag=True, help="Replace the table if it is there."),
+)
 
 
 def read_labels(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

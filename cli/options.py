@@ -1,8 +1,9 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,51 +13,47 @@ from guitarclf.config.files import load_config, with_values
 if TYPE_CHECKING:
     from guitarclf.experiment.validate import Findings
 
-
-def config_options(command: Callable) -> Callable:
-    """Add --config, --metadata-path, --audio-root, --output-dir, --no-cache and --set."""
-    for option in reversed(
-        [
-            click.option(
-                "--config",
-                type=click.Path(dir_okay=False),
-                help="YAML or JSON file; the README lists its keys.",
-            ),
-            click.option("--metadata-path", type=click.Path(), help="Table of note events, CSV or Parquet."),
-            click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to."),
-            click.option("--output-dir", type=click.Path(), help="Folder of the run; must be new or empty."),
-            click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache."),
-            click.option(
-                "--set",
-                "overrides",
-                multiple=True,
-                metavar="KEY=VALUE",
-                help="Override one key: net.lr=3e-4.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+# Flag -> the key of the configuration that it sets.
+CONFIG_KEYS = {
+    "metadata_path": "data.metadata_path",
+    "audio_root": "data.audio_root",
+    "output_dir": "output_dir",
+    "init_from": "training.init_from",
+    "add_modelled": "training.add_modelled",
+}
 
 
-def read_config(
-    config: str | None,
-    metadata_path: str | None,
-    audio_root: str | None,
-    output_dir: str | None,
-    overrides: tuple[str, ...],
-    no_cache: bool = False,
-) -> Config:
-    """Return the Config of a file with the command line's overrides on top."""
-    flags = {"data.metadata_path": metadata_path, "data.audio_root": audio_root, "output_dir": output_dir}
-    merged = load_config(config, overrides)
-    given: dict[str, str | None] = {path: value for path, value in flags.items() if value is not None}
+def with_options(*options: Callable) -> Callable[[Callable], Callable]:
+    """Return a decorator that adds click options to a command, in the order of ``--help``."""
+    return lambda command: reduce(lambda decorated, option: option(decorated), reversed(options), command)
+
+
+config_options = with_options(
+    click.option("--config", type=click.Path(dir_okay=False), help="YAML or JSON file; the README lists its keys."),
+    click.option("--metadata-path", type=click.Path(), help="Table of note events, CSV or Parquet."),
+    click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to."),
+    click.option("--output-dir", type=click.Path(), help="Folder of the run; must be new or empty."),
+    click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache."),
+    click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key: net.lr=3e-4."),
+)
+
+
+def read_config(config: str | None, overrides: tuple[str, ...], no_cache: bool, **flags: Any) -> Config:
+    """Return the Config of a file, with --set and then the flags of CONFIG_KEYS on top."""
+    given = {CONFIG_KEYS[name]: value for name, value in flags.items() if value is not None}
     if no_cache:
         given["data.cache"] = None
-    return with_values(merged, given, source="the command line")
+    return with_values(load_config(config, overrides), given, source="the command line")
 
 
-def require_writable(output: str | Path, *, suffix: str | None = None) -> None:
+def refuse_both(**flags: Any) -> None:
+    """Raise a usage error if both of two flags are given."""
+    if all(flags.values()):
+        names = " or ".join(f"--{name.replace('_', '-')}" for name in flags)
+        raise click.UsageError(f"Give {names}, not both.")
+
+
+def require_writable(output: str | Path, *, suffix: str = "") -> None:
     """Refuse an --output that cannot be written, before the work and not after."""
     path = Path(output)
     if suffix and path.suffix.lower() != suffix:
@@ -67,10 +64,7 @@ def require_writable(output: str | Path, *, suffix: str | None = None) -> None:
 
 
 def echo_findings(found: "Findings") -> None:
-    """Print what ``validate`` found: the summary, then a line a warning and a problem."""
-    if found.summary:
-        click.echo("\n".join(found.summary))
-    for warning in found.warnings:
-        click.echo(f"warning: {warning}")
-    for problem in found.problems:
-        click.echo(f"problem: {problem}")
+    """Print what ``validate`` found: the summary, the warnings, the problems."""
+    warnings = [f"warning: {warning}" for warning in found.warnings]
+    for line in (*found.summary, *warnings, *(f"problem: {problem}" for problem in found.problems)):
+        click.echo(line)

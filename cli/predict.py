@@ -8,6 +8,7 @@ import math
 import click
 
 from guitarclf.cli.options import require_writable
+from guitarclf.labels import LABELS
 
 ENOUGH_FOR_AUTO = 100  # events
 
@@ -48,41 +49,57 @@ def command(
         raise click.UsageError("--resume goes with --output.")
     from guitarclf.bundle.engines import load_model
     from guitarclf.experiment.predict import joined, predict_notes
+    from guitarclf.files.progress import watched
     from guitarclf.files.whole import write_text
     from guitarclf.runs.journal import unfinished_path
 
     loaded = load_model(model, engine, allow_pickle=allow_pickle)
     if priors:
         loaded.priors = None if priors == "auto" else read_priors(priors)
-    notes = _notes(paths, metadata_path, audio_root, loaded)
+    notes, shown_paths = _read_notes(paths, metadata_path, audio_root, loaded)
     kept = unfinished_path(output) if output else None
     if kept:
         parts = _keeping_rows(loaded, notes, kept, (model, type(loaded).__name__, priors), resume)
     else:
         parts = predict_notes(loaded, notes)
-    predictions = joined(list(_with_progress(parts, len(notes))))
-    n_readable = len(predictions) - predictions.n_errors
+    predictions = joined(list(watched(parts, len(notes), unit="event")))
+    n_readable = int(predictions.is_readable.sum())
     if priors == "auto" and n_readable:
         if n_readable < ENOUGH_FOR_AUTO:
             click.echo(f"Warning: {n_readable} events are few to estimate shares from; name them.", err=True)
-        _say_shares(predictions.adapt_to_batch(loaded.priors_))
+        shares = zip(LABELS, predictions.adapt_to_batch(loaded.priors_), strict=True)
+        click.echo("Estimated priors: " + ", ".join(f"{label}={share:.3f}" for label, share in shares), err=True)
     predictions.min_confidence = min_confidence or 0.0
-    shown = _shown_paths(notes, metadata_path, audio_root)
-    text = as_text(predictions, form, audio_paths=shown, with_confidence=min_confidence is not None)
+    text = as_text(predictions, form, audio_paths=shown_paths, with_confidence=min_confidence is not None)
     if output is None:
         click.echo(text, nl=False)
     else:
         write_text(output, text)
         if kept:
             kept.unlink(missing_ok=True)
-    if predictions.n_errors:
-        raise click.ClickException(
-            f"{predictions.n_errors} of {len(predictions)} events could not be read; see the column `error`."
-        )
+    n_errors = len(predictions) - n_readable
+    if n_errors:
+        told = f"{n_errors} of {len(predictions)} events could not be read"
+        raise click.ClickException(f"{told}; see the column `error`.")
+
+
+def _read_notes(paths, metadata_path, audio_root, loaded) -> tuple[list, list[str]]:
+    """Return what is to be classified, and the path of each note as it was given."""
+    from guitarclf.experiment.predict import notes_of_events, notes_of_paths, warn_of_long_files
+
+    if paths:
+        notes = notes_of_paths(paths)
+        warn_of_long_files(notes, loaded.reader.target_duration)
+        return notes, [note.request.path for note in notes]
+    from guitarclf.data.events import paths_below
+    from guitarclf.experiment.tables import other_events, table_folder
+
+    events = other_events(loaded.data, metadata_path, audio_root, require_labels=False)
+    return notes_of_events(events), paths_below(table_folder(metadata_path, audio_root), events["audio_path"])
 
 
 def _keeping_rows(loaded, notes, kept, settings, resume):
-    """Return the predictions of notes, a part at a time, each kept on disk until all are there."""
+    """Yield the predictions of notes, some at a time, each kept on disk until all are there."""
     import numpy as np
 
     from guitarclf.bundle.folder import model_files
@@ -100,31 +117,8 @@ def _keeping_rows(loaded, notes, kept, settings, resume):
     return journal.go_on(notes, lambda rest: predict_notes(loaded, rest))
 
 
-def _notes(paths, metadata_path, audio_root, loaded) -> list:
-    from guitarclf.experiment.predict import notes_of_events, notes_of_paths, warn_of_long_files
-
-    if paths:
-        notes = notes_of_paths(paths)
-        warn_of_long_files(notes, loaded.reader.target_duration)
-        return notes
-    from guitarclf.experiment.tables import other_events
-
-    return notes_of_events(other_events(loaded.data, metadata_path, audio_root, require_labels=False))
-
-
-def _shown_paths(notes, metadata_path, audio_root) -> list[str]:
-    """Return the path of each note as it was given."""
-    paths = [note.request.path for note in notes]
-    if not metadata_path:
-        return paths
-    from guitarclf.data.events import paths_below
-    from guitarclf.experiment.tables import table_folder
-
-    return paths_below(table_folder(metadata_path, audio_root), paths)
-
-
 def read_priors(text: str) -> dict[str, float]:
-    """Return ``harmonic=0.03,dead_note=0.05`` as a mapping, checked."""
+    """Return ``harmonic=0.03,dead_note=0.05`` as label -> share; an error if these can be no shares."""
     from guitarclf.priors import complete_priors
 
     try:
@@ -137,34 +131,25 @@ def read_priors(text: str) -> dict[str, float]:
     return priors
 
 
-def _say_shares(shares) -> None:
-    from guitarclf.labels import LABELS
-
-    told = ", ".join(f"{label}={share:.3f}" for label, share in zip(LABELS, shares, strict=True))
-    click.echo(f"Estimated priors: {told}", err=True)
-
-
-def _with_progress(parts, n_events: int):
-    from guitarclf.files.progress import Progress
-
-    with Progress(n_events, unit="event") as bar:
-        for part in parts:
-            bar.update(len(part))
-            yield part
-
-
 def as_text(predictions, form: str, *, audio_paths, with_confidence: bool) -> str:
-    """Return predictions as CSV or JSON, numbers to six decimals; those of an event that was not read are empty."""
-    from guitarclf.experiment.predict import DECIMALS, PREDICTION_COLUMNS
+    """Return predictions as CSV or JSON."""
+    from guitarclf.experiment.predict import PREDICTION_COLUMNS
 
     columns = [name for name in PREDICTION_COLUMNS if with_confidence or name != "confidence"]
-    rows = []
-    for row in predictions.rows(audio_paths):
-        values = [row[name] for name in columns]
-        values = [round(value, DECIMALS) if isinstance(value, float) else value for value in values]
-        rows.append([None if isinstance(value, float) and math.isnan(value) else value for value in values])
+    rows = [{name: as_cell(row[name]) for name in columns} for row in predictions.rows(audio_paths)]
     if form == "json":
-        return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return text.getvalue()
+
+
+def as_cell(value: str | float) -> str | float | None:
+    """Return a value as it is written: a number to six decimals, None for NaN."""
+    from guitarclf.experiment.predict import DECIMALS
+
+    if isinstance(value, str):
+        return value
+    return None if math.isnan(value) else round(value, DECIMALS)

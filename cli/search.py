@@ -2,7 +2,7 @@
 
 import click
 
-from guitarclf.cli.options import config_options, read_config
+from guitarclf.cli.options import config_options, read_config, refuse_both
 
 
 @click.command("search")
@@ -16,15 +16,14 @@ from guitarclf.cli.options import config_options, read_config
 )
 @click.option("--resume", is_flag=True, help="Go on with the search in --output-dir; scored candidates are kept.")
 @click.option("--overwrite", is_flag=True, help="Replace the search in --output-dir.")
-def command(config, metadata_path, audio_root, output_dir, overrides, no_cache, n_jobs, resume, overwrite):
+def command(n_jobs, resume, overwrite, **flags):
     """Search the pipeline's parameters (search.params) with folds by track, then train the best.
 
     \b
     guitarclf search --config configs/search.yaml --metadata-path notes.csv --audio-root audio
     """
-    if resume and overwrite:
-        raise click.UsageError("Give --resume or --overwrite, not both.")
-    settings = read_config(config, metadata_path, audio_root, output_dir, overrides, no_cache)
+    refuse_both(resume=resume, overwrite=overwrite)
+    settings = read_config(**flags)
     if n_jobs == 0:
         raise click.UsageError("--n-jobs must be 1 or more, or -1 for one a core.")
     from guitarclf.experiment.search import search

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import config_options, read_config
+from guitarclf.cli.options import config_options, read_config, refuse_both
 from guitarclf.config import Config
-from guitarclf.config.files import with_values
 
 
 @click.command("train")
@@ -14,7 +13,7 @@ from guitarclf.config.files import with_values
 @click.option("--init-from", type=click.Path(), help="A run or bundle to start from instead of fresh weights.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --output-dir, from its last finished epoch.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --output-dir.")
-def command(config, metadata_path, audio_root, output_dir, overrides, no_cache, init_from, resume, overwrite):
+def command(init_from, resume, overwrite, **flags):
     """Train a classifier on a table of note events and write a run folder.
 
     \b
@@ -25,13 +24,10 @@ def command(config, metadata_path, audio_root, output_dir, overrides, no_cache, 
 
     Ctrl-C ends a run that --resume goes on with; without --config it takes the run's own config.
     """
-    if resume and overwrite:
-        raise click.UsageError("Give --resume or --overwrite, not both.")
-    if resume and config is None:
-        config = own_config(output_dir)
-    settings = read_config(config, metadata_path, audio_root, output_dir, overrides, no_cache)
-    if init_from:
-        settings = with_values(settings, {"training.init_from": init_from}, source="the command line")
+    refuse_both(resume=resume, overwrite=overwrite)
+    if resume and flags["config"] is None:
+        flags["config"] = own_config(flags["output_dir"])
+    settings = read_config(init_from=init_from or None, **flags)
     from guitarclf.experiment.train import train
 
     run = train(settings, resume=resume, overwrite=overwrite).folder.root

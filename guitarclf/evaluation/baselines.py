@@ -1,4 +1,4 @@
-"""Simple classifiers a CRNN has to beat, as scikit-learn Pipelines over events (or, but for durations, waveforms)."""
+"""Simple classifiers that a CRNN has to beat, which take events as the pipeline does."""
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,14 @@ from guitarclf.features.logmel import log_mel
 from guitarclf.features.window import EventWindow
 
 N_MFCC = 20
-N_TIMBRE = 4 * N_MFCC  # statistics of a window
-WINDOWS_AT_ONCE = 256  # whose spectrograms are in memory
+N_TIMBRE = 4 * N_MFCC  # statistics of each window
+WINDOWS_AT_ONCE = 256  # whose spectrograms are in memory at once
 TOP_DB = 80.0  # as in librosa.feature.mfcc
 
 
-def majority() -> Pipeline:
+def majority() -> DummyClassifier:
     """Return a classifier that always answers the commonest label of its training rows."""
-    return Pipeline([("majority", DummyClassifier(strategy="most_frequent"))])
+    return DummyClassifier(strategy="most_frequent")
 
 
 def event_durations(events: pd.DataFrame) -> np.ndarray:
@@ -29,10 +29,7 @@ def event_durations(events: pd.DataFrame) -> np.ndarray:
 
 
 def duration_only() -> Pipeline:
-    """Return a classifier that knows how long a note is and nothing else.
-
-    A score it reaches says nothing about sound: dead notes are short in most collections.
-    """
+    """Return a decision tree that knows how long a note is and nothing else; most dead notes are short."""
     tree = DecisionTreeClassifier(max_depth=4, min_samples_leaf=3, class_weight="balanced", random_state=0)
     return Pipeline([("duration", FunctionTransformer(event_durations)), ("tree", tree)])
 
@@ -40,7 +37,7 @@ def duration_only() -> Pipeline:
 def mfcc_statistics(windows: np.ndarray, *, sample_rate: int = 22050) -> np.ndarray:
     """Return mean and standard deviation over time of 20 MFCC and of their slopes, shape (n_events, N_TIMBRE).
 
-    The coefficients equal ``librosa.feature.mfcc`` on 64 mel bands.
+    ``windows`` are of shape (n_events, n_samples); the MFCC equal ``librosa.feature.mfcc`` on 64 mel bands.
     """
     if len(windows) > WINDOWS_AT_ONCE:
         parts = np.split(windows, range(WINDOWS_AT_ONCE, len(windows), WINDOWS_AT_ONCE))
@@ -52,7 +49,7 @@ def mfcc_statistics(windows: np.ndarray, *, sample_rate: int = 22050) -> np.ndar
 
 
 def svm_on_mfcc(window: EventWindow | None = None) -> Pipeline:
-    """Return the notebook's classic: an RBF support vector machine on MFCC statistics of each window."""
+    """Return a support vector machine (RBF) on the MFCC statistics of each window."""
     window = EventWindow() if window is None else window
     return Pipeline(
         [

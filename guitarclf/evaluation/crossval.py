@@ -12,12 +12,13 @@ from guitarclf.labels import LABELS
 N_DRAWS = 1000  # of the bootstrap
 LEVEL = 0.95
 Z = 1.96  # of a normal distribution, for LEVEL
+PROBA_COLUMNS = [f"p_{label}" for label in LABELS]
 BASELINE_COLUMNS = ("majority", "duration only", "SVM on MFCC")
 
 
 @dataclass(frozen=True)
 class CrossvalReport:
-    """Scores of events none of whose tracks the net had heard (``by track``).
+    """Scores of events by nets that were trained on other folds.
 
     ``pooled`` is over all events and repeats; ``intervals`` are 95 % intervals for other notes of these
     tracks: Wilson's for shares, a bootstrap of events within classes for the rest. They say nothing
@@ -57,15 +58,11 @@ class CrossvalReport:
 
 def summarise(table: pd.DataFrame) -> CrossvalReport:
     """Return the report of the predictions of all folds and repeats."""
-    y_true, y_proba = table["label_category"].to_numpy(), _proba(table)
-    by_repeat = [evaluate(part["label_category"], _proba(part)) for _, part in table.groupby("repeat")]
-    pooled = evaluate(y_true, y_proba)
+    y_true = table["label_category"].to_numpy()
+    by_repeat = [evaluate(part["label_category"], part[PROBA_COLUMNS]) for _, part in table.groupby("repeat")]
+    pooled = evaluate(y_true, table[PROBA_COLUMNS])
     baselines = {name: _baseline_scores(y_true, table[name].to_numpy()) for name in BASELINE_COLUMNS}
     return CrossvalReport(pooled, by_repeat, _intervals(table, pooled), _per_track(table), baselines)
-
-
-def _proba(table: pd.DataFrame) -> np.ndarray:
-    return table[[f"p_{label}" for label in LABELS]].to_numpy()
 
 
 def _baseline_scores(y_true: np.ndarray, called: np.ndarray) -> dict[str, float]:
@@ -76,7 +73,7 @@ def _baseline_scores(y_true: np.ndarray, called: np.ndarray) -> dict[str, float]
 
 
 def _per_track(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per track and label: events, recall, and what share was called each label."""
+    """Return a row per track and label: how many events there are, and which share is called each label."""
     rows = []
     n_repeats = table["repeat"].nunique()
     for (track, label), part in table.groupby(["track", "label_category"]):
@@ -86,7 +83,7 @@ def _per_track(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _intervals(table: pd.DataFrame, pooled: Report) -> dict[str, tuple[float, float]]:
-    """Return 95 % intervals; repeats share their events, so only one repeat's events are counted."""
+    """Return name of score -> 95 % interval; the events of one repeat are counted, since repeats share them."""
     n_repeats = table["repeat"].nunique()
     n_events = len(table) // n_repeats
     intervals = {}
@@ -111,9 +108,9 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 
 
 def _bootstrap(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Return percentile intervals of macro-F1 and balanced accuracy, events redrawn within each class.
+    """Return percentile intervals of macro-F1 and balanced accuracy; events are redrawn within each class.
 
-    scipy.stats.bootstrap refuses a class of a single event.
+    Not by scipy.stats.bootstrap, which refuses a class of a single event.
     """
     draws = np.random.default_rng(0)
     y_true = table["label_category"].map(LABELS.index).to_numpy()

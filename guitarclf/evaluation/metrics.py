@@ -1,4 +1,4 @@
-"""What a classifier got right, by class: ``evaluate(y_true, y_proba)`` returns a Report."""
+"""The scores of a classifier: ``evaluate(y_true, y_proba)`` returns a Report."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ SMALLEST_PROBABILITY = 1e-7  # keeps the loss finite where a true class got prob
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one class fared; each is 0 where undefined. ``false_alarm``: share of the other events called this."""
+    """The scores of one class, 0 where undefined; ``false_alarm`` is the share of the other events called this."""
 
     precision: float
     recall: float
@@ -99,13 +99,13 @@ def evaluate(y_true: ArrayLike, y_proba: ArrayLike, *, classes: Sequence[str] = 
     true = np.array([LABEL_TO_INDEX[label] for label in y_true.tolist()])
     called = y_proba.argmax(axis=1)
     indices = range(len(LABELS))
-    scores = precision_recall_fscore_support(true, called, labels=indices, zero_division=0)
+    *scores, support = precision_recall_fscore_support(true, called, labels=indices, zero_division=0)
     confusion = confusion_matrix(true, called, labels=indices)
-    false_alarms = [(confusion[:, i].sum() - confusion[i, i]) / max(1, len(true) - confusion[i].sum()) for i in indices]
-    per_class = {
-        label: ClassScore(float(precision), float(recall), float(f1), int(support), float(false_alarm))
-        for label, precision, recall, f1, support, false_alarm in zip(LABELS, *scores, false_alarms, strict=True)
-    }
+    n_others = len(true) - confusion.sum(axis=1)
+    false_alarms = (confusion.sum(axis=0) - confusion.diagonal()) / np.maximum(n_others, 1)
+    support = support.astype(int)  # of floats where a class is neither there nor called
+    columns = [column.tolist() for column in (*scores, support, false_alarms)]
+    per_class = {label: ClassScore(*values) for label, *values in zip(LABELS, *columns, strict=True)}
     of_true = np.maximum(y_proba[np.arange(len(true)), true], SMALLEST_PROBABILITY)
     return Report(
         n_events=len(true),
@@ -120,7 +120,7 @@ def evaluate(y_true: ArrayLike, y_proba: ArrayLike, *, classes: Sequence[str] = 
 
 
 def class_calibration_error(true: np.ndarray, y_proba: np.ndarray, n_bins: int = 15) -> float:
-    """Return the class-wise expected calibration error (Kull et al. 2019, NeurIPS), which scikit-learn has not.
+    """Return the class-wise expected calibration error (Kull et al. 2019, NeurIPS), which scikit-learn lacks.
 
     For each class the events are put into ``n_bins`` equal bins of its probability; the gaps between
     mean probability and share of that class are averaged by bin size, then over the classes.

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, groupby
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,15 @@ import pandas as pd
 
 from guitarclf.config import Config
 from guitarclf.evaluation.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
-from guitarclf.evaluation.crossval import CrossvalReport, summarise
+from guitarclf.evaluation.crossval import PROBA_COLUMNS, CrossvalReport, summarise
 from guitarclf.experiment.bad_audio import report_bad_audio
-from guitarclf.experiment.fits import Fit, FitOutcome, fits_key, from_plain, list_fits, to_plain
+from guitarclf.experiment.fits import Fit, fits_key, from_plain, list_fits, outcome, to_plain
 from guitarclf.experiment.folds import fold_of_rows, leaking_folds
 from guitarclf.experiment.initial_weights import require_fresh_weights
 from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.experiment.train import check_buildable, seed_everything
-from guitarclf.files.progress import Progress
+from guitarclf.files.progress import watched
 from guitarclf.files.whole import write_text
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
@@ -36,9 +37,9 @@ N_LEARNING_STEPS = 2  # of svm_on_mfcc: what comes before is stateless, and is c
 
 @dataclass(frozen=True)
 class Material:
-    """What the folds share, computed once: the table, its features, synthetic rows, and MFCC statistics.
+    """What the folds share: the table, its features, and synthetic rows.
 
-    ``timbre`` is of the table's rows and ``synthetic_timbre`` of the modelled notes, for the baseline.
+    ``timbre`` and ``synthetic_timbre`` are the MFCC statistics of the table's rows and of the modelled notes.
     """
 
     events: pd.DataFrame
@@ -58,7 +59,7 @@ def crossval(
     resume=False,
     overwrite=False,
 ) -> dict[str, CrossvalReport]:
-    """Train on all folds but one, score that one, in turn; return split kind -> report.
+    """Score each fold with a net trained on the others, and return kind of split -> report.
 
     Writes ``predictions.csv``, ``crossval.json``, ``crossval.txt`` and ``config.yaml`` into ``output_dir``.
 
@@ -103,7 +104,7 @@ def crossval(
 
 
 def _write(folder: CrossvalFolder, tables: dict[str, pd.DataFrame], reports: dict[str, CrossvalReport]) -> None:
-    """Write the predictions and scores of each kind of split, the text last."""
+    """Write predictions, scores and text; a folder with the text is finished."""
     predictions = pd.concat([table.assign(split=kind) for kind, table in tables.items()])
     write_text(folder.predictions, predictions.to_csv(index=False))
     write_json({kind: report.to_dict() for kind, report in reports.items()}, folder.scores)
@@ -112,7 +113,7 @@ def _write(folder: CrossvalFolder, tables: dict[str, pd.DataFrame], reports: dic
 
 
 def prepare(config: Config, events: pd.DataFrame) -> Material:
-    """Compute what the folds share; of the table's own windows a chunk at a time is in memory."""
+    """Return what the folds share. Only some windows of the table are in memory at a time."""
     window, logmel = (build_pipeline(config)[name] for name in ("window", "logmel"))
     features = logmel.transform(window.transform(events))
     synthetic, windows = draw_synthetic_rows(config, logmel)
@@ -123,9 +124,9 @@ def prepare(config: Config, events: pd.DataFrame) -> Material:
 
 
 def predict_folds(config: Config, run: OpenRun, kinds: dict[str, np.ndarray], repeats: int) -> dict[str, pd.DataFrame]:
-    """Return, for each kind of split, a row per event and repeat: truth, fold, probabilities, what the baselines say.
+    """Return the predictions of each kind of split, a row per event and repeat, with the truth and the baselines'.
 
-    Outcomes are kept in the folder of the run as they come.
+    Outcomes of fits are kept in the folder of the run as they come.
     """
     events, path = run.events, CrossvalFolder(run.folder.root).kept
     fits = list_fits(kinds, repeats)
@@ -137,32 +138,30 @@ def predict_folds(config: Config, run: OpenRun, kinds: dict[str, np.ndarray], re
         from_plain=lambda plain, some: from_plain(plain, [held_out[fit].sum() for fit in some], path),
         what="fits",
     )
-    outcomes = journal.go_on(fits, lambda rest: _run_fits(config, events, rest, held_out))
+    parts = journal.go_on(fits, lambda rest: _run_fits(config, events, rest, kinds))
+    outcomes = chain.from_iterable(watched(parts, len(fits), desc="folds", unit="fit"))
     tables: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
-    with Progress(len(fits), desc="folds", unit="fit") as bar:
-        for fit, outcome in zip(fits, chain.from_iterable(outcomes), strict=True):
-            tables[fit.split].append(_table(events[held_out[fit]], fit, outcome))
-            bar.update()
+    for fit, said in zip(fits, outcomes, strict=True):
+        tables[fit.split].append(_table(events[held_out[fit]], fit, said))
     return {kind: pd.concat(parts, ignore_index=True) for kind, parts in tables.items()}
 
 
-def _run_fits(config: Config, events: pd.DataFrame, fits, held_out) -> Iterator[list[FitOutcome]]:
-    """Yield the outcome of each fit; what the folds share is computed only if there is one."""
+def _run_fits(config: Config, events: pd.DataFrame, fits, kinds) -> Iterator[list[pd.DataFrame]]:
+    """Yield the outcome of each fit; without fits nothing is computed."""
     if not fits:
         return
     material = prepare(config, events)
-    baselines_of, called = None, {}
-    for fit in fits:
-        rows = held_out[fit]
-        if baselines_of != (fit.split, fit.fold):  # its repeats share them
-            baselines_of, called = (fit.split, fit.fold), _predict_baselines(material, rows)
-        proba = _fit_and_predict(config, material, rows, config.seed + fit.repeat - 1)
-        logger.info("%s, %s, repeat %d: %d events scored", fit.split, fit.fold, fit.repeat, rows.sum())
-        yield [FitOutcome(proba, called)]
+    for (kind, fold), repeats in groupby(fits, key=attrgetter("split", "fold")):
+        rows = kinds[kind] == fold
+        called = _predict_baselines(material, rows)
+        for fit in repeats:
+            proba = _fit_and_predict(config, material, rows, config.seed + fit.repeat - 1)
+            logger.info("%s, %s, repeat %d: %d events scored", kind, fold, fit.repeat, rows.sum())
+            yield [outcome(proba, called)]
 
 
 def _fit_and_predict(config: Config, material: Material, held_out: np.ndarray, seed: int) -> np.ndarray:
-    """Return the probabilities of the held-out rows by a net that has not seen them, in the order of LABELS."""
+    """Return the probabilities, in the order of LABELS, that a net trained on the other rows gives these."""
     seed_everything(seed)
     training = material.events[~held_out]
     y, groups = training["label_category"].to_numpy(), training["track"].to_numpy()
@@ -175,7 +174,7 @@ def _fit_and_predict(config: Config, material: Material, held_out: np.ndarray, s
 
 
 def _predict_baselines(material: Material, held_out: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what each baseline calls the held-out rows, learnt from the same notes."""
+    """Return what each baseline, trained on the other rows and the modelled notes, calls the held-out rows."""
     training = pd.concat([material.events[~held_out], material.synthetic.notes])
     timbre = np.concatenate([material.timbre[~held_out], material.synthetic_timbre])
     y = training["label_category"].to_numpy()
@@ -188,10 +187,8 @@ def _predict_baselines(material: Material, held_out: np.ndarray) -> dict[str, np
     }
 
 
-def _table(rows: pd.DataFrame, fit: Fit, outcome: FitOutcome) -> pd.DataFrame:
-    table = rows[["note_id", "track", "label_category", "expression_style", "pitch_midi"]].assign(
-        fold=fit.fold, repeat=fit.repeat, called=np.array(LABELS)[outcome.proba.argmax(axis=1)]
-    )
-    for index, label in enumerate(LABELS):
-        table[f"p_{label}"] = outcome.proba[:, index]
-    return table.assign(**outcome.called)
+def _table(rows: pd.DataFrame, fit: Fit, said: pd.DataFrame) -> pd.DataFrame:
+    """Return the held-out events of a fit with its outcome beside them."""
+    events = rows[["note_id", "track", "label_category", "expression_style", "pitch_midi"]]
+    called = np.array(LABELS)[said[PROBA_COLUMNS].to_numpy().argmax(axis=1)]
+    return events.assign(fold=fit.fold, repeat=fit.repeat, called=called).join(said.set_index(rows.index))

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,27 +24,18 @@ from guitarclf.runs.folder import RunFolder, discard, write_json
 
 logger = logging.getLogger(__name__)
 
-MARKER = "demo.json"
+MARKER = "demo.json"  # tells a demo from other folders
+MARK = {"made_by": "guitarclf demo"}
 EVENTS_PER_GUITAR = 10
-SAMPLE_RATE = 22050  # Hz, the pipeline's own
-# Half the width of the default, which learns in two minutes what the default learns in five, and
-# less augmentation: the modelled recordings already differ in level, noise and timing.
-DEMO_MODULE = ModuleParameters(
-    conv_channels=[16, 32, 64],
-    rnn_hidden_size=64,
-    pooling="attention",
-    dropout=0.1,
-    noise_floor=0.0,
-    mask_bands=0,
-    mask_frames=0,
-)
+# Half the width of the default, which learns in two minutes what the default learns in five.
+DEMO_MODULE = ModuleParameters(conv_channels=[16, 32, 64], rnn_hidden_size=64, dropout=0.1)
 MIN_EVENTS = 60
 SHOWN_PREDICTIONS = 6
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The run, its scores on the test guitars, and a few predictions beside the truth."""
+    """The run, its scores on the test guitars, and a few predictions with the truth beside them."""
 
     run: TrainedRun
     evaluation: Evaluation
@@ -51,7 +43,7 @@ class DemoResult:
 
 
 def demo_config(output_dir="runs/demo", seed: int = 42) -> Config:
-    """Return the demo's configuration; ``configs/demo.yaml`` is the same."""
+    """Return the configuration of the demo, which ``configs/demo.yaml`` has too."""
     data = Path(output_dir) / "data"
     return Config(
         data=DataConfig(metadata_path=str(data / "metadata.csv"), audio_root=str(data)),
@@ -64,7 +56,7 @@ def demo_config(output_dir="runs/demo", seed: int = 42) -> Config:
 
 
 def demo(output_dir="runs/demo", *, n_events: int = 4800, seed: int = 42) -> DemoResult:
-    """Make modelled notes, train on them, score guitars left out, and predict a few files.
+    """Make modelled notes, train on them, score guitars left out, and predict a few of their files.
 
     Parameters
     ----------
@@ -73,6 +65,11 @@ def demo(output_dir="runs/demo", *, n_events: int = 4800, seed: int = 42) -> Dem
     n_events : int
         Notes to make, 10 a guitar.
     seed : int
+
+    Raises
+    ------
+    ParameterError, RunError
+        For too few notes; for a folder that holds something else.
     """
     if n_events < MIN_EVENTS:
         raise ParameterError(f"The demo must have at least {MIN_EVENTS} events to split by guitar. Got {n_events}.")
@@ -82,25 +79,22 @@ def demo(output_dir="runs/demo", *, n_events: int = 4800, seed: int = 42) -> Dem
     _require_demo(folder)
     n_guitars = max(5, n_events // EVENTS_PER_GUITAR)
     with locked(folder):
-        _clear(folder)
+        discard(RunFolder(folder), beside=(MARKER,))
+        write_json(MARK, folder / MARKER)
         logger.info("making %d notes of %d modelled guitars in %s", n_events, n_guitars, folder / "data")
-        _write_notes(folder / "data", n_events, n_guitars, seed)
+        with Progress(n_events, desc="modelling", unit="note") as bar:
+            write_snippets(
+                folder / "data",
+                n_events,
+                n_guitars=n_guitars,
+                seed=seed,
+                sample_rate=config.window.sample_rate,
+                n_jobs=min(2, os.cpu_count() or 1),
+                progress=lambda n_done: bar.update(n_done - bar.n),
+            )
     run = train(config, beside=("data", MARKER))
     evaluation = evaluate_run(folder, split="test")
     return DemoResult(run, evaluation, _predict_a_few(folder))
-
-
-def _write_notes(folder: Path, n_events: int, n_guitars: int, seed: int) -> None:
-    with Progress(n_events, desc="modelling", unit="note") as bar:
-        write_snippets(
-            folder,
-            n_events,
-            n_guitars=n_guitars,
-            seed=seed,
-            sample_rate=SAMPLE_RATE,
-            n_jobs=min(2, os.cpu_count() or 1),
-            progress=lambda n_done: bar.update(n_done - bar.n),
-        )
 
 
 def _require_demo(folder: Path) -> None:
@@ -108,28 +102,18 @@ def _require_demo(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise RunError(f"The demo's output must be a folder. {folder} is a file. Choose another --output-dir.")
     held = {item.name for item in folder.iterdir()} - {LOCK_NAME} if folder.is_dir() else set()
-    if held and not _is_demo(folder):
+    is_demo = False
+    with suppress(OSError, ValueError):
+        is_demo = json.loads((folder / MARKER).read_text(encoding="utf-8")) == MARK
+    if held and not is_demo:
         raise RunError(
             f"The demo replaces an earlier demo and nothing else. {folder} holds something else. "
             "Choose another --output-dir."
         )
 
 
-def _clear(folder: Path) -> None:
-    """Empty a locked folder, and mark it as a demo's."""
-    discard(RunFolder(folder), beside=(MARKER,))
-    write_json({"made_by": "guitarclf demo"}, folder / MARKER)
-
-
-def _is_demo(folder: Path) -> bool:
-    try:
-        return json.loads((folder / MARKER).read_text(encoding="utf-8")) == {"made_by": "guitarclf demo"}
-    except (OSError, ValueError):
-        return False
-
-
 def _predict_a_few(folder: Path) -> pd.DataFrame:
-    """Classify two test files of each label as `guitarclf predict` would, with the truth beside them."""
+    """Return the predictions of two test files of each label, with the truth beside them."""
     events = read_events(folder / "splits.csv", audio_root=folder / "data")
     tests = events[events["split"] == "test"]
     few = tests.groupby("label_category", sort=True).head(SHOWN_PREDICTIONS // 3).sort_values("label_category")

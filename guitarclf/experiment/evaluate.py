@@ -1,4 +1,4 @@
-"""evaluate_run: the scores of a trained run on a split of its table, or on another table."""
+"""evaluate_run: score a trained run on a split of its table, or on another table."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from guitarclf.runs.folder import RunFolder, write_json
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A report, the name it was written under, and the same rows scored by duration alone."""
+    """A report, the name it is written under, and the macro-F1 that note length alone reaches on the same rows."""
 
     name: str
     report: Report
@@ -55,53 +55,50 @@ def evaluate_run(
     bundle = Bundle.open(run_dir)
     pipeline, data = pipeline_of(bundle), bundle.config.data
     pipeline.set_params(logmel__cache=data.cache, logmel__cache_gb=data.cache_gb)
+    own_events: pd.DataFrame | None
     if metadata_path is None:
-        events = run_events(run, replace(data, audio_root=str(audio_root or data.audio_root)))
-        name = split or "val"
-        train_rows: pd.DataFrame | None = events[events["split"] == "train"]
+        name = split = split or "val"
+        events = own_events = run_events(run, replace(data, audio_root=str(audio_root or data.audio_root)))
     else:
+        split = split or "all"
+        name = _name_of_table(metadata_path, split)
         events = _labelled_events(metadata_path, audio_root, data)
-        name, train_rows = _name_of_table(metadata_path, split), _train_rows(run)
-    rows = rows_of_split(events, split or ("val" if metadata_path is None else "all"))
+        own_events = read_events(run.splits) if run.splits.is_file() else None
+    rows = rows_of_split(events, split)
     if rows.empty:
         sizes = ", ".join(f"{side} {(events['split'] == side).sum()}" for side in SPLITS)
         raise SplitError(f"The split to score must have rows. {name} has none ({sizes}). Choose another --split.")
+    train_rows = None if own_events is None else rows_of_split(own_events, "train")
+    return score_rows(pipeline, rows, run, name, train_rows=train_rows)
+
+
+def score_rows(
+    pipeline: Pipeline, rows: pd.DataFrame, run: RunFolder, name: str, *, train_rows: pd.DataFrame | None
+) -> Evaluation:
+    """Score a fitted pipeline on rows of a table, and write the scores into the run under a name.
+
+    ``train_rows`` are what the baseline learns from; there is none without them.
+    """
     report = evaluate(rows["label_category"], predict_by_label(pipeline, rows))
-    baseline = None
-    if train_rows is not None and len(train_rows):
-        baseline = duration_score(train_rows, rows)
-    _write(report, name, run, baseline)
+    baseline = None if train_rows is None or train_rows.empty else duration_score(train_rows, rows)
+    run.figures.mkdir(parents=True, exist_ok=True)
+    write_json({**report.to_dict(), "duration_only_macro_f1": baseline}, run.metrics(name))
+    save_confusion_matrix(report, f"{name} ({report.n_events} events)", run.figures / f"confusion_{name}.png")
     return Evaluation(name, report, baseline)
 
 
-def evaluate_rows(pipeline: Pipeline, events: pd.DataFrame, split: str, run: RunFolder) -> Report:
-    """Score a fitted pipeline on one split of a table and write it into the run."""
-    rows = rows_of_split(events, split)
-    report = evaluate(rows["label_category"], predict_by_label(pipeline, rows))
-    _write(report, split, run, duration_score(rows_of_split(events, "train"), rows))
-    return report
-
-
 def duration_score(train_rows: pd.DataFrame, rows: pd.DataFrame) -> float:
-    """Return the macro-F1 of a classifier that knows each note's duration and nothing else."""
+    """Return the macro-F1 on ``rows`` of a tree that knows how long a note is and nothing else."""
     tree = duration_only().fit(train_rows, train_rows["label_category"].to_numpy())
     by_label = pd.DataFrame(tree.predict_proba(rows), columns=tree.classes_)
     return evaluate(rows["label_category"], by_label.reindex(columns=list(LABELS), fill_value=0)).macro_f1
 
 
-def _name_of_table(metadata_path: str | Path, split: str | None) -> str:
-    """Return what the scores of another table are called; never what a split of the run's own is."""
+def _name_of_table(metadata_path: str | Path, split: str) -> str:
+    """Return the name of the scores of another table, which no split of the run has."""
     stem = Path(metadata_path).stem
     stem = f"table_{stem}" if stem in (*SPLITS, "all") else stem
-    return stem if split in (None, "all") else f"{stem}_{split}"
-
-
-def _train_rows(run: RunFolder) -> pd.DataFrame | None:
-    """Return the rows a run was trained on, without their audio; None for a bundle without its run."""
-    if not run.splits.is_file():
-        return None
-    events = read_events(run.splits)
-    return events[events["split"] == "train"]
+    return stem if split == "all" else f"{stem}_{split}"
 
 
 def _labelled_events(metadata_path: str | Path, audio_root: str | Path | None, data: DataConfig) -> pd.DataFrame:
@@ -113,9 +110,3 @@ def _labelled_events(metadata_path: str | Path, audio_root: str | Path | None, d
         raise EventTableError(f"{error}\nTo classify notes without labels use `guitarclf predict`.") from error
     require_audio_files(events["audio_path"], beside=Path(metadata_path).parent)
     return events
-
-
-def _write(report: Report, name: str, run: RunFolder, duration_macro_f1: float | None) -> None:
-    run.figures.mkdir(parents=True, exist_ok=True)
-    write_json({**report.to_dict(), "duration_only_macro_f1": duration_macro_f1}, run.metrics(name))
-    save_confusion_matrix(report, f"{name} ({report.n_events} events)", run.figures / f"confusion_{name}.png")

@@ -1,33 +1,27 @@
-"""What starting from a trained model's weights means for a config, and where it is refused."""
+"""Training that starts from a trained model's weights: what its config takes over, and where it is refused."""
 
 import logging
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from guitarclf.bundle.folder import PRETRAINED, Bundle
 from guitarclf.bundle.pipelines import pipeline_of
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.errors import ConfigError, RunError
+from guitarclf.parameters.sections import ArchitectureParameters
 from guitarclf.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
 # Keys of net.module that shape the weights; dropout and augmentation may change from training to training.
-SHAPING_KEYS = (
-    "conv_channels",
-    "pools",
-    "kernel_size",
-    "rnn_hidden_size",
-    "rnn_num_layers",
-    "rnn_bidirectional",
-    "pooling",
-    "head_hidden_size",
-    "mask_after_offset",
-)
+SHAPING_KEYS = [item.name for item in fields(ArchitectureParameters) if item.name != "dropout"]
 
 
 def with_model_sections(config: Config) -> Config:
-    """Return a config with the window, the features and the net's shape of ``training.init_from``, if there is one."""
+    """Return a config with the window, the features and the net's shape of the model in ``training.init_from``.
+
+    Without one the config comes back as it is. ConfigError names a key that was set to something else.
+    """
     if config.training.init_from is None:
         if config.training.freeze_epochs:
             logger.warning("`training.freeze_epochs` does nothing without `training.init_from`.")
@@ -55,7 +49,7 @@ def with_model_sections(config: Config) -> Config:
 
 
 def require_fresh_weights(config: Config, command: str) -> None:
-    """Refuse ``training.init_from`` where every fold trains nets of its own."""
+    """Raise ConfigError for ``training.init_from`` in a command whose folds need nets of their own."""
     if config.training.init_from is not None:
         raise ConfigError(
             f"`training.init_from` must be null in `{command}`: a model may have heard what a fold leaves out. "
@@ -64,7 +58,7 @@ def require_fresh_weights(config: Config, command: str) -> None:
 
 
 def require_outside(run: RunFolder, model: Path) -> None:
-    """Refuse to replace the run whose weights training starts from."""
+    """Raise RunError if the model that training starts from lies in the run that is to be replaced."""
     if model.resolve().is_relative_to(run.root.resolve()):
         raise RunError(
             f"`training.init_from` must lie outside the run that --overwrite replaces. Got {model}. "

@@ -1,15 +1,20 @@
-"""inspect_event: one event as the model hears it, drawn, with the prediction if a model is given."""
+"""inspect_event: draw one event as a model hears it."""
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from guitarclf.audio.mel import mel_centers
 from guitarclf.audio.recordings import open_recording, read_segment, resampled_length
+from guitarclf.audio.windows import Request, WindowReader
 from guitarclf.bundle.engines import Model
 from guitarclf.config import Config
 from guitarclf.errors import EventTableError
-from guitarclf.evaluation.figures import save_inspection
+from guitarclf.evaluation.figures import save_figure
 from guitarclf.experiment.tables import other_events
 from guitarclf.features.inputs import as_requests
 from guitarclf.labels import LABELS
@@ -20,10 +25,7 @@ SHOWN_AROUND = 2.0  # seconds of the file drawn before and after the window
 def find_event(
     metadata_path: str | Path, note_id: str, *, audio_root: str | Path | None = None, model: Model | None = None
 ) -> pd.DataFrame:
-    """Return the one-row table of a note, with what it needs to mean the same as in its table.
-
-    The table is read as ``model`` was trained, in our terms if there is none.
-    """
+    """Return the row of a note as a table, read with the mapping of ``model``, or without one if there is none."""
     data = Config().data if model is None else model.data
     events = other_events(data, metadata_path, audio_root, require_labels=False)
     row = events[events["note_id"] == note_id]
@@ -42,7 +44,7 @@ def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | Non
     output : str or Path
         The PNG.
     model : Model, optional
-        From :func:`guitarclf.bundle.engines.load_model`: its window and features are drawn, else the default ones.
+        From :func:`load_model`: its window and features are drawn, else the default ones.
 
     Raises
     ------
@@ -55,28 +57,51 @@ def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | Non
     if errors:
         raise errors[0]
     features = listener.features(windows, ends)
-    rate, settings = listener.reader.sample_rate, listener.settings
-    start = listener.reader.start_of(request)
-    with open_recording(request.path) as recording:
-        first = max(0, start - round(SHOWN_AROUND * rate))
-        last = start + windows.shape[1] + round(SHOWN_AROUND * rate)
-        last = min(last, resampled_length(recording.frames, recording.samplerate, rate))
-        surroundings = read_segment(recording, first, last - first, sample_rate=rate)
-    scores = None
     title = f"{Path(request.path).name} at {request.onset:.3f} s"
+    scores = None
     if model is not None:
         proba = model.under_priors(model.answer(features))[0]
         scores = dict(zip(LABELS, proba.tolist(), strict=True))
         title += "\n" + ", ".join(f"{label} {value:.3f}" for label, value in scores.items())
-    save_inspection(
-        surroundings,
-        windows[0],
-        features[0, 0],
-        file_start=first / rate,
-        span=(start / rate, start / rate + listener.reader.target_duration),
-        rates=(rate, settings["hop_length"]),
-        band_hz=mel_centers(rate, settings["n_mels"], settings["fmin"], settings["fmax"]),
-        title=title,
-        path=output,
-    )
+    figure = Figure(figsize=(9, 8), layout="constrained")
+    top, middle, bottom = figure.subplots(3, 1)
+    top.set_title(title)
+    _draw_surroundings(top, listener.reader, request)
+    _draw_window(middle, windows[0], listener.reader.sample_rate)
+    image = _draw_log_mel(bottom, features[0, 0], listener.settings)
+    figure.colorbar(image, ax=bottom, label="level")
+    save_figure(figure, output)
     return scores
+
+
+def _draw_surroundings(axis: Axes, reader: WindowReader, request: Request) -> None:
+    """Draw the recording from 2 s before the window to 2 s after it, and mark the window."""
+    rate, start = reader.sample_rate, reader.start_of(request)
+    margin = round(SHOWN_AROUND * rate)
+    first = max(0, start - margin)
+    with open_recording(request.path) as recording:
+        length = resampled_length(recording.frames, recording.samplerate, rate)
+        last = min(start + reader.n_samples + margin, length)
+        audio = read_segment(recording, first, last - first, sample_rate=rate)
+    axis.plot(first / rate + np.arange(len(audio)) / rate, audio, linewidth=0.5)
+    axis.axvspan(start / rate, start / rate + reader.target_duration, color="tab:orange", alpha=0.25, label="window")
+    axis.set(xlabel="time in the file (s)", ylabel="amplitude")
+    axis.legend(loc="upper right")
+
+
+def _draw_window(axis: Axes, window: np.ndarray, rate: int) -> None:
+    axis.plot(np.arange(len(window)) / rate, window, linewidth=0.5)
+    axis.set(title="the window the model sees", xlabel="time in the window (s)", ylabel="amplitude")
+    axis.set_xlim(0, len(window) / rate)
+
+
+def _draw_log_mel(axis: Axes, log_mel: np.ndarray, settings: dict) -> AxesImage:
+    """Draw a log-mel of shape (n_mels, n_frames), its axes in seconds and Hz, and return the image."""
+    rate, (n_mels, n_frames) = settings["sample_rate"], log_mel.shape
+    extent = (0, n_frames * settings["hop_length"] / rate, -0.5, n_mels - 0.5)
+    image = axis.imshow(log_mel, origin="lower", aspect="auto", extent=extent, cmap="magma")
+    centers = mel_centers(rate, n_mels, settings["fmin"], settings["fmax"])
+    bands = np.linspace(0, n_mels - 1, min(6, n_mels)).round().astype(int)
+    axis.set_yticks(bands, [f"{center:.0f}" for center in centers[bands]])
+    axis.set(title="log-mel", xlabel="time in the window (s)", ylabel="centre of the mel band (Hz)")
+    return image

@@ -1,4 +1,4 @@
-"""predict_notes: files or the events of a table -> labels and probabilities; no pandas but for tables."""
+"""predict_notes: files or the events of a table -> labels and probabilities; only tables load pandas."""
 
 import logging
 from collections import Counter
@@ -37,7 +37,7 @@ PREDICTION_COLUMNS = (
 
 
 class Note(NamedTuple):
-    """What is to be classified: its name and its place."""
+    """What is to be classified: a name, and a place in a recording."""
 
     note_id: str
     request: Request
@@ -47,18 +47,15 @@ class Note(NamedTuple):
 class Predictions:
     """What a model says of some notes, in their order.
 
-    An event whose audio cannot be read has no label, NaN for probabilities, and the reason in ``errors``. Numbers
-    are not rounded.
-
     ``confidence`` is the highest probability there would be if all classes were equally common: what the
     sound itself says. Under uneven shares even a net that cannot tell at all is fairly sure of the
-    commonest class.
+    commonest class. An event whose audio cannot be read has no label, and NaN for its numbers.
     """
 
     notes: list[Note]
     proba: np.ndarray  # [n_events, 3] in the order of LABELS
     confidence: np.ndarray  # [n_events]
-    errors: list[str]
+    errors: list[str]  # why the audio cannot be read, "" if it can
     min_confidence: float = 0.0
 
     def __len__(self) -> int:
@@ -67,50 +64,41 @@ class Predictions:
     @property
     def labels(self) -> list[str]:
         """The label of each event, UNKNOWN where ``confidence`` is below ``min_confidence``."""
-        surest = self.proba.argmax(axis=1)
-        return [
-            "" if self.errors[row] else UNKNOWN if self.confidence[row] < self.min_confidence else LABELS[surest[row]]
-            for row in range(len(self))
-        ]
+        labels = np.array(LABELS, dtype=object)[self.proba.argmax(axis=1)]
+        labels[self.confidence < self.min_confidence] = UNKNOWN
+        labels[~self.is_readable] = ""
+        return labels.tolist()
 
     @property
-    def n_errors(self) -> int:
-        """How many events could not be read."""
-        return sum(error != "" for error in self.errors)
+    def is_readable(self) -> np.ndarray:
+        """Whether the audio of each event could be read, bool of shape (n_events,)."""
+        return np.array([error == "" for error in self.errors], dtype=bool)
 
     def adapt_to_batch(self, train_priors: np.ndarray) -> np.ndarray:
-        """Put the probabilities under the shares estimated from the events themselves; return the shares.
+        """Put the probabilities under the shares of the classes among the events, and return these shares.
 
-        They must be under ``train_priors``, the shares in the order of LABELS that the net learnt under.
+        Some event must be readable. ``train_priors`` are the shares that the probabilities are under now, which
+        are those that the net learnt under. Both are in the order of LABELS.
         """
-        readable = np.array([error == "" for error in self.errors], dtype=bool)
-        if not readable.any():
-            return train_priors
+        readable = self.is_readable
         shares = estimate_priors(self.proba[readable], train_priors)
         self.proba[readable] = with_priors(self.proba[readable], train_priors, shares)
         return shares
 
     def rows(self, audio_paths: Sequence[str] | None = None) -> Iterator[dict]:
-        """Yield each event as a dict with the keys PREDICTION_COLUMNS, other paths in the place of its own if given."""
-        for row, (note, label) in enumerate(zip(self.notes, self.labels, strict=True)):
-            path = note.request.path if audio_paths is None else audio_paths[row]
-            values = (note.note_id, path, note.request.onset, label, *self.proba[row].tolist())
-            values = (*values, float(self.confidence[row]), self.errors[row])
+        """Yield each event as a dict with the keys PREDICTION_COLUMNS; ``audio_paths`` replace its own path."""
+        paths = [note.request.path for note in self.notes] if audio_paths is None else audio_paths
+        parts = (self.notes, paths, self.labels, self.proba.tolist(), self.confidence.tolist(), self.errors)
+        for note, path, label, proba, confidence, error in zip(*parts, strict=True):
+            values = (note.note_id, path, note.request.onset, label, *proba, confidence, error)
             yield dict(zip(PREDICTION_COLUMNS, values, strict=True))
-
-    def to_frame(self) -> "pd.DataFrame":
-        """Return the events as a DataFrame with PREDICTION_COLUMNS."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self.rows()), columns=list(PREDICTION_COLUMNS))
 
 
 def notes_of_paths(paths: Iterable[str | Path]) -> list[Note]:
-    """Return one event at onset 0 for each file; a folder stands for the WAV and FLAC files below it.
+    """Return a note at onset 0 for each file; a folder stands for the WAV and FLAC files below it, sorted.
 
-    An event is named by its file's stem, or by the whole path where two files share one. The order
-    is that of ``paths``, files of a folder sorted. A path that does not exist keeps
-    its row, so that its error is reported with the others.
+    A note is named by its file's stem, or by the whole path where two files share one. A path that does not
+    exist keeps its row, so that its error is reported with the others.
     """
     files = []
     for path in map(Path, paths):
@@ -131,18 +119,12 @@ def events_of_paths(paths: Iterable[str | Path]) -> "pd.DataFrame":
     """Return the notes of :func:`notes_of_paths` as an events table."""
     import pandas as pd
 
-    notes = notes_of_paths(paths)
-    return pd.DataFrame(
-        {
-            "note_id": [note.note_id for note in notes],
-            "audio_path": [note.request.path for note in notes],
-            "onset_sec": np.zeros(len(notes)),
-        }
-    )
+    rows = [(note.note_id, note.request.path, note.request.onset) for note in notes_of_paths(paths)]
+    return pd.DataFrame(rows, columns=["note_id", "audio_path", "onset_sec"])
 
 
 def warn_of_long_files(notes: Sequence[Note], target_duration: float) -> None:
-    """Log a line for each file that is too long to be a snippet: only its first window is heard."""
+    """Warn of each file that is too long to be a snippet: only its first window is heard."""
     for note in notes:
         try:
             with open_recording(note.request.path) as recording:
@@ -172,7 +154,7 @@ def predict_notes(model: Model, notes: Sequence[Note]) -> Iterator[Predictions]:
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:
-    """Return the predictions of several parts as one."""
+    """Return the predictions of several parts, possibly none, as one."""
     return Predictions(
         [note for part in parts for note in part.notes],
         np.concatenate([np.zeros((0, len(LABELS))), *(part.proba for part in parts)]),
@@ -182,6 +164,8 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
 
 
 def predict_events(pipeline: "Pipeline", events: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
-    """Yield the predictions of an events table by a fitted pipeline, some rows at a time, as DataFrames."""
+    """Yield what a fitted pipeline predicts of an events table, some rows at a time, with PREDICTION_COLUMNS."""
+    import pandas as pd
+
     for part in predict_notes(TorchModel(pipeline), notes_of_events(events)):
-        yield part.to_frame()
+        yield pd.DataFrame(part.rows())

@@ -1,4 +1,4 @@
-"""search: GridSearchCV over the net, on features computed once for each setting of them, with folds by track."""
+"""search: find the best parameters by GridSearchCV with folds by track; features are computed once per setting."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ from guitarclf.experiment.initial_weights import require_fresh_weights
 from guitarclf.experiment.tables import split_events, with_absolute_paths
 from guitarclf.experiment.train import TrainedRun, check_buildable, seed_everything, train
 from guitarclf.files.digest import text_digest
-from guitarclf.files.progress import Progress
+from guitarclf.files.progress import watched
 from guitarclf.files.whole import write_text
 from guitarclf.pipeline import SECTIONS, build_net, build_pipeline, parameter_name
 from guitarclf.runs.folder import SearchFolder
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SearchResult:
-    """All candidates, best first, and the run trained from the best of them."""
+    """The table of all candidates, the best first, the values of the best, and the run trained from it."""
 
     folder: Path
     table: pd.DataFrame
@@ -44,11 +44,9 @@ class SearchResult:
 def search(config: Config, *, n_jobs: int = 1, resume=False, overwrite=False) -> SearchResult:
     """Search ``search.params`` with GroupKFold by track, then train the best candidate as a run.
 
-    Only train and val rows take part; the test rows stay unseen. Writes ``search_results.csv``,
-    ``best_config.yaml`` and the run ``best/`` into ``output_dir``.
-
-    With ``resume`` a search that was killed goes on: candidates that are scored are kept, and so are the epochs
-    of the best. With ``overwrite`` the search that is there is replaced.
+    Only train and val rows take part. Writes ``search_results.csv``, ``best_config.yaml`` and the run ``best/``
+    into ``output_dir``. With ``resume`` a search that was killed goes on: candidates that are scored are kept, and
+    so are the epochs of the best. With ``overwrite`` the search that is there is replaced.
     """
     config = with_absolute_paths(config)
     require_fresh_weights(config, "search")
@@ -66,7 +64,7 @@ def search(config: Config, *, n_jobs: int = 1, resume=False, overwrite=False) ->
 
 
 def _searchable_events(config: Config) -> pd.DataFrame:
-    """Return the events of a config with the split of each; SplitError if they are too few tracks for the folds."""
+    """Return the events of a config with their split; SplitError if there are too few tracks for the folds."""
     events = split_events(config)
     n_tracks = events.loc[events["split"] != "test", "track"].nunique()
     if n_tracks <= config.search.n_splits:
@@ -78,7 +76,7 @@ def _searchable_events(config: Config) -> pd.DataFrame:
 
 
 def list_candidates(config: Config) -> list[dict]:
-    """Return the candidates of ``search.params`` as config path -> value, each of which can be built."""
+    """Return the candidates of ``search.params``, each as config path -> value; ConfigError if one cannot be built."""
     if not config.search.params:
         raise ConfigError(
             "`search.params` must name at least one key and its values, such as {net.lr: [1e-3, 3e-4]}. It is empty."
@@ -111,7 +109,7 @@ def describe(candidate: dict) -> str:
 
 
 def run_search(config: Config, candidates: list[dict], run: OpenRun, *, n_jobs: int) -> pd.DataFrame:
-    """Return one row per candidate, best first: its values, mean, spread and scores by fold.
+    """Return a row per candidate, the best first: its values, and mean, spread and folds of its score.
 
     Scores are kept in the folder of the run as they come.
     """
@@ -127,32 +125,27 @@ def run_search(config: Config, candidates: list[dict], run: OpenRun, *, n_jobs: 
         what="candidates",
         before=scores_of_0_1_0(folder.kept_0_1_0, len(candidates), n_splits) if run.resume else (),
     )
-
     features = KeptFeatures(rows)
 
     def work(rest: Sequence[dict]) -> Iterator[list[dict]]:
         for first in range(0, len(rest), n_at_once):
             yield _score(config, rest[first : first + n_at_once], features, n_jobs)
 
-    scored: list[dict] = []
-    with Progress(len(candidates), desc="search", unit="candidate") as bar:
-        for part in journal.go_on(candidates, work):
-            scored += part
-            bar.update(len(part))
+    parts = watched(journal.go_on(candidates, work), len(candidates), desc="search", unit="candidate")
+    scored = [score for part in parts for score in part]
     folds = np.array([score["folds"] for score in scored])  # [candidates, folds]
     table = pd.DataFrame(candidates, dtype=object)
     table.insert(0, "candidate", range(1, len(candidates) + 1))
     table.insert(1, "rank", pd.Series(folds.mean(axis=1)).rank(ascending=False, method="min").astype(int))
     table[f"mean_{config.search.scoring}"] = folds.mean(axis=1)
     table[f"std_{config.search.scoring}"] = folds.std(axis=1)
-    for fold in range(n_splits):
-        table[f"fold_{fold + 1}"] = folds[:, fold]
+    table[[f"fold_{fold + 1}" for fold in range(n_splits)]] = folds
     table["mean_fit_sec"] = [score["fit_sec"] for score in scored]
     return table.sort_values(["rank", "candidate"], ignore_index=True)
 
 
 def checked_scores(scores: list[dict], n_splits: int, path: Path) -> list[dict]:
-    """Return scores of candidates that were kept; RunError if they are none, or of other folds."""
+    """Return scores that were kept; RunError if they are damaged, or of another number of folds."""
     try:
         if not all(len(score["folds"]) == n_splits and float(score["fit_sec"]) >= 0 for score in scores):
             raise ValueError("its scores are of other candidates")
@@ -162,7 +155,7 @@ def checked_scores(scores: list[dict], n_splits: int, path: Path) -> list[dict]:
 
 
 def scores_of_0_1_0(path: Path, n_candidates: int, n_splits: int) -> list[list[dict]]:
-    """Return the scores that guitarclf 0.1.0 kept, ``{"0": {"folds": ..., "fit_sec": ...}, ...}``, as parts."""
+    """Return the scores that guitarclf 0.1.0 kept, ``{"0": {"folds": ..., "fit_sec": ...}, ...}``, as one part."""
     if not path.is_file():
         return []
     try:
@@ -176,7 +169,7 @@ def scores_of_0_1_0(path: Path, n_candidates: int, n_splits: int) -> list[list[d
 
 
 class KeptFeatures:
-    """The features of rows, computed in this process for one setting of window and logmel at a time."""
+    """The features of rows, kept for one setting of window and logmel at a time."""
 
     def __init__(self, rows: pd.DataFrame):
         self.rows = rows
@@ -184,11 +177,12 @@ class KeptFeatures:
         self._features: Any = None
 
     def of(self, config: Config) -> Any:
-        """Return the features of a config, the last ones if its setting is that of the last call."""
-        if features_setting(config) != self._setting:
-            self._setting, self._features = "", None  # before the next ones are in memory
+        """Return the features of a config, which are computed if its setting is not that of the last call."""
+        setting = features_setting(config)
+        if setting != self._setting:
+            self._setting, self._features = "", None  # frees the last ones before the next are in memory
             self._features = build_pipeline(config)[:-1].transform(self.rows)
-            self._setting = features_setting(config)
+            self._setting = setting
         return self._features
 
 
@@ -199,18 +193,15 @@ def features_setting(config: Config) -> str:
 
 def _score(config: Config, candidates: Sequence[dict], features: KeptFeatures, n_jobs: int) -> list[dict]:
     """Return the scores by fold of each candidate, and the mean seconds of a fit of its net."""
-    by_setting: dict[str, list[int]] = {}
-    for place, candidate in enumerate(candidates):
-        by_setting.setdefault(features_setting(apply_candidate(config, candidate)), []).append(place)
-    scores: dict[int, dict] = {}
-    for places in by_setting.values():
-        of_setting = [candidates[place] for place in places]
-        scores.update(zip(places, _score_nets(config, of_setting, features, n_jobs), strict=True))
-    return [scores[place] for place in range(len(candidates))]
+    settings = [features_setting(apply_candidate(config, candidate)) for candidate in candidates]
+    scores = pd.Series(list(candidates), dtype=object)
+    for _, sharing in scores.groupby(settings, sort=False):
+        scores[sharing.index] = _score_nets(config, list(sharing), features, n_jobs)
+    return list(scores)
 
 
 def _score_nets(config: Config, candidates: Sequence[dict], features: KeptFeatures, n_jobs: int) -> list[dict]:
-    """Return what `_score` does, of candidates that share their features."""
+    """Return what `_score` does, for candidates that share their features."""
     X = features.of(apply_candidate(config, candidates[0]))
     seed_everything(config.seed)
     grid = GridSearchCV(
@@ -231,6 +222,6 @@ def _score_nets(config: Config, candidates: Sequence[dict], features: KeptFeatur
 
 
 def _net_parameters(config: Config, candidate: dict) -> dict[str, list]:
-    """Return the part of a candidate that is the net's as a one-point grid, values as the config types them."""
+    """Return the net's part of a candidate as a grid of one point, its values typed as in the config."""
     typed = apply_candidate(config, candidate)
     return {parameter_name(path): [get_value(typed, path)] for path in candidate if path.startswith("net.")}

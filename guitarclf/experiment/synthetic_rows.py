@@ -1,7 +1,8 @@
-"""Synthetic rows: modelled notes, and background (clips that are no note), to train on beside the rows of a table."""
+"""Synthetic rows to train on beside those of a table: modelled notes, and background (clips that are no note)."""
 
 import logging
 import os
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 NOTES_PER_GUITAR = 5
 VALID_SHARE = 0.1  # of the modelled guitars, whatever is held out of the table
+Part = tuple[pd.DataFrame, np.ndarray, np.ndarray | None]  # events, windows, and their ends in samples if they have any
 BACKGROUND_SEED = 1_000_003  # added to the run's, so that notes and background are drawn apart
 
 
@@ -31,29 +33,27 @@ def draw_synthetic_rows(config: Config, logmel: LogMelSpectrogram) -> tuple[Trai
     windows : ndarray of shape (n_rows, n_samples), dtype=float32
         The sound of each row.
     """
-    n_samples = round(config.window.target_duration * config.window.sample_rate)
-    windows = [np.zeros((0, n_samples), dtype=np.float32)]
-    rows = TrainingSet.of(_background_events(0), log_mel_channels(windows[0], **logmel.settings))
+    empty = np.zeros((0, build_window(config).reader.n_samples), dtype=np.float32)
+    parts: list[Part] = [(_background_events(0), empty, None)]
     if config.training.add_modelled:
-        events, notes, ends = modelled_notes(config)
-        codes = events["label_category"].map(LABEL_TO_INDEX).to_numpy()
-        valid = draw_sides(events["track"].to_numpy(), codes, (VALID_SHARE,), seed=config.seed) == 1
-        rows = rows.add(TrainingSet.of(events, log_mel_channels(notes, ends=ends, **logmel.settings), valid=valid))
-        windows.append(notes)
+        parts.append(modelled_notes(config))
     if config.training.add_clutter:
-        clips = background_clips(config)
-        rows = rows.add(TrainingSet.of(_background_events(len(clips)), log_mel_channels(clips, **logmel.settings)))
-        windows.append(clips)
-    return rows, np.concatenate(windows)
+        parts.append(background_clips(config))
+    rows = []
+    for events, windows, ends in parts:
+        features = log_mel_channels(windows, ends=ends, **logmel.settings)
+        rows.append(TrainingSet.of(events, features, valid=events["valid"].to_numpy()))
+    return reduce(TrainingSet.add, rows), np.concatenate([windows for _, windows, _ in parts])
 
 
 def _background_events(n_rows: int) -> pd.DataFrame:
-    """Return a table of rows that are no note, possibly none."""
-    return pd.DataFrame({"label_category": [None] * n_rows, "track": [None] * n_rows}, dtype=object)
+    """Return a table of rows that are no note and not for validation, possibly none."""
+    nothing = [None] * n_rows
+    return pd.DataFrame({"label_category": nothing, "track": nothing}, dtype=object).assign(valid=False)
 
 
-def background_clips(config: Config) -> np.ndarray:
-    """Return the windows of ``training.add_clutter`` clips that are no note, shape (n_clips, n_samples)."""
+def background_clips(config: Config) -> Part:
+    """Return ``training.add_clutter`` clips that are no note, and have no ends."""
     from guitarclf.data.synth import render_background  # slow to load, and few trainings need it
 
     n_clips = config.training.add_clutter
@@ -64,11 +64,11 @@ def background_clips(config: Config) -> np.ndarray:
         sample_rate=config.window.sample_rate,
         duration=config.window.target_duration,
     )
-    return np.asarray(build_window(config).transform(clips))
+    return _background_events(n_clips), np.asarray(build_window(config).transform(clips)), None
 
 
-def modelled_notes(config: Config) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Return ``training.add_modelled`` notes: events, each guitar a track of its own, windows, and ends in samples."""
+def modelled_notes(config: Config) -> Part:
+    """Return ``training.add_modelled`` notes, each guitar a track of its own, some guitars for validation."""
     from guitarclf.data.synth import render_notes
 
     n_events = config.training.add_modelled
@@ -83,6 +83,8 @@ def modelled_notes(config: Config) -> tuple[pd.DataFrame, np.ndarray, np.ndarray
         n_jobs=min(config.data.num_workers, os.cpu_count() or 1),
     )
     events["track"] = "modelled " + events["track"]
+    codes = events["label_category"].map(LABEL_TO_INDEX).to_numpy()
+    events["valid"] = draw_sides(events["track"].to_numpy(), codes, (VALID_SHARE,), seed=config.seed) == 1
     reader = build_window(config).reader
     ends = reader.ends_in(waveforms, events["offset_sec"])
     return events, reader.cut(waveforms, ends), ends

@@ -1,4 +1,4 @@
-"""The events that a config, a run or the command line point at."""
+"""The events of a config, of a run, or of a table that the command line names."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from guitarclf.runs.folder import RunFolder
 
 
 def with_absolute_paths(config: Config) -> Config:
-    """Return a config whose table and audio are found from any folder."""
+    """Return a config with absolute paths of its table and audio."""
     data = replace(
         config.data,
         metadata_path=str(Path(config.data.metadata_path).absolute()),
@@ -32,7 +32,7 @@ def config_events(config: Config) -> pd.DataFrame:
 
 
 def split_events(config: Config) -> pd.DataFrame:
-    """Return the events of a config, each with its split: train, val or test."""
+    """Return the events of a config with a column ``split``: train, val or test."""
     events, training = config_events(config), config.training
     events["split"] = assign_splits(
         events, valid_size=training.valid_size, test_size=training.test_size, seed=config.seed
@@ -73,5 +73,5 @@ def run_events(run: RunFolder, data: DataConfig) -> pd.DataFrame:
 
 
 def table_folder(metadata_path, audio_root=None) -> str:
-    """Return ``audio_root``, or where it is not given the folder of the table."""
+    """Return ``audio_root`` if it is given, else the folder of the table."""
     return str(audio_root) if audio_root is not None else str(Path(metadata_path).parent)

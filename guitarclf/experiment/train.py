@@ -15,11 +15,12 @@ from guitarclf.bundle.pipelines import load_pipeline, save_bundle, save_joblib
 from guitarclf.config import Config, feature_shape
 from guitarclf.data.events import write_events
 from guitarclf.data.rules import SPLITS
+from guitarclf.dataset import rows_of_split
 from guitarclf.errors import ConfigError, SplitError
 from guitarclf.evaluation.figures import save_learning_curves
 from guitarclf.evaluation.metrics import Report
 from guitarclf.experiment.bad_audio import report_bad_audio
-from guitarclf.experiment.evaluate import evaluate_rows
+from guitarclf.experiment.evaluate import score_rows
 from guitarclf.experiment.initial_weights import require_outside, with_model_sections
 from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.experiment.tables import split_events, with_absolute_paths
@@ -45,7 +46,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A finished run: its folder, its pipeline with the best epoch's weights, its validation scores."""
+    """A finished run: its folder, its pipeline with the best epoch's weights, its scores on the validation rows.
+
+    ``report`` is None without validation rows, and where the run was finished before.
+    """
 
     folder: RunFolder
     pipeline: Pipeline
@@ -88,17 +92,21 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
 
 
 def _trainable_events(config: Config) -> pd.DataFrame:
-    """Return the events of a config with the split of each; SplitError if they cannot be trained on."""
+    """Return the events of a config with their split; SplitError if they cannot be trained on."""
     events = split_events(config)
-    train_rows = events[events["split"] == "train"]
-    if train_rows.empty:
+    labels = rows_of_split(events, "train")["label_category"]
+    if labels.empty:
         raise SplitError("The split must leave rows to train on. All are in val and test. Correct the `split` column.")
-    _require_classes(config, train_rows)
+    if labels.nunique() < 2 and not config.training.add_modelled:  # whatever the net heard, it would say that one
+        raise SplitError(
+            f"The rows to train on must have at least two of {', '.join(LABELS)}. All {len(labels)} are "
+            f"{labels.iloc[0]}. Add notes of other classes, or correct the `split` column."
+        )
     return events
 
 
 def _train_into(run: RunFolder, config: Config, events: pd.DataFrame) -> TrainedRun:
-    """Fit, and write everything; the bundle last, since a run with a bundle is finished."""
+    """Fit the pipeline and write everything, the bundle last, since a run with a bundle is finished."""
     make_folder(run.figures)
     _describe(run, config, events)
     report_bad_audio(events, run.bad_audio)
@@ -107,8 +115,9 @@ def _train_into(run: RunFolder, config: Config, events: pd.DataFrame) -> Trained
     save_joblib(pipeline, run.joblib)
     save_learning_curves(list(pipeline[-1].history), run.figures / "learning_curves.png")
     report = None
-    if (fitted["split"] == "val").any():
-        report = evaluate_rows(pipeline, events, "val", run)
+    valid = rows_of_split(events, "val")
+    if len(valid):
+        report = score_rows(pipeline, valid, run, "val", train_rows=rows_of_split(events, "train")).report
         logger.info("best epoch on the validation rows:\n%s", report.to_text())
     save_bundle(pipeline, config, run.bundle)
     run.state.unlink(missing_ok=True)
@@ -117,9 +126,9 @@ def _train_into(run: RunFolder, config: Config, events: pd.DataFrame) -> Trained
 
 
 def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
-    """Return the pipeline fitted on the train and val rows of ``events``, recording into ``run``.
+    """Return the pipeline fitted on the train and val rows in ``events``; each epoch is recorded in ``run``.
 
-    A state that an earlier process left in ``run`` is gone on with.
+    Goes on from the state that an earlier process left in ``run``, if there is one.
     """
     seed_everything(config.seed)
     pipeline = build_pipeline(config)
@@ -153,16 +162,6 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
     return pipeline
 
 
-def _require_classes(config: Config, rows: pd.DataFrame) -> None:
-    """Refuse training rows of one class: whatever the net heard, it would say that."""
-    present = rows["label_category"].unique()
-    if len(present) < 2 and not config.training.add_modelled:
-        raise SplitError(
-            f"The rows to train on must have at least two of {', '.join(LABELS)}. All {len(rows)} are {present[0]}. "
-            "Add notes of other classes, or correct the `split` column."
-        )
-
-
 def seed_everything(seed: int) -> None:
     """Seed random, numpy and torch (CUDA too), and ask torch for repeatable kernels."""
     random.seed(seed)
@@ -173,7 +172,7 @@ def seed_everything(seed: int) -> None:
 
 
 def check_buildable(config: Config) -> None:
-    """Raise unless the net of a config can be built on this machine, and recorded as asked."""
+    """Raise an error if the net of a config cannot be built, or TensorBoard is asked for and not installed."""
     build_net(config).initialize_for(feature_shape(config))
     if not config.training.tensorboard:
         return
@@ -187,10 +186,10 @@ def check_buildable(config: Config) -> None:
 
 
 def _describe(run: RunFolder, config: Config, events: pd.DataFrame) -> None:
-    """Write the split; log the size of each side."""
+    """Write the table with its split, and log the size of each side."""
     write_events(events, run.splits, audio_root=config.data.audio_root)
     for split in SPLITS:
-        side = events[events["split"] == split]
+        side = rows_of_split(events, split)
         counts = side["label_category"].value_counts()
         classes = ", ".join(f"{counts.get(label, 0)} {label}" for label in LABELS)
         logger.info("%-5s %6d events, %4d tracks: %s", split, len(side), side["track"].nunique(), classes)

@@ -8,23 +8,21 @@ import numpy as np
 import pandas as pd
 
 from guitarclf.audio.recordings import open_recording, outside_root
-from guitarclf.audio.windows import WindowReader
-from guitarclf.config import Config, to_dict
+from guitarclf.config import Config
 from guitarclf.data.events import check_events, each_note_is_its_own_track
 from guitarclf.data.splits import given_splits, has_split
 from guitarclf.errors import AudioReadError, SplitError
-from guitarclf.features.inputs import as_requests
+from guitarclf.experiment.bad_audio import read_windows
 from guitarclf.files.progress import Progress
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 
-EVENTS_AT_ONCE = 512  # events whose audio is read at once
 PAST_THE_END = 0.01  # seconds by which an offset may miss the end of its file
 
 
 @dataclass
 class Findings:
-    """What ``validate`` found: every problem, doubts that are no errors, and a summary."""
+    """Every problem of a table and its audio, doubts that are no errors, and lines about what it holds."""
 
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -32,7 +30,7 @@ class Findings:
 
 
 def validate(metadata_path, audio_root, *, config: Config | None = None) -> Findings:
-    """Check all of a table and its audio; every event's window is read as training with ``config`` would."""
+    """Return everything wrong with a table and its audio, each window read as training with ``config`` would."""
     config = Config() if config is None else config
     columns, labels = config.data.columns, config.data.labels
     events, problems = check_events(metadata_path, audio_root=audio_root, columns=columns, labels=labels)
@@ -42,7 +40,7 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     for path in events["audio_path"][outside & (not config.data.allow_outside_root)].unique():
         found.problems.append(f"{shown(path)} is outside the audio root {audio_root}.")
     readable = events[events["audio_path"].isin(durations.keys()) & np.isfinite(events["onset_sec"])]
-    _check_windows(readable, found, WindowReader(**to_dict(config.window), num_workers=config.data.num_workers))
+    _check_windows(readable, found, config)
     _check_ends(readable, durations, found)
     _check_tracks(events, found)
     found.summary = _summarise(events, rates, durations)
@@ -63,18 +61,16 @@ def _check_headers(events: pd.DataFrame, found: Findings) -> tuple[Counter, dict
     return rates, durations
 
 
-def _check_windows(events: pd.DataFrame, found: Findings, reader: WindowReader) -> None:
-    """Read the window of every event. The same sound under two tracks leaks, under two labels one is wrong."""
+def _check_windows(events: pd.DataFrame, found: Findings, config: Config) -> None:
+    """Add each window that cannot be read, and each sound that is under two tracks or two labels."""
     digests = []
     with Progress(len(events), desc="reading audio", unit="event") as bar:
-        for first in range(0, len(events), EVENTS_AT_ONCE):
-            chunk = events.iloc[first : first + EVENTS_AT_ONCE]
-            windows, errors = reader.read(as_requests(chunk))
-            for row, note_id in enumerate(chunk["note_id"]):
+        for part, windows, errors in read_windows(config, events):
+            for row, note_id in enumerate(part["note_id"]):
                 if row in errors:
                     found.problems.append(f"event {note_id!r}: {errors[row]}")
                 digests.append(None if row in errors else window_digest(windows[row]))
-            bar.update(len(chunk))
+            bar.update(len(part))
     for _, same in events.groupby(np.array(digests, dtype=object), sort=False):
         for column, name in (("track", "tracks"), ("label_category", "labels")):
             values = sorted(set(same[column]))
@@ -84,14 +80,14 @@ def _check_windows(events: pd.DataFrame, found: Findings, reader: WindowReader) 
 
 
 def window_digest(window: np.ndarray) -> bytes:
-    """Return what two windows share if they are the same sound, whatever the format of their files."""
+    """Return a digest of a window that does not depend on its level or the format of its file."""
     peak = np.abs(window).max()
     return hashlib.blake2b(np.round(window / peak * 2**11).astype(np.int16).tobytes(), digest_size=16).digest()
 
 
 def _check_ends(events: pd.DataFrame, durations: dict[str, float], found: Findings) -> None:
-    ends = np.array([durations[path] for path in events["audio_path"]], dtype=np.float64)
-    late = events[events["offset_sec"].to_numpy() > ends + PAST_THE_END]
+    ends = events["audio_path"].map(durations).astype(float)
+    late = events[events["offset_sec"] > ends + PAST_THE_END]
     for note_id, offset, path in zip(late["note_id"], late["offset_sec"], late["audio_path"], strict=True):
         found.warnings.append(f"event {note_id!r}: offset {offset:g} s is past the end of {path}.")
 
@@ -110,29 +106,24 @@ def _check_tracks(events: pd.DataFrame, found: Findings) -> None:
     n_tracks = events["track"].nunique()
     if n_tracks < 3:
         found.warnings.append(f"{n_tracks} track(s): train, val and test need at least three.")
-    for label in LABELS:
-        holders = events.loc[events["label_category"] == label, "track"].nunique()
-        if holders < 3:
-            found.warnings.append(f"{label} is in {holders} track(s): not every side of a split can have it.")
+    tracks_of_label = events.groupby("label_category")["track"].nunique().reindex(list(LABELS), fill_value=0)
+    for label, n_holders in tracks_of_label[tracks_of_label < 3].items():
+        found.warnings.append(f"{label} is in {n_holders} track(s): not every side of a split can have it.")
 
 
 def _summarise(events: pd.DataFrame, rates: Counter, durations: dict[str, float]) -> list[str]:
-    length = events["offset_sec"] - events["onset_sec"]
     lines = [
         f"{len(events)} events in {events['audio_path'].nunique()} files, {events['track'].nunique()} tracks",
         "",
         f"{'':14}{'events':>8}{'share':>8}{'tracks':>8}   note length (s): min, median, max",
     ]
     for label in LABELS:
-        of_label = events["label_category"] == label
-        if not of_label.any():
-            lines.append(f"{label:14}{0:8d}")
-            continue
-        own = length[of_label]
-        lines.append(
-            f"{label:14}{of_label.sum():8d}{of_label.mean():8.1%}{events.loc[of_label, 'track'].nunique():8d}"
-            f"   {own.min():.2f}, {own.median():.2f}, {own.max():.2f}"
-        )
+        own = events[events["label_category"] == label]
+        line = f"{label:14}{len(own):8d}"
+        if len(own):
+            low, middle, high = (own["offset_sec"] - own["onset_sec"]).agg(["min", "median", "max"])
+            line += f"{len(own) / len(events):8.1%}{own['track'].nunique():8d}   {low:.2f}, {middle:.2f}, {high:.2f}"
+        lines.append(line)
     lines += ["", "sample rates: " + ", ".join(f"{rate} Hz ({n} files)" for rate, n in sorted(rates.items()))]
     if durations:
         lengths = pd.Series(durations)

@@ -2,8 +2,10 @@
 
 import os
 import sys
-from typing import Self
+from collections.abc import Iterable, Iterator, Sized
+from typing import Self, TypeVar
 
+Part = TypeVar("Part", bound=Sized)
 QUIET = "GUITARCLF_QUIET"  # set by --quiet, for this process and those it starts
 
 
@@ -51,3 +53,11 @@ class Progress:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def watched(parts: Iterable[Part], total: int, *, desc: str | None = None, unit: str = "it") -> Iterator[Part]:
+    """Yield the parts of some work under a bar, which counts the items in each part."""
+    with Progress(total, desc=desc, unit=unit) as bar:
+        for part in parts:
+            yield part
+            bar.update(len(part))
