@@ -127,10 +127,19 @@ class OnnxModel(Model):
         super().__init__(bundle.config)
         # Threads each take some recordings from disk to probabilities; none waits for another.
         self.n_threads = min(bundle.config.data.num_workers, os.cpu_count() or 1)
-        self.session = open_session(model, bundle.path / ONNX_FILE)
+        self.model, self.name = model, str(bundle.path / ONNX_FILE)
+        self.session = open_session(model, self.name)
         self.train_priors_ = np.array(json.loads(self.session.get_modelmeta().custom_metadata_map["train_priors"]))
 
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in vars(self).items() if name != "session"}  # which cannot be copied
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__ |= state | {"session": open_session(state["model"], state["name"])}
+
     def answer(self, features: np.ndarray) -> np.ndarray:
+        if not len(features):
+            return np.zeros((0, len(LABELS)))  # on no rows ONNX Runtime ends the process
         return self.session.run(None, {"log_mel": features})[0].astype(np.float64)
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 
 from guitarclf.audio.mel import log_mel, log_mel_channels
 from guitarclf.errors import ParameterError
@@ -51,8 +53,9 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
     cache_gb: float = CACHE_GB
 
     def fit(self, X: Any, y: Any = None) -> "LogMelSpectrogram":
-        """Check the parameters; nothing is learnt."""
+        """Check the parameters and that X are windows; nothing is learnt."""
         self._check()
+        _require_windows(X)
         return self
 
     def transform(self, X: Any) -> np.ndarray | FeatureRows:
@@ -74,16 +77,11 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
             If a recording cannot be read.
         """
         self._check()
+        _require_windows(X)
         if isinstance(X, Windows):
             store = None if self.cache is None else FeatureStore(self.cache, self.cache_gb)
             return features_of(X, self.settings, store)
-        waveforms = np.asarray(X)
-        if waveforms.ndim != 2:
-            raise ParameterError(
-                f"X must be windows of shape (n_events, n_samples). Got shape {waveforms.shape}. "
-                "EventWindow makes them."
-            )
-        return log_mel_channels(waveforms, **self.settings)
+        return log_mel_channels(np.asarray(X), **self.settings)
 
     @property
     def settings(self) -> dict:
@@ -98,3 +96,25 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit, tags.no_validation = False, True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def _require_windows(X: Any) -> None:
+    """Raise ParameterError unless X is a dense array-like of shape (n_events, n_samples), real and finite."""
+    if isinstance(X, Windows):
+        return
+    if issparse(X):
+        raise ParameterError("X must be windows in a dense array. Got a sparse matrix. EventWindow makes them.")
+    windows = np.asarray(X)
+    if windows.ndim != 2 or windows.dtype.kind not in "fiu":
+        raise ParameterError(
+            f"X must be windows of shape (n_events, n_samples). Got shape {windows.shape}, dtype {windows.dtype}. "
+            "EventWindow makes them."
+        )
+    if not np.isfinite(windows).all():
+        raise ParameterError("X must hold finite samples. It has NaN or infinity.")

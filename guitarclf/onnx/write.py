@@ -35,7 +35,8 @@ def write_net(pipeline: Pipeline, path: str | Path) -> None:
     """
     net, graph = pipeline["net"], Graph("log-mel to probabilities")
     value = graph.input("log_mel", (None, *net.input_shape_))
-    proba = add_net(graph, net.module_, value, net.input_shape_[2])
+    value, n_rows = _with_a_row(graph, value, 4)
+    proba = _rows(graph, add_net(graph, net.module_, value, net.input_shape_[2]), n_rows)
     graph.output(proba, "probabilities", (None, len(LABELS)))
     standardize, rng = net.module_.standardize, np.random.default_rng(0)
     spread = rng.standard_normal((N_COMPARED, *net.input_shape_)).astype(np.float32)
@@ -56,13 +57,25 @@ def write_sound_to_probabilities(pipeline: Pipeline, path: str | Path) -> None:
         As :func:`write_net`.
     """
     net, reader, graph = pipeline["net"], pipeline["window"].reader, Graph("waveform to probabilities")
-    value = graph.input("waveform", (None, reader.n_samples))
+    value, n_rows = _with_a_row(graph, graph.input("waveform", (None, reader.n_samples)), 2)
     features = add_sound(graph, value, reader.n_samples, reader.normalize, pipeline["logmel"].settings)
     proba = _add_priors(graph, net, add_net(graph, net.module_, features, net.input_shape_[2]))
-    graph.output(proba, "probabilities", (None, len(LABELS)))
+    graph.output(_rows(graph, proba, n_rows), "probabilities", (None, len(LABELS)))
     waveforms = _example_notes(reader.n_samples, reader.sample_rate)
     expected = net.predict_proba_by_label(pipeline[:-1].transform(waveforms))
     _keep_if_equal(graph.to_bytes(_metadata(pipeline, "waveform to probabilities")), path, waveforms, expected)
+
+
+def _with_a_row(graph: Graph, value: str, n_axes: int) -> tuple[str, str]:
+    """Return a batch, of one row of zeros if it has none (on which ONNX Runtime aborts), and the number of its rows."""
+    n_rows = graph.node("Gather", graph.node("Shape", value), [0], axis=0)
+    missing = graph.node("Max", graph.node("Sub", [1], n_rows), [0])
+    return graph.node("Pad", value, graph.node("Concat", [0] * n_axes, missing, [0] * (n_axes - 1), axis=0)), n_rows
+
+
+def _rows(graph: Graph, proba: str, n_rows: str) -> str:
+    """Return the first rows."""
+    return graph.node("Slice", proba, [0], n_rows, [0])
 
 
 def _add_priors(graph: Graph, net: Any, proba: str) -> str:
@@ -112,8 +125,8 @@ def _keep_if_equal(model: bytes, path: str | Path, inputs: np.ndarray, expected:
     """Write a model; RunError, and nothing is written, if its answers to ``inputs`` are not the ``expected`` ones."""
     session = open_session(model)
     (name,) = (value.name for value in session.get_inputs())
-    # Alone and together: the batch must be free.
-    parts = [session.run(None, {name: part})[0] for part in (inputs[:1], inputs[1:])]
+    # None, alone and together: the batch must be free.
+    parts = [session.run(None, {name: part})[0] for part in (inputs[:0], inputs[:1], inputs[1:])]
     difference = float(np.abs(np.concatenate(parts) - expected).max())
     if not difference <= TOLERANCE:
         raise RunError(

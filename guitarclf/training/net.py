@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn import config_context
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import Tags
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring, PrintLog
 from torch import Tensor
@@ -349,6 +350,11 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
     def predict(self, X: Features) -> np.ndarray:
         """Return the most probable label of each event."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.no_validation, tags.input_tags.two_d_array = True, False
+        return tags
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({"integer_labels": "refuse", **state})  # pickles of 0.1.0 lack it

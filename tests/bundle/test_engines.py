@@ -1,9 +1,11 @@
 """The two engines: the same answers, and torch only where ONNX Runtime cannot."""
 
+import copy
 import hashlib
 import io
 import json
 import logging
+import pickle
 import shutil
 from pathlib import Path
 
@@ -233,3 +235,9 @@ def test_the_bundle_beside_a_pickle_tells_how_tables_are_read(small_pipeline, sm
     save_bundle(small_pipeline, mapped, tmp_path / "model")
     save_joblib(small_pipeline, tmp_path / "pipeline.joblib")
     assert load_model(tmp_path / "pipeline.joblib", allow_pickle=True).data.columns == {"note_id": "name"}
+
+
+@pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copied_model_answers_the_same(copy_of):
+    model, waveforms = OnnxModel(), [np.random.default_rng(0).standard_normal(22050).astype(np.float32)]
+    np.testing.assert_array_equal(copy_of(model).predict_proba(waveforms), model.predict_proba(waveforms))
