@@ -15,11 +15,6 @@ from guitarclf import __version__
 from guitarclf.errors import GuitarclfError
 from guitarclf.files.progress import be_quiet
 
-# How long an idle thread of torch's OpenMP spins before it sleeps. By default so long that with other
-# work on the machine training is tenfold slower; never spinning costs a quarter on an idle one. Read
-# when torch is loaded, so it is set before any command is.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
 # Command -> its help, so that --help imports no command. Its module has the same name unless MODULES has another.
 COMMANDS = {
     "demo": "Make modelled guitars, train on them, and show how good it is.",

@@ -58,6 +58,7 @@ def build_net(config: Config) -> NoteEventClassifier:
         **{f"{part}__{name}": value for part, values in parts.items() for name, value in values.items()},
         valid_size=config.training.valid_size,
         random_state=config.seed,
+        threads=config.training.threads,
         callbacks=watching_callbacks(**watching, max_epochs=config.net.max_epochs),
     )
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from guitarclf.errors import ConfigError, ParameterError
 from guitarclf.labels import LABELS
 from guitarclf.parameters.rules import Parameters, knob
-from guitarclf.parameters.sections import CACHE_GB, DECIBEL_CHANGES, SEED, SplitParameters, WatchParameters
+from guitarclf.parameters.sections import CACHE_GB, DECIBEL_CHANGES, SEED, THREADS, SplitParameters, WatchParameters
 from guitarclf.parameters.sections import LogMelParameters as LogMelConfig
 from guitarclf.parameters.sections import NetParameters as NetConfig
 from guitarclf.parameters.sections import WindowParameters as WindowConfig
@@ -63,6 +63,9 @@ class TrainingConfig(WatchParameters, SplitParameters):
     )
     export_onnx: bool = knob(
         True, "also write model/model.onnx, with which `predict` needs no torch; a fraction of a second"
+    )
+    threads: int = knob(
+        THREADS, "threads of torch a fit; 0: torch's own number in train, 1 in search and crossval", low=0, high=1024
     )
     tensorboard: bool = knob(False, "also write TensorBoard events (extra `tensorboard`)")
 

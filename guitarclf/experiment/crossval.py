@@ -24,6 +24,7 @@ from guitarclf.files.progress import watched
 from guitarclf.files.whole import write_text
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.runs.environment import in_threads, threads_of
 from guitarclf.runs.folder import CrossvalFolder, write_json
 from guitarclf.runs.session import OpenRun, open_run
 from guitarclf.training.rows import TrainingSet
@@ -94,9 +95,10 @@ def crossval(
         kinds["by track"] = fold_of_rows(events, config, leave_one_out=leave_one_out, folds=folds)
         return events
 
-    with open_run(folder, config, read, options=options, resume=resume, overwrite=overwrite) as run:
+    threads = threads_of(config, otherwise=1)
+    with open_run(folder, config, read, threads=threads, options=options, resume=resume, overwrite=overwrite) as run:
         report_bad_audio(run.events, folder.bad_audio)
-        tables = predict_folds(config, run, kinds, repeats)
+        tables = predict_folds(in_threads(config, threads), run, kinds, repeats)
         reports = {kind: summarise(table) for kind, table in tables.items()}
         _write(folder, tables, reports)
         logger.info("cross-validation written to %s", folder.root)

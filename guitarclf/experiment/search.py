@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from guitarclf.files.digest import text_digest
 from guitarclf.files.progress import watched
 from guitarclf.files.whole import write_text
 from guitarclf.pipeline import SECTIONS, build_net, build_pipeline, parameter_name
+from guitarclf.runs.environment import in_threads, threads_of
 from guitarclf.runs.folder import SearchFolder
 from guitarclf.runs.session import OpenRun, open_run
 
@@ -52,9 +54,11 @@ def search(config: Config, *, n_jobs: int = 1, resume=False, overwrite=False) ->
     require_fresh_weights(config, "search")
     candidates = list_candidates(config)
     folder = SearchFolder(Path(config.output_dir))
-    with open_run(folder, config, lambda: _searchable_events(config), resume=resume, overwrite=overwrite) as run:
+    threads = threads_of(config, otherwise=1)  # whatever the number of jobs is
+    read = partial(_searchable_events, config)
+    with open_run(folder, config, read, threads=threads, resume=resume, overwrite=overwrite) as run:
         report_bad_audio(run.events, folder.bad_audio)
-        table = run_search(config, candidates, run, n_jobs=n_jobs)
+        table = run_search(in_threads(config, threads), candidates, run, n_jobs=n_jobs)
         write_text(folder.results, table.to_csv(index=False))
         best = candidates[int(table["candidate"].iloc[0]) - 1]
         best_config = replace(apply_candidate(config, best), output_dir=str(folder.best))

@@ -26,6 +26,7 @@ from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.experiment.tables import split_events, with_absolute_paths
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.runs.environment import threads_of
 from guitarclf.runs.folder import RunFolder, make_folder
 from guitarclf.runs.session import open_run
 from guitarclf.training.callbacks import StartFrom
@@ -82,7 +83,13 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
     if overwrite and config.training.init_from is not None:
         require_outside(folder, bundle_folder(config.training.init_from))
     with open_run(
-        folder, config, lambda: _trainable_events(config), beside=beside, resume=resume, overwrite=overwrite
+        folder,
+        config,
+        lambda: _trainable_events(config),
+        threads=threads_of(config),
+        beside=beside,
+        resume=resume,
+        overwrite=overwrite,
     ) as run:
         if folder.is_finished:
             folder.state.unlink(missing_ok=True)

@@ -25,6 +25,7 @@ Schedule = Literal["plateau", "cosine"]
 CONV_CHANNELS, POOLS = (32, 64, 128), ((2, 2), (2, 2), (2, 1))  # one of each a block
 CACHE_GB = 10.0
 SEED = 42
+THREADS = 0  # of torch: as many as it takes by itself
 # Augmentation that is right on a log-mel in dB only.
 DECIBEL_CHANGES = ("gain_db", "eq_db", "band_limit", "noise_floor")
 

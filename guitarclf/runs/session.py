@@ -23,7 +23,8 @@ from guitarclf.runs.journal import Journal
 logger = logging.getLogger(__name__)
 
 # Keys that change where a run is and how fast, not what comes out of it.
-FREE_KEYS = ("output_dir", "data.num_workers", "data.cache", "data.cache_gb")
+# training.threads stands for a number that is compared by itself.
+FREE_KEYS = ("output_dir", "data.num_workers", "data.cache", "data.cache_gb", "training.threads")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def open_run(
     config: Config,
     read_events: Callable[[], pd.DataFrame],
     *,
+    threads: int,
     options: dict[str, Any] | None = None,
     beside: Collection[str] = (),
     resume: bool = False,
@@ -66,6 +68,8 @@ def open_run(
     config : Config
     read_events : callable
         Returns the table of events; called after the cheap checks and before the folder is touched.
+    threads : int
+        Threads of torch in which each fit computes.
     options : dict, optional
         What else the command line asked for that changes the outcome.
     beside : collection of str
@@ -77,6 +81,7 @@ def open_run(
     folder.require_free(beside=beside, resume=resume, overwrite=overwrite)
     if resume and folder.is_begun and folder.config.is_file():
         require_same_settings(folder, config, options)
+        require_same_threads(folder, threads)
     events = read_events()
     digest = {
         "table": file_digest(config.data.metadata_path),
@@ -96,7 +101,7 @@ def open_run(
         with log_to(folder.log), discarding_unstarted(folder):
             write_config(config, folder.config)
             recorded = {"options": options} if options is not None else {}
-            write_json({**describe_environment(config.seed, digest), **recorded}, folder.environment)
+            write_json({**describe_environment(config.seed, digest, threads), **recorded}, folder.environment)
             yield run
 
 
@@ -117,6 +122,16 @@ def _require_same(name: str, before: Any, now: Any, path: Path) -> None:
         raise RunError(
             f"{name} must be as in the run to go on with --resume, {before} in {path}. Got {now}. "
             "Leave it as it was, begin again with --overwrite, or choose another --output-dir."
+        )
+
+
+def require_same_threads(run: OutputFolder, threads: int) -> None:
+    """Raise RunError unless fits compute in as many threads as those before: each number gives other roundings."""
+    before = _recorded(run, "machine", {"torch_threads": threads}).get("torch_threads")
+    if before != threads:
+        raise RunError(
+            f"`training.threads` must be as in the run to go on with --resume, {before} in {run.environment}. Got "
+            f"{threads}. Say --set training.threads={before}, or begin again with --overwrite."
         )
 
 

@@ -43,6 +43,17 @@ def resolve_device(device: str) -> str:
     return next(name for name in ("cuda", "mps", "cpu") if is_available(name))
 
 
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Let torch compute in so many threads, and put its number back; 0 leaves it alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def fused_settings(optimizer: type, device: str) -> dict[str, bool]:
     """Return the keywords with which an optimizer updates all weights in one kernel, where it can."""
     has_fused = isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Adam | torch.optim.SGD)

@@ -19,11 +19,18 @@ from guitarclf.models.auxiliary import encoding_size
 from guitarclf.models.crnn import CRNN
 from guitarclf.models.loss import NO_NOTE
 from guitarclf.parameters.retired import require_off
-from guitarclf.parameters.sections import SEED, NetParameters, Precision, SplitParameters
+from guitarclf.parameters.sections import SEED, THREADS, NetParameters, Precision, SplitParameters
 from guitarclf.priors import complete_priors, with_priors
 from guitarclf.training.batches import FeatureDataset, check_features
 from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining, watching_callbacks
-from guitarclf.training.device import AnyDevice, compute, computes_in_bf16, fused_settings, resolve_device
+from guitarclf.training.device import (
+    AnyDevice,
+    compute,
+    computes_in_bf16,
+    fused_settings,
+    resolve_device,
+    torch_threads,
+)
 from guitarclf.training.randomness import own_stream
 from guitarclf.training.skorch_settings import SKORCH_SETTINGS, has_stopped, require_effect, require_scores
 from guitarclf.training.statistics import repeated, set_buffers, validation_mask, with_background
@@ -64,6 +71,9 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
     mixup : float
         Training notes are mixed in pairs, in shares drawn from Beta(mixup, mixup), and so are their losses
         (Zhang et al. 2018); 0 is off.
+    threads : int
+        Threads of torch in fit and in prediction; 0 is torch's own number. Another number gives other roundings, and
+        so other weights.
     integer_labels : {"refuse", "alphabetical"}
         Whether ``y`` may be 0, 1, 2 for the sorted labels, as scikit-learn's voting, stacking and
         ``cross_val_predict(method="predict_proba")`` put them in the place of names. ``classes_`` are then codes.
@@ -93,6 +103,7 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         precision: Precision = NetParameters.precision,
         mixup: float = NetParameters.mixup,
         priors: dict[str, float] | None = NetParameters.priors,
+        threads: int = THREADS,
         integer_labels: IntegerLabels = "refuse",
         **kwargs: Any,
     ):
@@ -104,6 +115,7 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         self.precision = precision
         self.mixup = mixup
         self.priors = priors
+        self.threads = threads
         self.integer_labels = integer_labels
 
     @property
@@ -154,7 +166,7 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
             probability; they are never for validation.
         """
         self._take_input_shape(X)
-        with own_stream(self.random_state):
+        with own_stream(self.random_state), torch_threads(self.threads):
             return super().fit(X, y, groups=groups, valid=valid, repeats=repeats, no_note=no_note)
 
     def partial_fit(
@@ -166,7 +178,7 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         if not self.initialized_:
             self._take_input_shape(X)
         self._require_input_shape(X)
-        with own_stream(getattr(self, "random_stream_", self.random_state)):
+        with own_stream(getattr(self, "random_stream_", self.random_state)), torch_threads(self.threads):
             if not self.initialized_:
                 self.initialize()
             return self._train(X, y, fit_params)
@@ -331,7 +343,8 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         self._require_input_shape(X)
         if not len(X):
             return np.zeros((0, len(SORTED_LABELS)))
-        logits = torch.cat([batch.cpu() for batch in self.forward_iter(X)])
+        with torch_threads(self.threads):
+            logits = torch.cat([batch.cpu() for batch in self.forward_iter(X)])
         if not logits.isfinite().all():
             raise ParameterError("X must hold finite features. It has NaN or infinity, or the net's weights have.")
         # In float32 a row sums to 1 only to 1e-7, and scikit-learn's log_loss wants better.
@@ -357,4 +370,4 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         return tags
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({"integer_labels": "refuse", **state})  # pickles of 0.1.0 lack it
+        super().__setstate__({"integer_labels": "refuse", "threads": THREADS, **state})  # pickles of 0.1.0 lack them

@@ -32,13 +32,14 @@ def encode_labels(y: ArrayLike | None, integer_labels: str = "refuse") -> tuple[
                 f"y must be label names ({', '.join(LABELS)}). Got integers ({y[:5].tolist()}...): scikit-learn counts "
                 "classes in alphabetical order and this package in the order of LABELS, so they are ambiguous. "
                 "Pass names, such as np.array(LABELS)[y]; or, where scikit-learn itself puts them there (voting, "
-                'stacking, cross_val_predict of probabilities), set integer_labels="alphabetical".'
+                "stacking, bagging, calibration by temperature, cross_val_predict of probabilities), "
+                'set integer_labels="alphabetical".'
             )
         if set(y.tolist()) != set(range(len(LABELS))):
             raise LabelError(
                 f'y must have all of 0, 1, 2 with integer_labels="alphabetical", for {", ".join(SORTED_LABELS)}. Got '
                 f"{sorted(set(y.tolist()))[:5]}: fewer codes do not tell which class is missing. Use a tool that "
-                "passes the names on."
+                "passes the names on, and none that makes two classes of three (one-vs-rest and the like)."
             )
         return TO_SORTED[y], True
     unknown = [label for label in y.tolist() if label not in LABEL_TO_INDEX]

@@ -102,7 +102,8 @@ def test_features_are_computed_once_for_each_setting(small_table, tmp_path, monk
     assert n_calls == [32, 40]
 
 
-def test_jobs_find_the_same_scores(small_table, tmp_path):
+def test_jobs_find_the_same_scores(small_table, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # torch's own number, which is not that of a fit of a search
     params = {"search.params": {"logmel.n_mels": [32, 40], "net.lr": [1e-2, 1e-3]}, "search.n_splits": 2}
     tables = []
     for n_jobs in (1, 3):  # three jobs take two candidates of two folds in a part
