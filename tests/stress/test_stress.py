@@ -95,6 +95,7 @@ def test_mutations_are_drawn_from_the_seed_alone(fuzzer):
     assert mutated(b"abc", [b"x"], random.Random(5)) == mutated(b"abc", [b"x"], random.Random(5))
 
 
+@pytest.mark.stress
 def test_mutated_files_are_read_or_refused(fuzzer):
     for number in range(1500):
         fuzzer.run(number)
@@ -102,14 +103,14 @@ def test_mutated_files_are_read_or_refused(fuzzer):
     assert {name for name, what in fuzzer.counts if what == "read"} == set(fuzzer.targets)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_mutated_files_end_real_commands_with_0_or_1(fuzzer):
     for number in range(2):
         fuzzer.run_command(number)
     assert not fuzzer.failures, "\n".join(fuzzer.failures)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path):
     victim = Victim(tmp_path, max_epochs=8)
     n_hit, differing = victim.kill_and_compare(random.Random(3), 2, tmp_path / "run")
@@ -125,7 +126,7 @@ def holder(run):
         return ""
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_of_two_processes_on_one_folder_the_second_is_refused(small_table, tmp_path):
     run = tmp_path / "run"
     options = options_for(small_table, run, net__max_epochs=10_000)
@@ -139,6 +140,7 @@ def test_of_two_processes_on_one_folder_the_second_is_refused(small_table, tmp_p
         first.send_signal(signal.SIGKILL)
 
 
+@pytest.mark.stress
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_memory_stays_flat_over_many_predictions(tmp_path):
     memory = soak(tmp_path, 300)
@@ -151,7 +153,7 @@ def test_growth_is_that_after_the_warm_up():
     assert growth([1, 50, *range(100, 118)]) > 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_process_keeps_the_folder_and_ends_on_ctrl_c_with_its_folds(small_table, tmp_path):
     folder = tmp_path / "cv"
     options = options_for(small_table, folder, net__max_epochs=1, crossval__n_splits=3)
