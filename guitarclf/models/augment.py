@@ -19,6 +19,10 @@ NOISE_SPREAD = 3.0
 EQ_TERMS = 4
 # A band limit lies above this share of the bands and falls by so many dB a band.
 LOWEST_LIMIT, LIMIT_SLOPE = 0.5, 6.0
+# Another note begins in this part of the window, up to so many dB louder or softer; two of three times the note before
+# it is damped there, by so many dB a frame.
+EARLIEST_NEXT, LATEST_NEXT = 0.1, 0.9
+NEXT_LEVEL, DAMPED_SHARE, DAMPING = 9.0, 2 / 3, 25.0
 NEPERS_PER_DB = math.log(10) / 10  # of power
 
 
@@ -43,12 +47,15 @@ class Augment(nn.Module):
         guitar to guitar than what follows them, and the net must not rest its judgement on them alone.
     swap_frames : int
         Most frames of a start that is swapped.
+    next_note : float
+        Share of notes in whose window another note of the batch begins and is heard from its start on, as in a phrase:
+        the label stays that of the note before it.
     mask_bands, mask_frames : int
         Widest stripe of bands and of frames set to the note's mean (Park et al. 2019, SpecAugment).
     last_is_mask : bool
         Whether the last channel tells which frames count: it is shifted with the others, and is no sound to change.
 
-    Each is off at 0. Gain, equaliser, band limit and noise act on channel 0, shift, swap and masks on all.
+    Each is off at 0. Gain, equaliser, band limit, noise and next note act on channel 0, shift, swap and masks on all.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class Augment(nn.Module):
         noise_floor: float = AugmentParameters.noise_floor,
         swap_start: float = AugmentParameters.swap_start,
         swap_frames: int = AugmentParameters.swap_frames,
+        next_note: float = AugmentParameters.next_note,
         mask_bands: int = AugmentParameters.mask_bands,
         mask_frames: int = AugmentParameters.mask_frames,
         last_is_mask: bool = False,
@@ -74,6 +82,7 @@ class Augment(nn.Module):
         self.noise_floor = noise_floor
         self.swap_start = swap_start
         self.swap_frames = swap_frames
+        self.next_note = next_note
         self.mask_bands = mask_bands
         self.mask_frames = mask_frames
 
@@ -103,6 +112,8 @@ class Augment(nn.Module):
         return x
 
     def _change_levels(self, x: Tensor) -> Tensor:
+        if self.next_note > 0:
+            x = begin_another(x, self.next_note)
         if self.eq_db > 0:
             x = x + equaliser(x, self.eq_db)
         if self.band_limit > 0:
@@ -165,6 +176,20 @@ def swap_starts(x: Tensor, share: float, widest: int) -> Tensor:
     width = width * (torch.rand(len(x), 1, device=x.device) < share)
     start = (torch.arange(x.shape[3], device=x.device) < width)[:, None, None, :]  # [B, 1, 1, T]
     return torch.where(start, x[torch.randperm(len(x), device=x.device)], x)
+
+
+def begin_another(x: Tensor, share: float) -> Tensor:
+    """Let another row begin at a random frame of a ``share`` of the rows, which are damped there or ring on."""
+    n_frames = x.shape[3]
+    first = torch.empty(len(x), 1, device=x.device).uniform_(EARLIEST_NEXT, LATEST_NEXT) * n_frames
+    since = torch.arange(n_frames, device=x.device) - first.ceil().long()  # [B, T] frames since it began
+    other = x[torch.randperm(len(x), device=x.device)] + _uniform(x, -NEXT_LEVEL, NEXT_LEVEL)
+    other = other.gather(3, since.clamp(min=0)[:, None, None, :].expand_as(x))
+    damping = DAMPING * (_uniform(x, 0.0, 1.0) < DAMPED_SHARE)
+    before = x - damping * (since + 1).clamp(min=0)[:, None, None, :]
+    both = torch.logaddexp(before * NEPERS_PER_DB, other * NEPERS_PER_DB) / NEPERS_PER_DB
+    begins = (since >= 0)[:, None, None, :] & (_uniform(x, 0.0, 1.0) < share)
+    return torch.where(begins, both, x)
 
 
 def mask_stripe(x: Tensor, widest: int, *, axis: int) -> Tensor:

@@ -27,7 +27,7 @@ CACHE_GB = 10.0
 SEED = 42
 THREADS = 0  # of torch: as many as it takes by itself
 # Augmentation that is right on a log-mel in dB only.
-DECIBEL_CHANGES = ("gain_db", "eq_db", "band_limit", "noise_floor")
+DECIBEL_CHANGES = ("gain_db", "eq_db", "band_limit", "noise_floor", "next_note")
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,9 @@ class AugmentParameters(Parameters):
     noise_floor: float = knob(0.0, "share of notes given a noise floor; 0: off", low=0, high=1)
     swap_start: float = knob(0.0, "share of notes that get the first frames of another note; 0: off", low=0, high=1)
     swap_frames: int = knob(5, "most frames of a start that is swapped", unit="frames", low=1, high=65536)
+    next_note: float = knob(
+        0.0, "share of notes in whose window another note begins, after its first tenth; 0: off", low=0, high=1
+    )
     mask_bands: int = knob(0, "widest SpecAugment stripe of mel bands; 0: off", unit="bands", low=0, high=1024)
     mask_frames: int = knob(0, "widest SpecAugment stripe of frames; 0: off", unit="frames", low=0, high=65536)
 

@@ -8,6 +8,7 @@ import torch
 from guitarclf.data.splits import draw_sides
 from guitarclf.errors import ParameterError, SplitError
 from guitarclf.models.loss import NO_NOTE
+from guitarclf.parameters.sections import DECIBEL_CHANGES
 from guitarclf.priors import SMALLEST
 
 EVENTS_AT_ONCE = 1024  # events whose statistics are summed at once
@@ -111,8 +112,8 @@ def set_buffers(module, X, rows: np.ndarray, shares: np.ndarray) -> None:
     # A log-mel in dB always has cells below 0 dB, log(1 + alpha x) never has.
     if augment is not None and augment.needs_decibels and statistics.lowest >= 0:
         raise ParameterError(
-            "`gain_db`, `eq_db`, `band_limit` and `noise_floor` must be 0 for features that are not in dB (logmel "
-            "compression log1p). Set net.module.gain_db=0 and so on."
+            f"`{'`, `'.join(DECIBEL_CHANGES)}` must be 0 for features that are not in dB (logmel compression log1p). "
+            "Set net.module.gain_db=0 and so on."
         )
     mean, scale = (torch.from_numpy(values).float() for values in (statistics.mean, statistics.scale))
     standardize.set_from(mean, scale)
