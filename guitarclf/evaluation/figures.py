@@ -4,7 +4,9 @@ import io
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from guitarclf.evaluation.metrics import Report
 from guitarclf.files.whole import write_bytes
@@ -54,13 +56,21 @@ def save_confusion_matrix(report: Report, title: str, path: str | Path) -> None:
     ticks = range(len(LABELS))
     axis.set_xticks(ticks, LABELS)
     axis.set_yticks(ticks, LABELS)
-    axis.set(xlabel="called", ylabel="true", title=f"{title}\nmacro-F1 {report.macro_f1:.3f}")
+    axis.set(xlabel="called", ylabel="true")
+    set_title(axis, f"{title}\nmacro-F1 {report.macro_f1:.3f}")
     for i in ticks:
         for j in ticks:
             text = f"{counts[i, j]}\n{shares[i, j]:.0%}"
             axis.text(j, i, text, ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
     figure.colorbar(image, label="share of the true class")
     save_figure(figure, path)
+
+
+def set_title(axis: Axes, text: str) -> None:
+    """Set a title as it is, without mathematics between dollar signs; letters that the font lacks are escaped."""
+    letters = get_font(findfont(FontProperties())).get_charmap()
+    drawn = "".join(letter if letter == "\n" or ord(letter) in letters else ascii(letter)[1:-1] for letter in text)
+    axis.set_title(drawn, parse_math=False)
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:

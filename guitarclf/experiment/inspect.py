@@ -14,9 +14,10 @@ from guitarclf.audio.windows import Request, WindowReader
 from guitarclf.bundle.engines import Model
 from guitarclf.config import Config
 from guitarclf.errors import EventTableError
-from guitarclf.evaluation.figures import save_figure
+from guitarclf.evaluation.figures import save_figure, set_title
 from guitarclf.experiment.tables import other_events
 from guitarclf.features.inputs import as_requests
+from guitarclf.files.wording import shortened
 from guitarclf.labels import LABELS
 
 SHOWN_AROUND = 2.0  # seconds of the file drawn before and after the window
@@ -57,7 +58,7 @@ def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | Non
     if errors:
         raise errors[0]
     features = listener.features(windows, ends)
-    title = f"{Path(request.path).name} at {request.onset:.3f} s"
+    title = f"{shortened(Path(request.path).name)} at {request.onset:.3f} s"
     scores = None
     if model is not None:
         proba = model.under_priors(model.answer(features))[0]
@@ -65,7 +66,7 @@ def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | Non
         title += "\n" + ", ".join(f"{label} {value:.3f}" for label, value in scores.items())
     figure = Figure(figsize=(9, 8), layout="constrained")
     top, middle, bottom = figure.subplots(3, 1)
-    top.set_title(title)
+    set_title(top, title)
     _draw_surroundings(top, listener.reader, request)
     _draw_window(middle, windows[0], listener.reader.sample_rate)
     image = _draw_log_mel(bottom, features[0, 0], listener.settings)
