@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import os
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
@@ -85,6 +86,11 @@ def require_writable(output: str | Path, *, suffix: str = "", overwrite: bool, a
     if path.is_dir() or not path.parent.is_dir():
         what = "It is a folder" if path.is_dir() else f"There is no folder {path.parent}"
         raise click.ClickException(f"--output must be a file in a folder that exists. Got {shown(output)}. {what}.")
+    if not is_stream(path) and not os.access(path.parent, os.W_OK):
+        raise click.ClickException(
+            f"--output must be in a folder that may be written. Got {shown(output)}. "
+            f"{shown(path.parent)} may not. Choose another place."
+        )
 
 
 def echo_findings(found: "Findings") -> None:
