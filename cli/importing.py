@@ -87,7 +87,7 @@ def folders(root: str, output: str, overwrite: bool, labels: dict[str, str]) -> 
 @import_options
 @label_option
 def audacity(root: str, output: str, overwrite: bool, labels: dict[str, str]) -> None:
-    """Label tracks exported from Audacity: X.txt beside X.wav or X.flac, anywhere below ROOT.
+    """Label tracks exported from Audacity: X.txt beside X.wav, X.flac or the like, anywhere below ROOT.
 
     Texts such as "Dead Note" or "harmonics" are understood, others with --label. Each recording is a track.
     """

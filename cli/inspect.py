@@ -34,7 +34,7 @@ def command(path, metadata_path, note_id, audio_root, model, allow_pickle, outpu
     loaded = load_model(model, allow_pickle=allow_pickle) if model else None
     event = events_of_paths([path]) if path else find_event(metadata_path, note_id, audio_root=audio_root, model=loaded)
     output = output or f"{Path(event['note_id'].iloc[0]).name}.png"
-    require_writable(output, suffix=".png", overwrite=overwrite)
+    require_writable(output, suffix=".png", overwrite=overwrite, mark=b"Software\0guitarclf")
     scores = inspect_event(event, output, model=loaded)
     for label, value in (scores or {}).items():
         click.echo(f"{label:14}{value:.4f}")

@@ -70,13 +70,16 @@ def refuse_both(**flags: Any) -> None:
         raise click.UsageError(f"Give {names}, not both.")
 
 
-def require_writable(output: str | Path, *, suffix: str = "", overwrite: bool, advice: str = "") -> None:
+def require_writable(
+    output: str | Path, *, suffix: str = "", overwrite: bool, advice: str = "", mark: bytes = b""
+) -> None:
     """Refuse an --output that cannot be written, before the work and not after.
 
-    A file that is there is refused, unless it may be overwritten; ``advice`` is what else can be done.
+    A file that is there is refused, unless it may be overwritten, or begins as this program's own with a ``mark``;
+    ``advice`` is what else can be done.
     """
     path = Path(output)
-    if path.is_file() and not is_stream(path) and not overwrite:
+    if path.is_file() and not is_stream(path) and not overwrite and not _is_marked(path, mark):
         raise click.ClickException(
             f"--output must be a new file. {shown(output)} is there. "
             f"Replace it with --overwrite, {advice}or give another name."
@@ -91,6 +94,14 @@ def require_writable(output: str | Path, *, suffix: str = "", overwrite: bool, a
             f"--output must be in a folder that may be written. Got {shown(output)}. "
             f"{shown(path.parent)} may not. Choose another place."
         )
+
+
+def _is_marked(path: Path, mark: bytes) -> bool:
+    """Return whether a file has a mark in its first kilobyte."""
+    if not mark:
+        return False
+    with path.open("rb") as file:
+        return mark in file.read(1024)
 
 
 def echo_findings(found: "Findings") -> None:

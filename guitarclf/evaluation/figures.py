@@ -87,7 +87,7 @@ def set_title(axis: "Axes", text: str) -> None:
 
 
 def save_figure(figure: "Figure", path: str | Path) -> None:
-    """Write a figure as a PNG that appears whole or not at all."""
+    """Write a figure as a PNG that appears whole or not at all, and says which program drew it."""
     picture = io.BytesIO()
-    figure.savefig(picture, dpi=DPI, format="png")
+    figure.savefig(picture, dpi=DPI, format="png", metadata={"Software": "guitarclf"})
     write_bytes(path, picture.getvalue())
