@@ -1,18 +1,21 @@
 """The command line: one thin click command a file, each loaded only when it is called."""
 
+import errno
 import importlib
+import io
 import logging
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
 
 import click
 
 from guitarclf import __version__
 from guitarclf.errors import GuitarclfError
+from guitarclf.files.names import ESCAPE
 from guitarclf.files.progress import be_quiet
 
 # Command -> its help, so that --help imports no command. Its module has the same name unless MODULES has another.
@@ -29,12 +32,31 @@ COMMANDS = {
     "cache": "Show or clear the features kept from one run to the next.",
     "import": "Make a table from IDMT-SMT-GUITAR, folders, or Audacity label tracks.",
 }
+# What the system answers when something printed cannot be written; a closed pipe is click's.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 MODULES = {"eval": "evaluate", "import": "importing"}  # a builtin and a keyword
 
 
 class LazyGroup(click.Group):
     """A click group that imports a command when it is called, and prints our errors in one line."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line, with output in UTF-8 whatever the locale; on a full disk it ends in one line."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8", errors=ESCAPE)
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in UNWRITABLE or error.filename is not None:
+                raise
+            with suppress(OSError):  # where stderr is full too, nobody can be told
+                told = f"The output must be writable. {error.strerror}. Make room, or write elsewhere."
+                click.ClickException(told).show()
+            forget(sys.stdout)
+            forget(sys.stderr)
+            sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -58,6 +80,17 @@ class LazyGroup(click.Group):
             raise click.exceptions.Exit(INTERRUPTED) from None
         except GuitarclfError as error:
             raise click.ClickException(str(error)) from error
+
+
+def forget(stream: TextIO | None) -> None:
+    """Let what a stream cannot bring out go nowhere, or Python would try again at its end and complain."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 @contextmanager
@@ -102,4 +135,7 @@ class TerminalHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "Warning: " if record.levelno >= logging.WARNING else ""
-        click.echo(prefix + record.getMessage(), file=sys.stderr)
+        try:
+            click.echo(prefix + record.getMessage(), file=sys.stderr)
+        except OSError:  # nobody reads it, or its disk is full; the work goes on
+            forget(sys.stderr)

@@ -4,9 +4,11 @@ import time
 
 import click
 
+from guitarclf.cli.options import UserPath
+
 folder_option = click.option(
     "--folder",
-    type=click.Path(file_okay=False),
+    type=UserPath(file_okay=False),
     default="auto",
     show_default="$GUITARCLF_CACHE, or the user's cache folder",
     help="As data.cache of the configuration.",

@@ -2,11 +2,13 @@
 
 import click
 
+from guitarclf.cli.options import UserPath
+
 
 @click.command("demo")
 @click.option(
     "--output-dir",
-    type=click.Path(),
+    type=UserPath(),
     default="runs/demo",
     show_default=True,
     help="Replaced if it is a demo.",

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import require_writable
+from guitarclf.cli.options import UserPath, require_writable
 
 
 @click.command("export")
-@click.argument("run", type=click.Path())
+@click.argument("run", type=UserPath())
 @click.option(
     "--format",
     "form",
@@ -17,8 +17,9 @@ from guitarclf.cli.options import require_writable
     show_default=True,
     help="onnx: one file from waveform to probabilities. bundle: the model.onnx that predict uses, into the bundle.",
 )
-@click.option("--output", type=click.Path(dir_okay=False), help="The file.  [default: <name of the run>.onnx here]")
-def command(run, form, output):
+@click.option("--output", type=UserPath(dir_okay=False), help="The file.  [default: <name of the run>.onnx here]")
+@click.option("--overwrite", is_flag=True, help="Replace --output if it is there.")
+def command(run, form, output, overwrite):
     """Write a trained model as ONNX for other programs. RUN is a run folder, a bundle, or pretrained.
 
     \b
@@ -32,7 +33,7 @@ def command(run, form, output):
         raise click.UsageError("--output goes with --format onnx; --format bundle writes into the bundle.")
     output = output or f"{Path(run).resolve().name}.onnx"
     if form == "onnx":
-        require_writable(output, suffix=".onnx")
+        require_writable(output, suffix=".onnx", overwrite=overwrite)
     from guitarclf.bundle.folder import Bundle
     from guitarclf.bundle.pipelines import add_onnx, pipeline_of
     from guitarclf.onnx.write import write_sound_to_probabilities

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import echo_findings, with_options
+from guitarclf.cli.options import UserPath, echo_findings, with_options
 from guitarclf.labels import LABELS
 
 
@@ -22,8 +22,8 @@ def command() -> None:
 
 
 import_options = with_options(
-    click.argument("root", type=click.Path()),
-    click.option("--output", required=True, type=click.Path(), help="The table to write, a CSV."),
+    click.argument("root", type=UserPath()),
+    click.option("--output", required=True, type=UserPath(), help="The table to write, a CSV."),
     click.option("--overwrite", is_flag=True, help="Replace the table if it is there."),
 )
 
@@ -87,7 +87,7 @@ def folders(root: str, output: str, overwrite: bool, labels: dict[str, str]) -> 
 @import_options
 @label_option
 def audacity(root: str, output: str, overwrite: bool, labels: dict[str, str]) -> None:
-    """Label tracks exported from Audacity: X.txt beside X.wav or X.flac, anywhere below ROOT.
+    """Label tracks exported from Audacity: X.txt beside X.wav, X.flac or the like, anywhere below ROOT.
 
     Texts such as "Dead Note" or "harmonics" are understood, others with --label. Each recording is a track.
     """

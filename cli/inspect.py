@@ -4,18 +4,19 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import require_writable
+from guitarclf.cli.options import UserPath, require_writable
 
 
 @click.command("inspect")
-@click.argument("path", required=False, type=click.Path())
-@click.option("--metadata-path", type=click.Path(), help="Table of note events.")
+@click.argument("path", required=False, type=UserPath())
+@click.option("--metadata-path", type=UserPath(), help="Table of note events.")
 @click.option("--note-id", help="The event of the table to draw.")
-@click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
-@click.option("--model", type=click.Path(), help="A run folder or bundle: use its window and print its prediction.")
+@click.option("--audio-root", type=UserPath(), help="Folder that `audio_path` is relative to; default the table's.")
+@click.option("--model", type=UserPath(), help="A run folder or bundle: use its window and print its prediction.")
 @click.option("--allow-pickle", is_flag=True, help="Let --model be a pipeline.joblib, and run the code in it.")
-@click.option("--output", type=click.Path(dir_okay=False), help="The PNG.  [default: <note>.png here]")
-def command(path, metadata_path, note_id, audio_root, model, allow_pickle, output):
+@click.option("--output", type=UserPath(dir_okay=False), help="The PNG.  [default: <note>.png here]")
+@click.option("--overwrite", is_flag=True, help="Replace --output if it is there.")
+def command(path, metadata_path, note_id, audio_root, model, allow_pickle, output, overwrite):
     """Draw one event: the waveform, the exact window the model sees, its log-mel, and the prediction.
 
     \b
@@ -33,7 +34,7 @@ def command(path, metadata_path, note_id, audio_root, model, allow_pickle, outpu
     loaded = load_model(model, allow_pickle=allow_pickle) if model else None
     event = events_of_paths([path]) if path else find_event(metadata_path, note_id, audio_root=audio_root, model=loaded)
     output = output or f"{Path(event['note_id'].iloc[0]).name}.png"
-    require_writable(output, suffix=".png")
+    require_writable(output, suffix=".png", overwrite=overwrite, mark=b"Software\0guitarclf")
     scores = inspect_event(event, output, model=loaded)
     for label, value in (scores or {}).items():
         click.echo(f"{label:14}{value:.4f}")

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import os
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
@@ -9,9 +10,25 @@ import click
 
 from guitarclf.config import Config
 from guitarclf.config.files import load_config, with_values
+from guitarclf.files.whole import is_stream
+from guitarclf.files.wording import shown
 
 if TYPE_CHECKING:
     from guitarclf.experiment.validate import Findings
+
+
+class UserPath(click.Path):
+    """A path as the user gives it: not empty, and with no look at its permissions, since a file that may not be read
+    is told where it is read."""
+
+    def __init__(self, *, dir_okay: bool = True, file_okay: bool = True):
+        super().__init__(dir_okay=dir_okay, file_okay=file_okay, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("A path must not be empty. For the working folder give a dot.", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 # Flag -> the key of the configuration that it sets.
 CONFIG_KEYS = {
@@ -29,10 +46,10 @@ def with_options(*options: Callable) -> Callable[[Callable], Callable]:
 
 
 config_options = with_options(
-    click.option("--config", type=click.Path(dir_okay=False), help="YAML or JSON file; the README lists its keys."),
-    click.option("--metadata-path", type=click.Path(), help="Table of note events, CSV or Parquet."),
-    click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to."),
-    click.option("--output-dir", type=click.Path(), help="Folder of the run; must be new or empty."),
+    click.option("--config", type=UserPath(dir_okay=False), help="YAML or JSON file; the README lists its keys."),
+    click.option("--metadata-path", type=UserPath(), help="Table of note events, CSV or Parquet."),
+    click.option("--audio-root", type=UserPath(), help="Folder that `audio_path` is relative to."),
+    click.option("--output-dir", type=UserPath(), help="Folder of the run; must be new or empty."),
     click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache."),
     click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key: net.lr=3e-4."),
 )
@@ -53,14 +70,38 @@ def refuse_both(**flags: Any) -> None:
         raise click.UsageError(f"Give {names}, not both.")
 
 
-def require_writable(output: str | Path, *, suffix: str = "") -> None:
-    """Refuse an --output that cannot be written, before the work and not after."""
+def require_writable(
+    output: str | Path, *, suffix: str = "", overwrite: bool, advice: str = "", mark: bytes = b""
+) -> None:
+    """Refuse an --output that cannot be written, before the work and not after.
+
+    A file that is there is refused, unless it may be overwritten, or begins as this program's own with a ``mark``;
+    ``advice`` is what else can be done.
+    """
     path = Path(output)
+    if path.is_file() and not is_stream(path) and not overwrite and not _is_marked(path, mark):
+        raise click.ClickException(
+            f"--output must be a new file. {shown(output)} is there. "
+            f"Replace it with --overwrite, {advice}or give another name."
+        )
     if suffix and path.suffix.lower() != suffix:
-        raise click.ClickException(f"--output must end in {suffix}. Got {output}.")
+        raise click.ClickException(f"--output must end in {suffix}. Got {shown(output)}.")
     if path.is_dir() or not path.parent.is_dir():
         what = "It is a folder" if path.is_dir() else f"There is no folder {path.parent}"
-        raise click.ClickException(f"--output must be a file in a folder that exists. Got {output}. {what}.")
+        raise click.ClickException(f"--output must be a file in a folder that exists. Got {shown(output)}. {what}.")
+    if not is_stream(path) and not os.access(path.parent, os.W_OK):
+        raise click.ClickException(
+            f"--output must be in a folder that may be written. Got {shown(output)}. "
+            f"{shown(path.parent)} may not. Choose another place."
+        )
+
+
+def _is_marked(path: Path, mark: bytes) -> bool:
+    """Return whether a file has a mark in its first kilobyte."""
+    if not mark:
+        return False
+    with path.open("rb") as file:
+        return mark in file.read(1024)
 
 
 def echo_findings(found: "Findings") -> None:

@@ -4,31 +4,48 @@ import csv
 import io
 import json
 import math
+import os
+from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import require_writable
+from guitarclf.cli.options import UserPath, refuse_both, require_writable
+from guitarclf.files.names import ESCAPE
+from guitarclf.files.whole import is_stream
+from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 
 ENOUGH_FOR_AUTO = 100  # events
 
 
 @click.command("predict")
-@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
-@click.option("--model", type=click.Path(), default="pretrained", show_default=True, help="A run folder or bundle.")
+@click.argument("paths", nargs=-1, type=UserPath(), metavar="[PATH]...")
+@click.option("--model", type=UserPath(), default="pretrained", show_default=True, help="A run folder or bundle.")
 @click.option("--allow-pickle", is_flag=True, help="Let --model be a pipeline.joblib, and run the code in it.")
-@click.option("--metadata-path", type=click.Path(), help="Classify the events of this table.")
-@click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
+@click.option("--metadata-path", type=UserPath(), help="Classify the events of this table.")
+@click.option("--audio-root", type=UserPath(), help="Folder that `audio_path` is relative to; default the table's.")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
-@click.option("--output", type=click.Path(dir_okay=False), help="File to write; default the terminal.")
+@click.option("--output", type=UserPath(dir_okay=False), help="File to write; default the terminal.")
+@click.option("--overwrite", is_flag=True, help="Replace --output if it is there.")
 @click.option("--resume", is_flag=True, help="With --output: go on where a command like this one was killed.")
 @click.option("--priors", help="Shares expected: harmonic=0.03,dead_note=0.05 (the rest: general_note), or auto.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Below it the label is `unknown`.")
 @click.option("--engine", type=click.Choice(["onnx", "torch"]), help="Default: onnx where the model has it.")
 def command(
-    paths, model, allow_pickle, metadata_path, audio_root, form, output, resume, priors, min_confidence, engine
+    paths,
+    model,
+    allow_pickle,
+    metadata_path,
+    audio_root,
+    form,
+    output,
+    overwrite,
+    resume,
+    priors,
+    min_confidence,
+    engine,
 ):
-    """Classify files, folders (the WAV and FLAC files below them), or the events of a table.
+    """Classify files, folders (the recordings below them), or the events of a table.
 
     One row each, in the order given. A file that cannot be read keeps its row, with the reason in
     `error`, and the exit code is then 1.
@@ -43,10 +60,12 @@ def command(
     """
     if bool(paths) == bool(metadata_path):
         raise click.UsageError("Give either PATHs or --metadata-path.")
+    refuse_both(resume=resume, overwrite=overwrite)
+    if (resume or overwrite) and (output is None or is_stream(output)):
+        raise click.UsageError("--resume and --overwrite go with --output and a file.")
     if output:
-        require_writable(output)
-    elif resume:
-        raise click.UsageError("--resume goes with --output.")
+        advice = "go on with what was killed with --resume, "
+        require_writable(output, overwrite=overwrite or resume, advice=advice)
     from guitarclf.bundle.engines import load_model
     from guitarclf.experiment.predict import joined, predict_notes
     from guitarclf.files.progress import watched
@@ -58,7 +77,8 @@ def command(
         loaded.priors = None if priors == "auto" else read_priors(priors)
     notes, shown_paths = _read_notes(paths, metadata_path, audio_root, loaded)
     kept = unfinished_path(output) if output else None
-    if kept:
+    is_finished = resume and kept is not None and os.path.isfile(output) and not kept.is_file()
+    if kept and not is_finished:
         parts = _keeping_rows(loaded, notes, kept, (model, type(loaded).__name__, priors), resume)
     else:
         parts = predict_notes(loaded, notes)
@@ -73,6 +93,8 @@ def command(
     text = as_text(predictions, form, audio_paths=shown_paths, with_confidence=min_confidence is not None)
     if output is None:
         click.echo(text, nl=False)
+    elif is_finished:
+        require_same(output, text)
     else:
         write_text(output, text)
         if kept:
@@ -81,6 +103,15 @@ def command(
     if n_errors:
         told = f"{n_errors} of {len(predictions)} events could not be read"
         raise click.ClickException(f"{told}; see the column `error`.")
+
+
+def require_same(output: str, text: str) -> None:
+    """Refuse to go on with an output that is finished, unless it is what would be written."""
+    if Path(output).read_bytes() != text.encode("utf-8", ESCAPE):
+        raise click.ClickException(
+            f"--output must be what this command writes, to go on with --resume. {shown(output)} is finished and holds "
+            "something else. Replace it with --overwrite, or give another name."
+        )
 
 
 def _read_notes(paths, metadata_path, audio_root, loaded) -> tuple[list, list[str]]:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import config_options, read_config, refuse_both
+from guitarclf.cli.options import UserPath, config_options, read_config, refuse_both
 from guitarclf.config import Config
 
 
 @click.command("train")
 @config_options
-@click.option("--init-from", type=click.Path(), help="A run or bundle to start from instead of fresh weights.")
+@click.option("--init-from", type=UserPath(), help="A run or bundle to start from instead of fresh weights.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --output-dir, from its last finished epoch.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --output-dir.")
 def command(init_from, resume, overwrite, **flags):

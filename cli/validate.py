@@ -2,13 +2,13 @@
 
 import click
 
-from guitarclf.cli.options import echo_findings
+from guitarclf.cli.options import UserPath, echo_findings
 
 
 @click.command("validate")
-@click.option("--metadata-path", required=True, type=click.Path(), help="Table of note events, CSV or Parquet.")
-@click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
-@click.option("--config", type=click.Path(dir_okay=False), help="For its data.columns, data.labels and window.")
+@click.option("--metadata-path", required=True, type=UserPath(), help="Table of note events, CSV or Parquet.")
+@click.option("--audio-root", type=UserPath(), help="Folder that `audio_path` is relative to; default the table's.")
+@click.option("--config", type=UserPath(dir_okay=False), help="For its data.columns, data.labels and window.")
 def command(metadata_path: str, audio_root: str | None, config: str | None) -> None:
     """Check all of a table and its audio, and list every problem found; exit code 1 if there is one."""
     from guitarclf.config.files import load_config

@@ -41,7 +41,6 @@ def check_header(path) -> None:
     """Raise AudioReadError unless a path is a regular file whose header is that of a recording that is read here."""
     text = shown(path)
     try:
-        os.fspath(path).encode("utf-8")
         with open(path, "rb", opener=_open_regular) as file:
             start = file.read(12)
             container = _container_of(start)
@@ -55,8 +54,6 @@ def check_header(path) -> None:
             problem = _problem_of_wav(file) if container == "WAV" else None
     except AudioReadError:
         raise
-    except UnicodeEncodeError as error:
-        raise AudioReadError(f"{text} must have a name in UTF-8. It has not. Rename it.") from error
     except OSError as error:
         raise AudioReadError(f"{text} must be a readable file. {error.strerror}. Check its permissions.") from error
     if problem:

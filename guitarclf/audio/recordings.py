@@ -3,6 +3,7 @@
 import functools
 import math
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,15 +11,18 @@ import numpy as np
 import soundfile
 import soxr
 
+from guitarclf.audio.folders import AUDIO_SUFFIXES, recordings
+from guitarclf.audio.folders import find_audio_files as find_audio_files
 from guitarclf.audio.header import check_format, check_header
 from guitarclf.errors import AudioReadError
+from guitarclf.files.names import as_path, as_text
+from guitarclf.files.walk import Walk
 from guitarclf.files.wording import shown
 
 CONTEXT_SEC = 0.05  # audio that the resampler's filter needs on both sides of a stretch
 MAX_MAGNITUDE = 1e10  # of a sample; some programs write floats at 16- or 32-bit scale
 PCM_16_STEP = np.float32(2.0**-15)
 MAX_STRETCH_BYTES = 256 * 2**20  # decoded at once; a window of a second takes half a megabyte
-AUDIO_SUFFIXES = (".wav", ".flac")
 
 
 def load_segment(path: str | Path, onset: float, duration: float, *, sample_rate: int) -> np.ndarray:
@@ -54,16 +58,15 @@ def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
 
     Raises AudioReadError if the container, codec, rate, channels or length in its header are not read here.
     """
-    path = os.fspath(path)
-    if not os.path.exists(path) or os.path.isdir(path):
-        what = "There is no such file"
-        if os.path.isdir(path):
-            what = "It is a folder" if find_audio_files(path) else "It is a folder without WAV or FLAC files"
-        raise AudioReadError(f"{shown(path)} must be an audio file. {what}. Check `audio_path` and --audio-root.")
+    path = as_path(os.fspath(path))
+    problem = _problem_of_place(path)
+    if problem:
+        raise AudioReadError(f"{shown(path)} must be an audio file. {problem}. Check `audio_path` and --audio-root.")
     check_header(path)
     try:
-        # For libsndfile "-" is the standard input.
-        recording = soundfile.SoundFile(os.path.join(os.curdir, path) if path.startswith("-") else path)
+        # For libsndfile "-" is the standard input. Bytes, because soundfile encodes no name that is not UTF-8.
+        name = os.path.join(os.curdir, path) if path.startswith("-") else path
+        recording = soundfile.SoundFile(name if as_text(name) == name else os.fsencode(name))
     except soundfile.LibsndfileError as error:
         reason = error.error_string.strip().rstrip(".")
         raise AudioReadError(
@@ -77,6 +80,22 @@ def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
         recording.close()
         raise
     return recording
+
+
+def _problem_of_place(path: str) -> str | None:
+    """Return why there is no file at a path, None if there is one."""
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return "There is no such file"
+    except OSError as error:
+        return f"It cannot be opened: {error.strerror}"
+    if not is_folder:
+        return None
+    found = Walk(Path(path))
+    if found.root in found.closed:
+        return "It is a folder that may not be read"
+    return "It is a folder" if recordings(found) else f"It is a folder without recordings ({', '.join(AUDIO_SUFFIXES)})"
 
 
 def read_segment(recording: soundfile.SoundFile, start: int, n_samples: int, *, sample_rate: int) -> np.ndarray:
@@ -161,17 +180,12 @@ def _check_magnitude(audio: np.ndarray, name: str) -> None:
         )
 
 
-def find_audio_files(folder: str | Path) -> list[Path]:
-    """Return every WAV and FLAC file below a folder, sorted by path."""
-    return sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
-
-
 def require_audio_files(paths: Iterable, *, beside: str | Path | None = None) -> None:
     """Raise AudioReadError if some of the files do not exist.
 
     ``beside`` is the table's folder: if the first missing file lies below it, the message says so.
     """
-    missing = [path for path in dict.fromkeys(map(str, paths)) if not os.path.isfile(path)]
+    missing = [path for path in dict.fromkeys(map(str, paths)) if not os.path.isfile(as_path(path))]
     if not missing:
         return
     hint = "Check `audio_path` and --audio-root."
@@ -184,7 +198,7 @@ def require_audio_files(paths: Iterable, *, beside: str | Path | None = None) ->
 
 def outside_root(audio_root: str | Path, paths: Iterable[str]) -> np.ndarray:
     """Return for each path whether its name leads out of a folder, as ``../x.wav`` does; links are not resolved."""
-    root = os.path.join(os.path.abspath(audio_root), "")
+    root = as_text(os.path.join(os.path.abspath(audio_root), ""))
     is_outside = functools.cache(lambda path: not os.path.abspath(path).startswith(root))
     return np.array([is_outside(path) for path in paths], dtype=bool)
 

@@ -12,6 +12,7 @@ import pandas as pd
 from guitarclf.data.rules import NO_PITCH, Problem, as_events_in_file, as_number, check_cells
 from guitarclf.data.table import RawTable, read_table
 from guitarclf.errors import EventTableError
+from guitarclf.files.names import as_text
 from guitarclf.files.whole import write_text
 from guitarclf.labels import LABELS
 
@@ -59,9 +60,10 @@ def read_events(
     Returns
     -------
     events : DataFrame
-        Ids, styles, tracks as text; times in seconds as float64; ``pitch_midi`` -1 where unknown;
-        ``track`` the stem of ``audio_path`` unless given; ``events_in_file`` how many events the
-        row's file has, counted unless given, so that a row means the same without the others.
+        Ids, styles, tracks and paths as text, where a name that is not UTF-8 is escaped (``as_text``);
+        times in seconds as float64; ``pitch_midi`` -1 where unknown; ``track`` the stem of
+        ``audio_path`` unless given; ``events_in_file`` how many events the row's file has, counted
+        unless given, so that a row means the same without the others.
 
     Raises
     ------
@@ -136,7 +138,7 @@ def write_events(events: pd.DataFrame, path: str | Path, *, audio_root: str | Pa
 
 def paths_below(audio_root: str | Path, paths: Iterable[str]) -> list[str]:
     """Return paths relative to ``audio_root`` where they lie below it; others as they are."""
-    root = os.path.join(str(audio_root), "")
+    root = as_text(os.path.join(str(audio_root), ""))
     return [path.removeprefix(root) for path in paths]
 
 
@@ -196,5 +198,5 @@ def _typed(cells: dict[str, list[str]], audio_root: str | Path | None) -> pd.Dat
         for text, path in zip(told, data["audio_path"], strict=True)
     ]
     if audio_root is not None:
-        data["audio_path"] = [os.path.join(str(audio_root), text) for text in data["audio_path"]]
+        data["audio_path"] = [as_text(os.path.join(str(audio_root), text)) for text in data["audio_path"]]
     return pd.DataFrame(data)

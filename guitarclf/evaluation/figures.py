@@ -2,13 +2,18 @@
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from guitarclf.evaluation.metrics import Report
+from guitarclf.files.caches import find_caches
 from guitarclf.files.whole import write_bytes
 from guitarclf.labels import LABELS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DPI = 120
 # Panel -> column of the history -> name of the curve.
@@ -23,11 +28,19 @@ LEARNING_CURVES = {
 }
 
 
+def blank_figure(**settings: Any) -> "Figure":
+    """Return an empty figure, made of the keywords of matplotlib's; matplotlib loads only now."""
+    find_caches()
+    from matplotlib.figure import Figure
+
+    return Figure(layout="constrained", **settings)
+
+
 def save_learning_curves(history: list[dict], path: str | Path) -> None:
     """Draw loss, scores and learning rate over the epochs of a history, and mark the best epoch."""
     epochs = [row["epoch"] for row in history]
     best = [row["epoch"] for row in history if row.get("is_best")]
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    figure = blank_figure(figsize=(11, 3.6))
     axes = figure.subplots(1, 3)
     for axis, (title, curves) in zip(axes, LEARNING_CURVES.items(), strict=True):
         for name, label in curves.items():
@@ -48,13 +61,14 @@ def save_confusion_matrix(report: Report, title: str, path: str | Path) -> None:
     """Draw the confusion matrix: counts, and shares of the true class as shades and in percent."""
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = Figure(figsize=(5.2, 4.6), layout="constrained")
+    figure = blank_figure(figsize=(5.2, 4.6))
     axis = figure.subplots()
     image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")
     ticks = range(len(LABELS))
     axis.set_xticks(ticks, LABELS)
     axis.set_yticks(ticks, LABELS)
-    axis.set(xlabel="called", ylabel="true", title=f"{title}\nmacro-F1 {report.macro_f1:.3f}")
+    axis.set(xlabel="called", ylabel="true")
+    set_title(axis, f"{title}\nmacro-F1 {report.macro_f1:.3f}")
     for i in ticks:
         for j in ticks:
             text = f"{counts[i, j]}\n{shares[i, j]:.0%}"
@@ -63,8 +77,17 @@ def save_confusion_matrix(report: Report, title: str, path: str | Path) -> None:
     save_figure(figure, path)
 
 
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure as a PNG that appears whole or not at all."""
+def set_title(axis: "Axes", text: str) -> None:
+    """Set a title as it is, without mathematics between dollar signs; letters that the font lacks are escaped."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    letters = get_font(findfont(FontProperties())).get_charmap()
+    drawn = "".join(letter if letter == "\n" or ord(letter) in letters else ascii(letter)[1:-1] for letter in text)
+    axis.set_title(drawn, parse_math=False)
+
+
+def save_figure(figure: "Figure", path: str | Path) -> None:
+    """Write a figure as a PNG that appears whole or not at all, and says which program drew it."""
     picture = io.BytesIO()
-    figure.savefig(picture, dpi=DPI, format="png")
+    figure.savefig(picture, dpi=DPI, format="png", metadata={"Software": "guitarclf"})
     write_bytes(path, picture.getvalue())

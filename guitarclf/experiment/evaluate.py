@@ -1,5 +1,6 @@
 """evaluate_run: score a trained run on a split of its table, or on another table."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,29 +8,32 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from guitarclf.audio.recordings import require_audio_files
+from guitarclf.bundle.check import DESCRIPTION
 from guitarclf.bundle.folder import Bundle
 from guitarclf.bundle.pipelines import pipeline_of
 from guitarclf.config import DataConfig
 from guitarclf.data.events import read_events
 from guitarclf.data.rules import SPLITS
 from guitarclf.dataset import rows_of_split
-from guitarclf.errors import EventTableError, SplitError
+from guitarclf.errors import EventTableError, RunError, SplitError
 from guitarclf.evaluation.baselines import duration_only
 from guitarclf.evaluation.figures import save_confusion_matrix
 from guitarclf.evaluation.metrics import Report, evaluate
 from guitarclf.experiment.tables import other_events, run_events
+from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import predict_by_label
-from guitarclf.runs.folder import RunFolder, write_json
+from guitarclf.runs.folder import RunFolder, make_folder, write_json
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A report, the name it is written under, and the macro-F1 that note length alone reaches on the same rows."""
+    """A report, its name, the macro-F1 that note length alone reaches on the same rows, and the file it is in."""
 
     name: str
     report: Report
     duration_macro_f1: float | None
+    path: Path | None = None  # None where nothing was written
 
 
 def evaluate_run(
@@ -38,21 +42,31 @@ def evaluate_run(
     split: str | None = None,
     metadata_path: str | Path | None = None,
     audio_root: str | Path | None = None,
+    output_dir: str | Path | None = None,
 ) -> Evaluation:
     """Score a run and write ``metrics_<name>.json`` and ``figures/confusion_<name>.png`` into it.
 
     Parameters
     ----------
     run_dir : str or Path
+        A run folder; a bundle by itself, "pretrained" among them, is scored too. Nothing is written into a
+        bundle, or into a folder that can only be read.
     split : {"val", "test", "train", "all"}, optional
         Default "val", or "all" for another table.
     metadata_path : str or Path, optional
         Another table to score, whose stem is then the name; its labels must be there.
     audio_root : str or Path, optional
         Where the audio lies; default the run's own, or the other table's folder.
+    output_dir : str or Path, optional
+        Folder to write into instead; made if it is not there.
+
+    Raises
+    ------
+    RunError
+        If ``output_dir`` cannot be written, or holds scores of that name already.
     """
-    run = RunFolder(Path(run_dir))
     bundle = Bundle.open(run_dir)
+    run = _run_of(bundle)
     pipeline, data = pipeline_of(bundle), bundle.config.data
     pipeline.set_params(logmel__cache=data.cache, logmel__cache_gb=data.cache_gb)
     own_events: pd.DataFrame | None
@@ -69,22 +83,45 @@ def evaluate_run(
         sizes = ", ".join(f"{side} {(events['split'] == side).sum()}" for side in SPLITS)
         raise SplitError(f"The split to score must have rows. {name} has none ({sizes}). Choose another --split.")
     train_rows = None if own_events is None else rows_of_split(own_events, "train")
-    return score_rows(pipeline, rows, run, name, train_rows=train_rows)
+    return score_rows(pipeline, rows, _target(run, output_dir, name), name, train_rows=train_rows)
+
+
+def _run_of(bundle: Bundle) -> RunFolder:
+    """Return the run that a bundle is the model of, or the folder of a bundle by itself."""
+    run = RunFolder(bundle.path.parent)
+    return run if bundle.path == run.bundle and run.is_begun else RunFolder(bundle.path)
+
+
+def _target(run: RunFolder, output_dir: str | Path | None, name: str) -> RunFolder | None:
+    """Return the folder that scores are written into, None for none."""
+    if output_dir is None:
+        is_bundle = (run.root / DESCRIPTION).is_file()
+        return run if not is_bundle and os.access(run.root, os.W_OK) else None
+    target = RunFolder(Path(output_dir))
+    make_folder(target.root)
+    if target.metrics(name).exists() and not target.root.samefile(run.root):
+        raise RunError(
+            f"The output folder {shown(output_dir)} must hold no scores of that name, so that none are lost. "
+            f"It holds {target.metrics(name).name}. Choose another --output-dir."
+        )
+    return target
 
 
 def score_rows(
-    pipeline: Pipeline, rows: pd.DataFrame, run: RunFolder, name: str, *, train_rows: pd.DataFrame | None
+    pipeline: Pipeline, rows: pd.DataFrame, run: RunFolder | None, name: str, *, train_rows: pd.DataFrame | None
 ) -> Evaluation:
-    """Score a fitted pipeline on rows of a table, and write the scores into the run under a name.
+    """Score a fitted pipeline on rows of a table, and write the scores into the run, if there is one, under a name.
 
     ``train_rows`` are what the baseline learns from; there is none without them.
     """
     report = evaluate(rows["label_category"], predict_by_label(pipeline, rows))
     baseline = None if train_rows is None or train_rows.empty else duration_score(train_rows, rows)
-    run.figures.mkdir(parents=True, exist_ok=True)
+    if run is None:
+        return Evaluation(name, report, baseline)
+    make_folder(run.figures)
     write_json({**report.to_dict(), "duration_only_macro_f1": baseline}, run.metrics(name))
     save_confusion_matrix(report, f"{name} ({report.n_events} events)", run.figures / f"confusion_{name}.png")
-    return Evaluation(name, report, baseline)
+    return Evaluation(name, report, baseline, run.metrics(name))
 
 
 def duration_score(train_rows: pd.DataFrame, rows: pd.DataFrame) -> float:

@@ -1,12 +1,10 @@
 """inspect_event: draw one event as a model hears it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
 from guitarclf.audio.mel import mel_centers
 from guitarclf.audio.recordings import open_recording, read_segment, resampled_length
@@ -14,10 +12,15 @@ from guitarclf.audio.windows import Request, WindowReader
 from guitarclf.bundle.engines import Model
 from guitarclf.config import Config
 from guitarclf.errors import EventTableError
-from guitarclf.evaluation.figures import save_figure
+from guitarclf.evaluation.figures import blank_figure, save_figure, set_title
 from guitarclf.experiment.tables import other_events
 from guitarclf.features.inputs import as_requests
+from guitarclf.files.wording import shortened
 from guitarclf.labels import LABELS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 SHOWN_AROUND = 2.0  # seconds of the file drawn before and after the window
 
@@ -57,15 +60,15 @@ def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | Non
     if errors:
         raise errors[0]
     features = listener.features(windows, ends)
-    title = f"{Path(request.path).name} at {request.onset:.3f} s"
+    title = f"{shortened(Path(request.path).name)} at {request.onset:.3f} s"
     scores = None
     if model is not None:
         proba = model.under_priors(model.answer(features))[0]
         scores = dict(zip(LABELS, proba.tolist(), strict=True))
         title += "\n" + ", ".join(f"{label} {value:.3f}" for label, value in scores.items())
-    figure = Figure(figsize=(9, 8), layout="constrained")
+    figure = blank_figure(figsize=(9, 8))
     top, middle, bottom = figure.subplots(3, 1)
-    top.set_title(title)
+    set_title(top, title)
     _draw_surroundings(top, listener.reader, request)
     _draw_window(middle, windows[0], listener.reader.sample_rate)
     image = _draw_log_mel(bottom, features[0, 0], listener.settings)
@@ -74,7 +77,7 @@ def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | Non
     return scores
 
 
-def _draw_surroundings(axis: Axes, reader: WindowReader, request: Request) -> None:
+def _draw_surroundings(axis: "Axes", reader: WindowReader, request: Request) -> None:
     """Draw the recording from 2 s before the window to 2 s after it, and mark the window."""
     rate, start = reader.sample_rate, reader.start_of(request)
     margin = round(SHOWN_AROUND * rate)
@@ -89,13 +92,13 @@ def _draw_surroundings(axis: Axes, reader: WindowReader, request: Request) -> No
     axis.legend(loc="upper right")
 
 
-def _draw_window(axis: Axes, window: np.ndarray, rate: int) -> None:
+def _draw_window(axis: "Axes", window: np.ndarray, rate: int) -> None:
     axis.plot(np.arange(len(window)) / rate, window, linewidth=0.5)
     axis.set(title="the window the model sees", xlabel="time in the window (s)", ylabel="amplitude")
     axis.set_xlim(0, len(window) / rate)
 
 
-def _draw_log_mel(axis: Axes, log_mel: np.ndarray, settings: dict) -> AxesImage:
+def _draw_log_mel(axis: "Axes", log_mel: np.ndarray, settings: dict) -> "AxesImage":
     """Draw a log-mel of shape (n_mels, n_frames), its axes in seconds and Hz, and return the image."""
     rate, (n_mels, n_frames) = settings["sample_rate"], log_mel.shape
     extent = (0, n_frames * settings["hop_length"] / rate, -0.5, n_mels - 0.5)

@@ -1,7 +1,7 @@
 """predict_notes: files or the events of a table -> labels and probabilities; only tables load pandas."""
 
 import logging
-from collections import Counter
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from guitarclf.audio.recordings import find_audio_files, open_recording
+from guitarclf.audio.folders import recordings, tell_left_out
+from guitarclf.audio.recordings import open_recording
 from guitarclf.audio.windows import SNIPPET_MAX_RATIO, Request
 from guitarclf.bundle.engines import Model, TorchModel
-from guitarclf.errors import AudioReadError
+from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.features.extraction import in_threads
+from guitarclf.files.names import as_text, unique_names
+from guitarclf.files.walk import Walk
+from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 from guitarclf.priors import estimate_priors, with_priors
 
@@ -90,22 +94,34 @@ class Predictions:
         paths = [note.request.path for note in self.notes] if audio_paths is None else audio_paths
         parts = (self.notes, paths, self.labels, self.proba.tolist(), self.confidence.tolist(), self.errors)
         for note, path, label, proba, confidence, error in zip(*parts, strict=True):
-            values = (note.note_id, path, note.request.onset, label, *proba, confidence, error)
+            values = (note.note_id, as_text(path), note.request.onset, label, *proba, confidence, error)
             yield dict(zip(PREDICTION_COLUMNS, values, strict=True))
 
 
 def notes_of_paths(paths: Iterable[str | Path]) -> list[Note]:
-    """Return a note at onset 0 for each file; a folder stands for the WAV and FLAC files below it, sorted.
+    """Return a note at onset 0 for each file; a folder stands for the recordings below it, sorted.
 
-    A note is named by its file's stem, or by the whole path where two files share one. A path that does not
-    exist keeps its row, so that its error is reported with the others.
+    A note is named by its file's stem, or by the path where files share one; all names are different. What does
+    not exist or cannot be read keeps its row, so that its error is reported with the others. What a folder holds
+    and is left out is logged in one line.
+
+    Raises
+    ------
+    ParameterError
+        If a path is empty.
     """
-    files = []
-    for path in map(Path, paths):
-        files += (find_audio_files(path) or [path]) if path.is_dir() else [path]
-    stems = Counter(path.stem for path in files)
-    names = [path.stem if stems[path.stem] == 1 else str(path.with_suffix("")) for path in files]
-    return [Note(name, Request(str(path), 0.0, True)) for name, path in zip(names, files, strict=True)]
+    files: list[str] = []
+    walks = []
+    for path in paths:
+        if not os.fspath(path):
+            raise ParameterError("A path must name a file or a folder. Got ''. For the working folder give a dot.")
+        found: list[Path] = []
+        if os.path.isdir(path):
+            walks.append(Walk(Path(path)))
+            found = recordings(walks[-1])
+        files += map(str, found or [Path(path)])
+    tell_left_out(walks)
+    return [Note(name, Request(path, 0.0, True)) for name, path in zip(unique_names(files), files, strict=True)]
 
 
 def notes_of_events(events: "pd.DataFrame") -> list[Note]:
@@ -119,12 +135,13 @@ def events_of_paths(paths: Iterable[str | Path]) -> "pd.DataFrame":
     """Return the notes of :func:`notes_of_paths` as an events table."""
     import pandas as pd
 
-    rows = [(note.note_id, note.request.path, note.request.onset) for note in notes_of_paths(paths)]
+    rows = [(note.note_id, as_text(note.request.path), note.request.onset) for note in notes_of_paths(paths)]
     return pd.DataFrame(rows, columns=["note_id", "audio_path", "onset_sec"])
 
 
 def warn_of_long_files(notes: Sequence[Note], target_duration: float) -> None:
-    """Warn of each file that is too long to be a snippet: only its first window is heard."""
+    """Warn, in one line, of files that are too long to be snippets: only their first window is heard."""
+    long = []
     for note in notes:
         try:
             with open_recording(note.request.path) as recording:
@@ -132,12 +149,22 @@ def warn_of_long_files(notes: Sequence[Note], target_duration: float) -> None:
         except AudioReadError:
             continue  # its row will say so
         if duration > SNIPPET_MAX_RATIO * target_duration:
-            logger.warning(
-                "%s is %.2f s long: its first %.2f s are classified. For more, give a table of its events.",
-                note.request.path,
-                duration,
-                target_duration,
-            )
+            long.append((shown(note.request.path), duration))
+    if len(long) == 1:
+        logger.warning(
+            "%s is %.2f s long: its first %.2f s are classified. For more, give a table of its events.",
+            *long[0],
+            target_duration,
+        )
+    elif long:
+        logger.warning(
+            "%d files are up to %.2f s long, such as %s: the first %.2f s of each are classified. "
+            "For more, give a table of their events.",
+            len(long),
+            max(duration for _, duration in long),
+            long[0][0],
+            target_duration,
+        )
 
 
 def predict_notes(model: Model, notes: Sequence[Note]) -> Iterator[Predictions]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from guitarclf.audio.windows import Request, checked_waveforms
 from guitarclf.errors import ParameterError
+from guitarclf.files.names import as_path
 
 
 def as_waveforms(X) -> list[np.ndarray] | None:
@@ -28,7 +29,7 @@ def as_requests(X) -> list[Request]:
             raise ParameterError("`onset_sec` must be a number of seconds in every row. There is a NaN or infinity.")
         alone = X["events_in_file"] == 1 if "events_in_file" in X else [True] * len(X)
         return [
-            Request(str(path), float(onset), bool(only), offset)
+            Request(as_path(str(path)), float(onset), bool(only), offset)
             for path, onset, only, offset in zip(X["audio_path"], X["onset_sec"], alone, _offsets(X), strict=True)
         ]
     is_sequence = isinstance(X, list | tuple | pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1)

@@ -1,19 +1,23 @@
 """Digests of files, to tell whether a table or its audio is the same as before."""
 
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from guitarclf.errors import AudioReadError
+from guitarclf.files.names import as_path
+from guitarclf.files.wording import shown
 
 
 def file_digest(path) -> str:
     """Return the BLAKE2b digest of a file's bytes, 32 hex digits."""
     try:
-        with Path(path).open("rb") as file:
+        with open(as_path(os.fspath(path)), "rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError as error:
-        raise AudioReadError(f"{path} must be a readable file. {error.strerror}. Check its permissions.") from error
+        raise AudioReadError(
+            f"{shown(path)} must be a readable file. {error.strerror}. Check its permissions."
+        ) from error
 
 
 def text_digest(*texts: str) -> str:

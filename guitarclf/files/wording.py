@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from guitarclf.errors import RunError
+from guitarclf.files.names import as_text
 
 MAX_SHOWN = 100  # characters of a value in a message
 
 
 def shown(value: object) -> str:
     """Return a path, a text or any other value for a message, on one line whatever is in it."""
-    text = os.fspath(value) if isinstance(value, str | os.PathLike) else repr(value)
+    if isinstance(value, bytes):  # the name of a file
+        value = os.fsdecode(value)
+    text = as_text(value) if isinstance(value, str | os.PathLike) else repr(value)
     return text if text.isprintable() else repr(text)[1:-1]
 
 

@@ -166,5 +166,5 @@ def discard(run: OutputFolder, *, beside: Collection[str] = ()) -> None:
 
 
 def write_json(content: dict, path: Path) -> None:
-    """Write a dict as indented JSON."""
+    """Write a dict as indented JSON; a name that is no UTF-8 becomes an escape of JSON's."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

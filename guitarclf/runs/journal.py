@@ -11,6 +11,7 @@ from typing import Any
 
 from guitarclf.errors import RunError
 from guitarclf.files.digest import file_digest, text_digest
+from guitarclf.files.whole import hidden, is_stream
 from guitarclf.files.wording import explained
 
 logger = logging.getLogger(__name__)
@@ -20,10 +21,7 @@ SYNC_SEC = 1.0  # what a power cut may lose; a kill loses nothing of what was wr
 
 def unfinished_path(output: str | Path) -> Path | None:
     """Return where the predictions for an output are kept until all are there; None for a pipe or a device."""
-    output = Path(output)
-    if output.exists() and not output.is_file():
-        return None
-    return output.with_name(f".{output.name}.rows")
+    return None if is_stream(output) else hidden(Path(output), ".rows")
 
 
 def prediction_key(model_files: Iterable[Path], places: Iterable, *settings: Any) -> str:

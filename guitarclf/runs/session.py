@@ -15,6 +15,7 @@ from guitarclf.config.files import load_config, write_config
 from guitarclf.errors import RunError, TrainingError
 from guitarclf.files.digest import file_digest, joint_digest
 from guitarclf.files.lock import locked, require_unlocked
+from guitarclf.files.names import ESCAPE
 from guitarclf.files.whole import sweep
 from guitarclf.runs.environment import describe_environment
 from guitarclf.runs.folder import OutputFolder, RunFolder, write_json
@@ -193,7 +194,7 @@ class RunLog(logging.FileHandler):
 def log_to(path: Path) -> Iterator[None]:
     """Also write what the package logs to a file."""
     package_logger = logging.getLogger("guitarclf")
-    handler = RunLog(path, encoding="utf-8")
+    handler = RunLog(path, encoding="utf-8", errors=ESCAPE)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = package_logger.level
     package_logger.addHandler(handler)

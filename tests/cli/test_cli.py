@@ -211,7 +211,7 @@ def test_inspect_wants_a_file(small_table):
 
 
 def test_an_empty_folder_keeps_a_row_with_the_reason(run_dir, tmp_path):
-    assert "folder without WAV or FLAC files" in call("predict", "--model", run_dir, tmp_path, code=1).stdout
+    assert "folder without recordings (.wav, " in call("predict", "--model", run_dir, tmp_path, code=1).stdout
 
 
 def test_a_demo_with_a_bad_seed_leaves_the_last_one_alone(tmp_path):

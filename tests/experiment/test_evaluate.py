@@ -1,16 +1,22 @@
 """Scores and predictions of a trained run, on its own splits and on other tables."""
 
 import json
+import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from small import config_for
 
 from guitarclf.bundle.engines import load_model
+from guitarclf.bundle.folder import PRETRAINED
 from guitarclf.bundle.pipelines import load_pipeline
+from guitarclf.cli import main
 from guitarclf.config.files import with_values
-from guitarclf.errors import EventTableError, SplitError
+from guitarclf.errors import EventTableError, RunError, SplitError
 from guitarclf.experiment.evaluate import evaluate_run
 from guitarclf.experiment.inspect import find_event, inspect_event
 from guitarclf.experiment.predict import PREDICTION_COLUMNS, events_of_paths, predict_events
@@ -139,3 +145,55 @@ def test_a_file_that_lost_an_event_is_read_as_in_training_when_the_run_is_scored
     events = run_events(run, config.data)
     alone = [request.alone for request in as_requests(events)]
     assert [name for name, only in zip(events["note_id"], alone, strict=True) if not only] == ["n000"]
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("given", ["pretrained", "bundle", "read-only run"])
+def test_a_model_that_is_no_run_to_write_into_is_scored_and_left_alone(run, note_table, tmp_path, monkeypatch, given):
+    table = note_table("others", n_notes=6)
+    shutil.copytree(run.folder.bundle, tmp_path / "bundle")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    if given == "read-only run":
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+    model = {"pretrained": "pretrained", "bundle": tmp_path / "bundle", "read-only run": run.folder.root}[given]
+    before = [contents(folder) for folder in (PRETRAINED, tmp_path, run.folder.root)]
+    result = evaluate_run(model, metadata_path=table.path, audio_root=table.audio_root)
+    assert (result.path, result.report.n_events) == (None, 6)
+    assert [contents(folder) for folder in (PRETRAINED, tmp_path, run.folder.root)] == before
+
+
+def test_scores_are_kept_where_one_says_and_never_replaced_there(run, note_table, tmp_path):
+    table = note_table("others", n_notes=6)
+    kept = {"metadata_path": table.path, "audio_root": table.audio_root, "output_dir": tmp_path / "kept"}
+    result = evaluate_run("pretrained", **kept)
+    assert result.path == tmp_path / "kept" / "metrics_events.json"
+    written = json.loads(result.path.read_text())
+    assert written["macro_f1"] == result.report.macro_f1
+    assert (tmp_path / "kept" / "figures" / "confusion_events.png").is_file()
+    with pytest.raises(RunError, match=r"It holds metrics_events\.json\. Choose another --output-dir"):
+        evaluate_run(run.folder.root, **kept)
+    assert json.loads(result.path.read_text()) == written
+
+
+@pytest.mark.parametrize("part", ["", "model", "best_model.pt"])
+def test_any_part_of_a_run_stands_for_it(run, part):
+    result = evaluate_run(run.folder.root / part, split="train")
+    assert result.path == run.folder.metrics("train")
+    assert not list(run.folder.bundle.glob("metrics_*"))
+
+
+def test_the_command_says_where_the_scores_are(run, note_table):
+    table = note_table("others", n_notes=6)
+    done = CliRunner().invoke(main, ["eval", "--run-dir", str(run.folder.root)])
+    assert done.output.endswith(f"\nWritten: {run.folder.metrics('val')}\n")
+    done = CliRunner().invoke(main, ["eval", "--run-dir", "pretrained", "--metadata-path", str(table.path)])
+    assert done.exit_code == 1  # no audio there
+    args = ["eval", "--run-dir", "pretrained", "--metadata-path", table.path, "--audio-root", table.audio_root]
+    done = CliRunner().invoke(main, list(map(str, args)))
+    assert done.exit_code == 0
+    assert "accuracy" in done.output
+    assert "Not written, as pretrained is no run folder that can be written: --output-dir FOLDER" in done.output

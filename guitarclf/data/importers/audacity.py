@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from guitarclf.audio.folders import AUDIO_SUFFIXES
 from guitarclf.data.importers import tree
 from guitarclf.data.rules import NO_PITCH, as_number
 from guitarclf.errors import EventTableError
@@ -28,7 +29,8 @@ class Label(NamedTuple):
 
 
 def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) -> tuple[pd.DataFrame, list[str]]:
-    """Return the events of every label track ``X.txt`` beside ``X.wav`` or ``X.flac`` below a folder.
+    """Return the events of every label track ``X.txt`` beside ``X.wav`` or ``X.flac`` below a folder, or beside
+    any other recording that is read.
 
     Parameters
     ----------
@@ -46,9 +48,10 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     problems : list of str
         What was not imported, each ``path: what is wrong``.
     """
-    root, labels = tree.check_folder(root), tree.check_labels(labels)
-    recordings = tree.files_below(root)
-    beside = tree.ByName((path.parent, path) for path in reversed(recordings))  # a WAV before a FLAC
+    labels, below = tree.check_labels(labels), tree.Tree(root)
+    root, recordings = below.root, below.recordings
+    best_first = sorted(recordings, key=lambda path: AUDIO_SUFFIXES.index(path.suffix.lower()))  # a WAV before an MP3
+    beside = tree.ByName((path.parent, path) for path in best_first)
 
     def read(path: Path) -> tree.Found:
         audio = beside.find(path.parent, path.stem)
@@ -57,7 +60,7 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
         beside.claim(audio, path)
         return _events(root, path, audio, labels)
 
-    rows, problems = tree.read_each(root, tree.files_below(root, (".txt",)), read)
+    rows, problems = tree.read_each(root, below.files(".txt"), read)
     problems += tree.left_over(
         root, [path for path in recordings if path not in beside.claimed], "without a label track"
     )

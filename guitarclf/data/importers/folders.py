@@ -7,9 +7,9 @@ import pandas as pd
 
 from guitarclf.data.importers import tree
 from guitarclf.data.rules import NO_PITCH
+from guitarclf.files.names import as_text
 
 LONG_SEC = 10.0  # a note may ring this long; a longer file is more than one
-OTHER_AUDIO = (".mp3", ".ogg", ".m4a", ".aac", ".aif", ".aiff", ".wma")
 
 
 def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -> tuple[pd.DataFrame, list[str]]:
@@ -18,7 +18,7 @@ def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -
     Parameters
     ----------
     root : str or Path
-        Folder with ``<class>/<track>/**`` below it, WAV or FLAC. A file directly in a class folder
+        Folder with ``<class>/<track>/**`` below it. A file directly in a class folder
         is a track of its own, and ``events.attrs["warnings"]`` says so.
     labels : mapping, optional
         Their folder name -> one of LABELS; ``"*"`` stands for every other. See `label_of`.
@@ -31,11 +31,12 @@ def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -
     problems : list of str
         What was not imported, each ``path: what is wrong``.
     """
-    root, labels = tree.check_folder(root), tree.check_labels(labels)
+    labels, below = tree.check_labels(labels), tree.Tree(root)
     rows: list[dict] = []
-    problems = _strays(root)
-    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        found, broken = _class_folder(root, folder, tree.label_of(folder.name, labels))
+    loose = [path for path in below.recordings if path.parent == below.root]
+    problems = tree.left_over(below.root, loose, "in no folder named after a class")
+    for folder in below.folders():
+        found, broken = _class_folder(below, folder, tree.label_of(as_text(folder.name), labels))
         rows += found
         problems += broken
     events = tree.as_events(rows)
@@ -43,13 +44,13 @@ def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -
     return events, problems
 
 
-def _class_folder(root: Path, folder: Path, label: str | None) -> tree.Found:
-    recordings = tree.files_below(folder)
+def _class_folder(below: tree.Tree, folder: Path, label: str | None) -> tree.Found:
+    root, recordings = below.root, [path for path in below.recordings if folder in path.parents]
     if label is None:
-        what = f"no class folder ({len(recordings)} recordings){tree.how_to_label(folder.name)}"
+        what = f"no class folder ({len(recordings)} recordings){tree.how_to_label(as_text(folder.name))}"
         return [], [f"{tree.below(root, folder)}: {what}"]
     if not recordings:
-        return [], [f"{tree.below(root, folder)}: it holds no WAV or FLAC file"]
+        return [], [f"{tree.below(root, folder)}: it holds no recording that is read"]
 
     def read(path: Path) -> tree.Found:
         name, parts = tree.table_path(root, path), path.relative_to(folder).parts
@@ -59,20 +60,13 @@ def _class_folder(root: Path, folder: Path, label: str | None) -> tree.Found:
             "onset_sec": 0.0,
             "offset_sec": tree.recording_length(path),
             "pitch_midi": NO_PITCH,
-            "expression_style": folder.name,
+            "expression_style": as_text(folder.name),
             "label_category": label,
-            "track": parts[0] if len(parts) > 1 else path.stem,
+            "track": as_text(parts[0] if len(parts) > 1 else path.stem),
         }
         return [event], []
 
     return tree.read_each(root, recordings, read)
-
-
-def _strays(root: Path) -> list[str]:
-    """Return the problems of audio that lies in no class folder, or is neither WAV nor FLAC."""
-    loose = [path for path in tree.files_below(root) if path.parent == root]
-    problems = tree.left_over(root, loose, "in no folder named after a class")
-    return problems + tree.left_over(root, tree.files_below(root, OTHER_AUDIO), "that are neither WAV nor FLAC")
 
 
 def _doubts(events: pd.DataFrame) -> list[str]:

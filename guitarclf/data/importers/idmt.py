@@ -10,6 +10,7 @@ import pandas as pd
 from guitarclf.data.importers import tree
 from guitarclf.data.rules import MAX_MIDI_PITCH, NO_PITCH, as_number
 from guitarclf.errors import EventTableError, ParameterError
+from guitarclf.files.names import as_text
 from guitarclf.files.wording import shown
 
 LABEL_OF_STYLE = {"HA": "harmonic", "DN": "dead_note"}
@@ -47,9 +48,9 @@ def read_idmt(root: str | Path, *, track_by: str = "recording") -> tuple[pd.Data
     """
     if track_by not in TRACK_BY:
         raise ParameterError(f"`track_by` must be one of {', '.join(TRACK_BY)}. Got {track_by!r}.")
-    root = tree.check_folder(root)
-    annotations = tree.files_below(root, (".xml",))
-    recordings = _Recordings(root, annotations)
+    below = tree.Tree(root)
+    root, annotations = below.root, below.files(".xml")
+    recordings = _Recordings(below, annotations)
 
     def read(path: Path) -> tree.Found:
         annotation = parse_annotation(path)
@@ -68,8 +69,8 @@ def read_idmt(root: str | Path, *, track_by: str = "recording") -> tuple[pd.Data
 class _Recordings:
     """The recordings of each ``audio/`` folder; ``own`` are those with an annotation of their name."""
 
-    def __init__(self, root: Path, annotations: list[Path]):
-        self.root, self.paths = root, tree.files_below(root)
+    def __init__(self, below: tree.Tree, annotations: list[Path]):
+        self.root, self.paths = below.root, below.recordings
         in_audio = [path for path in self.paths if path.parent.name.casefold() == "audio"]
         self.by_name = tree.ByName((path.parent.parent, path) for path in in_audio)
         placed = [path for path in annotations if self.is_in_place(path)]
@@ -153,11 +154,11 @@ def _what_is_wrong(onset: float, offset: float, style: str, length: float) -> st
 def _names(root: Path, annotation: Path, audio: Path, track_by: str) -> dict[str, str]:
     folder = annotation.parent.parent
     place = shown(root.resolve().name) if folder == root else tree.table_path(root, folder)
-    recording = f"{place}/{annotation.stem}"
+    recording = f"{place}/{as_text(annotation.stem)}"
     return {
         "note_id": recording,
         "audio_path": tree.table_path(root, audio),
-        "track": recording if track_by == "recording" else _guitar(place, annotation.stem),
+        "track": recording if track_by == "recording" else _guitar(place, as_text(annotation.stem)),
     }
 
 

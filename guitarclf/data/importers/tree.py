@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from guitarclf.audio.recordings import AUDIO_SUFFIXES, open_recording
+from guitarclf.audio.folders import files_of, recordings, tell_left_out
+from guitarclf.audio.recordings import open_recording
 from guitarclf.data.events import EVENT_COLUMNS
 from guitarclf.errors import EventTableError, GuitarclfError, ParameterError
+from guitarclf.files.names import as_text
+from guitarclf.files.walk import Walk
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 
@@ -27,10 +30,27 @@ def check_folder(root: str | Path) -> Path:
     return root
 
 
-def files_below(folder: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> list[Path]:
-    """Return the files of some suffixes below a folder, sorted, without the ``._`` twins that macOS leaves."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    return sorted(path for path in found if not path.name.startswith("._"))
+class Tree:
+    """The files below a folder that is imported: ``recordings``, and others by their suffix."""
+
+    def __init__(self, root: str | Path):
+        """Walk ``root`` and say what is left out; ParameterError if it is no folder that may be read."""
+        self.root = check_folder(root)
+        self.walk = Walk(self.root)
+        if self.root in self.walk.closed:
+            raise ParameterError(f"{shown(root)} must be a folder that may be read. Check its permissions.")
+        self.recordings = recordings(self.walk)
+        tell_left_out([self.walk])
+
+    def files(self, *suffixes: str) -> list[Path]:
+        """Return the files of some suffixes, sorted."""
+        return files_of(self.walk, suffixes)
+
+    def folders(self) -> list[Path]:
+        """Return the folders in the root, sorted, without hidden ones; a link leads to one of them."""
+        hidden = {*self.walk.twins, *self.walk.loops}
+        inside = (path for path in self.root.iterdir() if path.is_dir() and path not in hidden)
+        return sorted(path for path in inside if not path.name.startswith("."))
 
 
 def recording_length(path: Path) -> float:
@@ -94,9 +114,9 @@ def as_events(rows: list[dict], extra: tuple[str, ...] = ()) -> pd.DataFrame:
 
 def table_path(root: Path, path: Path) -> str:
     """Return a path as a table has it, relative to ``root`` with forward slashes."""
-    text = path.relative_to(root).as_posix()
-    if text != text.strip() or text != text.encode("utf-8", "ignore").decode():
-        raise EventTableError("a table's path must be UTF-8 without spaces at its ends; rename the file or folder")
+    text = as_text(path.relative_to(root).as_posix())
+    if text != text.strip():
+        raise EventTableError("a table's path must be without spaces at its ends; rename the file or folder")
     return text
 
 

@@ -12,6 +12,7 @@ from guitarclf.data.synth.guitar import Guitar, log_uniform
 from guitarclf.data.synth.studio import draw_cut, noise_floor, record
 from guitarclf.data.synth.techniques import Pluck, draw_pluck
 from guitarclf.errors import ParameterError
+from guitarclf.files.caches import find_caches
 from guitarclf.labels import LABELS
 
 LOWEST_SAMPLE_RATE = 8000
@@ -151,6 +152,7 @@ def render_pluck(pluck: Pluck, n_samples: int, *, sample_rate: int, rng: Generat
 
     The ramp of the attack comes from ``rng``, the noise from ``noise_rng``.
     """
+    find_caches()
     from guitarclf.data.synth.modal import sum_modes  # numba loads only now
 
     waveform = sum_modes(

@@ -16,6 +16,7 @@ from guitarclf.data.synth.layout import GuitarPlan, check_count, plan_guitars
 from guitarclf.data.synth.notes import ModelledNote, check_rate_and_duration, draw_note, render_take
 from guitarclf.data.synth.techniques import Pluck
 from guitarclf.errors import ParameterError
+from guitarclf.files.caches import find_caches
 
 COLUMNS = (*EVENT_COLUMNS, "track")
 TIME_DECIMALS = 5  # of the times in a table
@@ -153,6 +154,7 @@ def _each_guitar(
         raise ParameterError(
             f"`n_jobs` must be a whole number other than 0. Got {n_jobs!r}. Use 1, or -1 for all cores."
         )
+    find_caches()  # for all jobs
     return Parallel(n_jobs=int(n_jobs), return_as="generator")(delayed(work)(plan) for plan in plans)
 
 
