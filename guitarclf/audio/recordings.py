@@ -12,6 +12,7 @@ import soxr
 
 from guitarclf.audio.header import check_format, check_header
 from guitarclf.errors import AudioReadError
+from guitarclf.files.spelling import near_miss
 from guitarclf.files.wording import shown
 
 CONTEXT_SEC = 0.05  # audio that the resampler's filter needs on both sides of a stretch
@@ -59,7 +60,9 @@ def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
         what = "There is no such file"
         if os.path.isdir(path):
             what = "It is a folder" if find_audio_files(path) else "It is a folder without WAV or FLAC files"
-        raise AudioReadError(f"{shown(path)} must be an audio file. {what}. Check `audio_path` and --audio-root.")
+        raise AudioReadError(
+            f"{shown(path)} must be an audio file. {what}. {near_miss(path)}Check `audio_path` and --audio-root."
+        )
     check_header(path)
     try:
         # For libsndfile "-" is the standard input.
@@ -174,7 +177,7 @@ def require_audio_files(paths: Iterable, *, beside: str | Path | None = None) ->
     missing = [path for path in dict.fromkeys(map(str, paths)) if not os.path.isfile(path)]
     if not missing:
         return
-    hint = "Check `audio_path` and --audio-root."
+    hint = near_miss(missing[0]) + "Check `audio_path` and --audio-root."
     if beside is not None and _lies_below(Path(beside), missing[0]):
         hint = f"It lies beside the table: pass --audio-root {beside}."
     raise AudioReadError(

@@ -21,7 +21,7 @@ def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -
         Folder with ``<class>/<track>/**`` below it, WAV or FLAC. A file directly in a class folder
         is a track of its own, and ``events.attrs["warnings"]`` says so.
     labels : mapping, optional
-        Their folder name -> one of LABELS; ``"*"`` stands for every other. See `label_of`.
+        Their folder name -> one of LABELS; ``"*"`` stands for every other. See `label_map`.
 
     Returns
     -------
@@ -31,14 +31,14 @@ def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -
     problems : list of str
         What was not imported, each ``path: what is wrong``.
     """
-    root, labels = tree.check_folder(root), tree.check_labels(labels)
+    root, label_map = tree.check_folder(root), tree.label_map(labels)
     rows: list[dict] = []
     problems = _strays(root)
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        found, broken = _class_folder(root, folder, tree.label_of(folder.name, labels))
+        found, broken = _class_folder(root, folder, label_map.label_of(folder.name))
         rows += found
         problems += broken
-    events = tree.as_events(rows)
+    events = tree.as_events(rows, label_map)
     events.attrs["warnings"] = _doubts(events)
     return events, problems
 
