@@ -14,6 +14,7 @@ from guitarclf.data.rules import as_lines
 from guitarclf.data.splits import given_splits, has_split
 from guitarclf.errors import AudioReadError, SplitError
 from guitarclf.experiment.bad_audio import read_windows
+from guitarclf.experiment.sound_doubts import sound_doubts
 from guitarclf.files.progress import Progress
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
@@ -44,6 +45,7 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     _check_windows(readable, found, config)
     _check_ends(readable, durations, found)
     _check_tracks(events, found)
+    found.warnings += sound_doubts(readable, rates)
     found.summary = [*_summarise(events, rates, durations), *events.attrs["told"]]
     return found
 
