@@ -77,10 +77,12 @@ def score_rows(
 ) -> Evaluation:
     """Score a fitted pipeline on rows of a table, and write the scores into the run under a name.
 
-    ``train_rows`` are what the baseline learns from; there is none without them.
+    ``train_rows`` are what the baseline learns from; there is none without them, or where lengths are not known.
     """
     report = evaluate(rows["label_category"], predict_by_label(pipeline, rows))
-    baseline = None if train_rows is None or train_rows.empty else duration_score(train_rows, rows)
+    baseline = None
+    if train_rows is not None and len(train_rows) and not any(own["offset_sec"].hasnans for own in (train_rows, rows)):
+        baseline = duration_score(train_rows, rows)
     run.figures.mkdir(parents=True, exist_ok=True)
     write_json({**report.to_dict(), "duration_only_macro_f1": baseline}, run.metrics(name))
     save_confusion_matrix(report, f"{name} ({report.n_events} events)", run.figures / f"confusion_{name}.png")
