@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from guitarclf.files.wording import shown
@@ -54,11 +55,16 @@ def near_miss(path: str | os.PathLike[str]) -> str:
         if os.path.lexists(folder / name):
             continue
         try:
-            there = sorted(os.listdir(folder))
+            whole, stems = _names_in(folder, folder.stat().st_mtime_ns)
         except (OSError, ValueError):
             return ""
-        alike = [other for other in there if folded(other) == folded(name)] or [
-            other for other in there if folded(Path(other).stem) == folded(Path(name).stem)
-        ]
-        return f"There is {spelled_out(alike[0])}, not {spelled_out(name)}. " if alike else ""
+        alike = whole.get(folded(name)) or stems.get(folded(Path(name).stem))
+        return f"There is {spelled_out(alike)}, not {spelled_out(name)}. " if alike else ""
     return ""
+
+
+@lru_cache(maxsize=8)  # or a table of missing files would list their folder once for each
+def _names_in(folder: Path, changed: int) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the names in a folder ``changed`` last then, by folded name and by folded stem, the first of equals."""
+    names = sorted(os.listdir(folder), reverse=True)
+    return {folded(name): name for name in names}, {folded(Path(name).stem): name for name in names}
