@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from guitarclf.cli.options import UserPath, echo_findings, with_options
-from guitarclf.labels import LABELS
+from guitarclf.errors import ParameterError
+from guitarclf.labels import LABELS, folded
+from guitarclf.parameters.label_map import LabelMap
 
 
 @click.group("import")
@@ -30,13 +32,15 @@ import_options = with_options(
 
 def read_labels(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Return TEXT=LABEL options as a mapping."""
-    labels = {}
-    for value in values:
-        text, equals, label = value.rpartition("=")
-        if not equals or not text.strip() or label.strip() not in LABELS:
+    pairs = [(text, folded(label)) for text, _, label in (value.rpartition("=") for value in values)]
+    for value, (text, label) in zip(values, pairs, strict=True):
+        if not folded(text) or label not in LABELS:
             raise click.BadParameter(f"must be TEXT=LABEL with a LABEL of {', '.join(LABELS)}. Got {value!r}.")
-        labels[text.strip()] = label.strip()
-    return labels
+    try:
+        LabelMap(pairs, name="--label")  # refuses a text with two labels
+    except ParameterError as error:
+        raise click.BadParameter(str(error)) from error
+    return {text.strip(): label for text, label in pairs}
 
 
 label_option = click.option(

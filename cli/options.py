@@ -40,6 +40,12 @@ CONFIG_KEYS = {
 }
 
 
+NO_TABLE = (
+    "No table yet? `guitarclf import` makes one from IDMT-SMT-GUITAR, from folders or from Audacity labels, and "
+    "`guitarclf demo` trains on modelled guitars without any."
+)
+
+
 def with_options(*options: Callable) -> Callable[[Callable], Callable]:
     """Return a decorator that adds click options to a command, in the order of ``--help``."""
     return lambda command: reduce(lambda decorated, option: option(decorated), reversed(options), command)
@@ -60,7 +66,14 @@ def read_config(config: str | None, overrides: tuple[str, ...], no_cache: bool, 
     given = {CONFIG_KEYS[name]: value for name, value in flags.items() if value is not None}
     if no_cache:
         given["data.cache"] = None
-    return with_values(load_config(config, overrides), given, source="the command line")
+    settings = with_values(load_config(config, overrides), given, source="the command line")
+    table = settings.data.metadata_path
+    if table == Config().data.metadata_path and not Path(table).exists():  # nobody asked for this one
+        raise click.ClickException(
+            f"A table of note events must be given with --metadata-path. There is none at the default, {table}. "
+            f"{NO_TABLE}"
+        )
+    return settings
 
 
 def refuse_both(**flags: Any) -> None:

@@ -5,5 +5,16 @@ class ``i`` is ``LABELS[i]``. Only the estimator's boundary uses scikit-learn's
 order, ``sorted(LABELS)``.
 """
 
+import unicodedata
+
 LABELS = ("harmonic", "dead_note", "general_note")
 LABEL_TO_INDEX = {label: index for index, label in enumerate(LABELS)}
+
+
+def folded(text: str) -> str:
+    """Return a label or a style as it is compared: ``Ha``, ``ha``, and ``HA`` with a blank or U+FEFF are one.
+
+    In NFKC and casefolded, without characters that are not seen, each run of blanks as one space, none at the ends.
+    """
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join("".join(char for char in plain if unicodedata.category(char) != "Cf").split())

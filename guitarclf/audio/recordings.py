@@ -16,6 +16,7 @@ from guitarclf.audio.folders import find_audio_files as find_audio_files
 from guitarclf.audio.header import check_format, check_header
 from guitarclf.errors import AudioReadError
 from guitarclf.files.names import as_path, as_text
+from guitarclf.files.spelling import near_miss
 from guitarclf.files.walk import Walk
 from guitarclf.files.wording import shown
 
@@ -61,7 +62,9 @@ def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
     path = as_path(os.fspath(path))
     problem = _problem_of_place(path)
     if problem:
-        raise AudioReadError(f"{shown(path)} must be an audio file. {problem}. Check `audio_path` and --audio-root.")
+        raise AudioReadError(
+            f"{shown(path)} must be an audio file. {problem}. {near_miss(path)}Check `audio_path` and --audio-root."
+        )
     check_header(path)
     try:
         # For libsndfile "-" is the standard input. Bytes, because soundfile encodes no name that is not UTF-8.
@@ -188,7 +191,7 @@ def require_audio_files(paths: Iterable, *, beside: str | Path | None = None) ->
     missing = [path for path in dict.fromkeys(map(str, paths)) if not os.path.isfile(as_path(path))]
     if not missing:
         return
-    hint = "Check `audio_path` and --audio-root."
+    hint = near_miss(missing[0]) + "Check `audio_path` and --audio-root."
     if beside is not None and _lies_below(Path(beside), missing[0]):
         hint = f"It lies beside the table: pass --audio-root {beside}."
     raise AudioReadError(

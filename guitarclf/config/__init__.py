@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from guitarclf.errors import ConfigError, ParameterError
-from guitarclf.labels import LABELS
+from guitarclf.parameters.label_map import LabelMap
 from guitarclf.parameters.rules import Parameters, knob
 from guitarclf.parameters.sections import CACHE_GB, DECIBEL_CHANGES, SEED, THREADS, SplitParameters, WatchParameters
 from guitarclf.parameters.sections import LogMelParameters as LogMelConfig
@@ -130,9 +130,7 @@ class Config(Parameters):
                 "`logmel.extra_channels` must end in sounding with `net.module.mask_after_offset`: "
                 f"it tells what to mask. Got {logmel.extra_channels}."
             )
-        for theirs, ours in self.data.labels.items():
-            if ours not in LABELS:
-                raise ParameterError(f"`data.labels` must map to {', '.join(LABELS)}. Got {theirs}: {ours!r}.")
+        LabelMap(self.data.labels, name="data.labels")  # refuses what is none
 
 
 def feature_shape(config: Config) -> tuple[int, int, int]:

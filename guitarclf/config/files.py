@@ -5,6 +5,7 @@ import difflib
 import json
 import types
 import typing
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -110,7 +111,8 @@ def _parse_mapping(content: bytes, source: str | Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{source} must be a readable YAML or JSON file. {error}") from error
     try:
-        raw = json.loads(text) if Path(source).suffix.lower() == ".json" else from_yaml(text)
+        is_json = Path(source).suffix.lower() == ".json"
+        raw = json.loads(text, object_pairs_hook=_each_key_once) if is_json else from_yaml(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{source} must be valid YAML or JSON. {error}") from error
     if raw is None:
@@ -118,6 +120,15 @@ def _parse_mapping(content: bytes, source: str | Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ConfigError(f"{source} must hold sections such as `net:` at its top. Got {type(raw).__name__}.")
     return raw
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the keys and values of an object in JSON as a dict; ValueError for a key that stands there twice."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        doubled = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {shortened(doubled)!r} stands twice in one object")
+    return content
 
 
 def _build(section: Any, raw: Any, prefix: str) -> Any:
@@ -195,7 +206,8 @@ def _parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:
             pairs.append((key.strip(), from_yaml(value)))
         except ValueError as error:
             raise ConfigError(
-                f"The value of {shortened(key.strip())!r} must be valid YAML. Got {shortened(value)!r}. {error}."
+                f"The value of {shortened(key.strip())!r} must be valid YAML. Got {shortened(value)!r}. "
+                f"{str(error).removeprefix('Line 1: ')}."
             ) from error
     return pairs
 

@@ -1,34 +1,22 @@
 """The events table: one row a note, read from CSV or Parquet and checked row by row."""
 
-import math
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from guitarclf.data.rules import NO_PITCH, Problem, as_events_in_file, as_number, check_cells
-from guitarclf.data.table import RawTable, read_table
+from guitarclf.data.columns import EVENT_COLUMNS, map_columns, own_columns, require_columns, told_of_columns
+from guitarclf.data.rules import NO_PITCH, Problem, as_events_in_file, as_lines, as_number, check_cells
+from guitarclf.data.table import read_table
 from guitarclf.errors import EventTableError
 from guitarclf.files.names import as_text
+from guitarclf.files.spelling import as_on_disk, spelled_out, stripped
 from guitarclf.files.whole import write_text
-from guitarclf.labels import LABELS
+from guitarclf.parameters.label_map import LabelMap
 
-EVENT_COLUMNS = (
-    "note_id",
-    "audio_path",
-    "onset_sec",
-    "offset_sec",
-    "pitch_midi",
-    "expression_style",
-    "label_category",
-)
-MAPPABLE = (*EVENT_COLUMNS, "duration_sec", "track", "split")
 MAX_LISTED_PROBLEMS = 20
-NUMBERS = {"onset_sec", "offset_sec", "duration_sec", "pitch_midi"}
-DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 
 
 def read_events(
@@ -52,7 +40,8 @@ def read_events(
         Our column -> theirs, or a list of theirs to join with ``_``. ``offset_sec`` may come from
         a column ``duration_sec`` in seconds.
     labels : mapping, optional
-        Their label -> one of LABELS; the key ``"*"`` stands for every other text.
+        Their label -> one of LABELS; the key ``"*"`` stands for every other text. Labels are compared without regard
+        to case, width and blanks; see `LabelMap`.
     require_labels : bool
         Whether ``label_category`` must be there and one of LABELS in every row; if not, it is kept
         as it is, or empty.
@@ -60,30 +49,34 @@ def read_events(
     Returns
     -------
     events : DataFrame
-        Ids, styles, tracks and paths as text, where a name that is not UTF-8 is escaped (``as_text``);
-        times in seconds as float64; ``pitch_midi`` -1 where unknown; ``track`` the stem of
-        ``audio_path`` unless given; ``events_in_file`` how many events the row's file has, counted
-        unless given, so that a row means the same without the others.
+        Ids, styles, tracks and paths as text, where a name that is not UTF-8 is escaped (``as_text``); times in
+        seconds as float64, ``offset_sec`` NaN if the table has none; ``pitch_midi`` -1 where unknown; ``audio_path``
+        in the spelling in which the file is there; ``track`` the stem of ``audio_path`` unless given;
+        ``events_in_file`` how many events the row's file has, counted unless given, so that a row means the same
+        without the others. ``events.attrs["told"]`` has a line for each thing that was taken for granted, such as
+        what ``"*"`` stood for.
 
     Raises
     ------
     EventTableError
-        Listing up to 20 problems, each with file, line, column, value and rule.
+        Listing up to 20 problems, each with file, line, column, value and rule; equal ones as one.
+    ParameterError
+        If ``labels`` maps to none of LABELS, or maps one text to two.
     """
     events, problems = check_events(
         path, audio_root=audio_root, columns=columns, labels=labels, require_labels=require_labels
     )
     if problems:
-        shown = [str(problem) for problem in problems[:MAX_LISTED_PROBLEMS]]
-        if len(problems) > len(shown):
-            shown.append(f"... and {len(problems) - len(shown)} more problems.")
-        raise EventTableError("\n".join(shown))
+        lines = as_lines(problems)
+        if len(lines) > MAX_LISTED_PROBLEMS:
+            lines[MAX_LISTED_PROBLEMS:] = [f"... and {len(lines) - MAX_LISTED_PROBLEMS} more problems."]
+        raise EventTableError("\n".join(lines))
     return events
 
 
 def is_in_our_terms(path: str | Path, *, require_labels: bool = True) -> bool:
     """Return whether a table has every needed column under our names, and so needs no mapping."""
-    return set(_needed(require_labels)) <= set(read_table(path).columns)
+    return set(_needed(require_labels)) <= own_columns(read_table(path)).keys()
 
 
 def each_note_is_its_own_track(events: pd.DataFrame) -> bool:
@@ -92,7 +85,7 @@ def each_note_is_its_own_track(events: pd.DataFrame) -> bool:
 
 
 def _needed(require_labels: bool) -> list[str]:
-    needed = ["note_id", "audio_path", "onset_sec", "offset_sec"]
+    needed = ["note_id", "audio_path", "onset_sec"]
     return [*needed, "label_category"] if require_labels else needed
 
 
@@ -106,21 +99,31 @@ def check_events(
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """Return (events, problems): the table as far as it can be read, and every rule broken."""
     raw = read_table(path)
-    cells = _map_columns(raw, columns or {})
-    needed = _needed(require_labels)
-    missing = [name for name in needed if name not in cells]
-    if missing:
-        raise EventTableError(
-            f"{raw.path} must have the columns {', '.join(needed)}. Missing: {', '.join(missing)}. "
-            f"Its columns are {', '.join(raw.columns)}. Rename them, or map them with `data.columns`."
-        )
-    if labels and "label_category" in cells:
-        cells["label_category"] = [_map_label(text, labels) for text in cells["label_category"]]
+    cells = map_columns(raw, columns or {})
+    require_columns(raw, cells, _needed(require_labels))
+    told = told_of_columns(raw, cells, require_labels)
+    if "label_category" in cells:
+        label_map, given = LabelMap(labels, name="data.labels"), cells["label_category"]
+        cells["label_category"] = [label_map.label_of(text) or text for text in given]
+        told += label_map.told(given) if require_labels else []
+    told += _respell_paths(cells, audio_root)
     derived = [name for name in ("track", "label_category") if name not in cells]
     problems = check_cells(raw, cells, require_labels)
     events = _typed(cells, audio_root)
-    events.attrs["derived"] = derived
+    events.attrs["derived"], events.attrs["told"] = derived, told
     return events, problems
+
+
+def _respell_paths(cells: dict[str, list[str]], audio_root: str | Path | None) -> list[str]:
+    """Put the spelling in which each file is there into ``audio_path``; return a line that says so, or none."""
+    there = {text: as_on_disk(text, audio_root) for text in dict.fromkeys(cells["audio_path"])}
+    cells["audio_path"] = [there[text] for text in cells["audio_path"]]
+    other = [(text, path) for text, path in there.items() if path != stripped(text)]
+    if not other:
+        return []
+    text, path = other[0]
+    here = f"{spelled_out(text)} is {spelled_out(path)}"
+    return [f"{len(other)} paths are spelled otherwise than the files that are there: {here}"]
 
 
 def write_events(events: pd.DataFrame, path: str | Path, *, audio_root: str | Path | None = None) -> None:
@@ -140,45 +143,6 @@ def paths_below(audio_root: str | Path, paths: Iterable[str]) -> list[str]:
     """Return paths relative to ``audio_root`` where they lie below it; others as they are."""
     root = as_text(os.path.join(str(audio_root), ""))
     return [path.removeprefix(root) for path in paths]
-
-
-def _map_columns(raw: RawTable, columns: Mapping[str, str | list[str]]) -> dict[str, list[str]]:
-    cells = dict(raw.columns)
-    for ours, theirs in columns.items():
-        names = [theirs] if isinstance(theirs, str) else theirs
-        if ours not in MAPPABLE or not isinstance(names, list) or not names:
-            raise EventTableError(
-                f"`data.columns` must map {', '.join(MAPPABLE)} to a column or a list of columns. "
-                f"Got {ours!r}: {theirs!r}."
-            )
-        absent = [name for name in names if name not in raw.columns]
-        if absent:
-            raise EventTableError(
-                f"{raw.path}: `data.columns` maps {ours} from a column {absent[0]!r} that is not there. "
-                f"Its columns are {', '.join(raw.columns)}."
-            )
-        cells[ours] = ["_".join(row) for row in zip(*(raw.columns[name] for name in names), strict=True)]
-    if raw.decimal_comma:
-        for name in cells.keys() & NUMBERS:
-            cells[name] = [text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text for text in cells[name]]
-    from_duration = "offset_sec" not in cells or columns.get("offset_sec") == "duration_sec"
-    if from_duration and "duration_sec" in cells and "onset_sec" in cells:
-        cells["offset_sec"] = [
-            _add(onset, length) for onset, length in zip(cells["onset_sec"], cells["duration_sec"], strict=True)
-        ]
-    return cells
-
-
-def _map_label(text: str, labels: Mapping[str, str]) -> str:
-    """Return our label for theirs; ``"*"`` replaces neither ours nor an empty one."""
-    if text in labels:
-        return labels[text]
-    return text if text in LABELS or not text else labels.get("*", text)
-
-
-def _add(onset: str, duration: str) -> str:
-    start, length = as_number(onset), as_number(duration)
-    return duration if math.isnan(start + length) else repr(round(start + length, 9))
 
 
 def _typed(cells: dict[str, list[str]], audio_root: str | Path | None) -> pd.DataFrame:

@@ -5,6 +5,7 @@ counted first, columns of text are read as codes and distinct texts, and others 
 fixes.
 """
 
+from collections.abc import Container
 from pathlib import Path
 
 import pandas as pd
@@ -18,15 +19,19 @@ MAX_BYTES = 512 * 2**20  # of a table, and of its text; a million events take a 
 MAX_CELLS = 50_000_000
 TEXTS = ("string", "large_string", "string_view", "binary", "large_binary", "binary_view")  # types of pyarrow
 MAX_WIDTH = 32  # bytes of a cell that is no text; the widest decimal has as many
+MAX_TYPE = 80  # characters of a type in a message
 
 
-def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], None]:
-    """Return (header, rows, row numbers from 1, no delimiter) of a Parquet file.
+def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], dict[str, str]]:
+    """Return (header, rows, row numbers from 1, unread) of a Parquet file.
+
+    The named index of a DataFrame is columns like others. ``unread`` are the columns that are no plain text, numbers
+    or times, name -> type: they are left out.
 
     Raises
     ------
     EventTableError
-        If it is no Parquet file, too large, or has columns that are no plain text, numbers or times.
+        If it is no Parquet file, or too large.
     """
     from pyarrow import parquet  # slow to load; pandas has loaded the rest of pyarrow
 
@@ -34,13 +39,14 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], Non
         with parquet.ParquetFile(path) as file:
             _require_few_cells(path, file.metadata)
             schema = file.schema_arrow
-        _require_plain_columns(path, schema)
-        coded = _require_small_pages(path, schema)
+        unread = _unread_columns(schema)
+        coded = _require_small_pages(path, schema, unread)
         with parquet.ParquetFile(path, read_dictionary=coded) as file:
-            table = file.read()
+            table = file.read(columns=[name for name in schema.names if name not in unread])
         table.validate(full=True)  # codes without a text, among others
         _require_little_text(path, table)
         frame = table.to_pandas()
+        frame = frame.reset_index(level=[name for name in frame.index.names if name is not None])
     except (OSError, ValueError, TypeError, KeyError, NotImplementedError, pa.ArrowException) as error:
         if isinstance(error, EventTableError):
             raise
@@ -49,7 +55,7 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], Non
     header = [str(name) for name in frame.columns]
     columns = [["" if pd.isna(value) else str(value) for value in column] for _, column in frame.astype(object).items()]
     rows = [list(row) for row in zip(*columns, strict=True)]
-    return header, rows, list(range(1, len(rows) + 1)), None
+    return header, rows, list(range(1, len(rows) + 1)), unread
 
 
 def _require_few_cells(path: Path, size) -> None:
@@ -64,27 +70,36 @@ def _is_text(kind) -> bool:
     return str(kind.value_type if types.is_dictionary(kind) else kind) in TEXTS
 
 
-def _require_plain_columns(path: Path, schema) -> None:
+def _unread_columns(schema) -> dict[str, str]:
+    """Return the columns that are no plain text, numbers or times, name -> type; such cells may be of any size."""
     if len(set(schema.names)) < len(schema.names):
         raise ValueError("Two of its columns have one name")
+    unread = {}
     for field in schema:
         has_width = types.is_primitive(field.type) or types.is_decimal(field.type)
         is_narrow = types.is_null(field.type) or (has_width and field.type.bit_width <= 8 * MAX_WIDTH)
         if not (_is_text(field.type) or is_narrow):
-            raise EventTableError(
-                f"{path} must have columns of plain text, numbers or times. {field.name[:80]!r} is "
-                f"{str(field.type)[:80]}. Leave it out, or write it as text."
-            )
+            unread[field.name] = str(field.type)[:MAX_TYPE]
+    for name in unread:
+        if any(other.startswith(f"{name}.") for other in schema.names):  # the reader would take it for a part of name
+            raise ValueError(f"A column is called as a part of its column {name[:MAX_TYPE]!r} is")
+    return unread
 
 
-def _require_small_pages(path: Path, schema) -> list[str]:
-    """Refuse pages that unpack to too much; return the columns of text that can be read as codes.
+def _n_leaves(kind) -> int:
+    """Return how many columns of plain values the file has for a column of a type."""
+    return sum(_n_leaves(kind.field(n).type) for n in range(kind.num_fields)) if types.is_nested(kind) else 1
+
+
+def _require_small_pages(path: Path, schema, unread: Container[str]) -> list[str]:
+    """Refuse pages that are read and unpack to too much; return the columns of text that can be read as codes.
 
     pyarrow is not asked: it ends the process if the histograms of a column are damaged, and its footer may lie.
     """
-    unpacked = unpacked_columns(path) or [Unpacked() for _ in schema]  # a table without rows may have no groups of any
-    columns = dict(zip(schema.names, unpacked, strict=True))
-    texts = [field.name for field in schema if _is_text(field.type)]
+    leaves = [field.name for field in schema for _ in range(_n_leaves(field.type))]
+    unpacked = unpacked_columns(path) or [Unpacked() for _ in leaves]  # a table without rows may have no groups of any
+    columns = {name: column for name, column in zip(leaves, unpacked, strict=True) if name not in unread}
+    texts = [field.name for field in schema if _is_text(field.type) and field.name not in unread]
     coded = [name for name in texts if not columns[name].is_delta]
     n_bytes = sum(
         column.n_cell_bytes if name in texts and name not in coded else column.n_page_bytes

@@ -1,7 +1,9 @@
 """The rules that each cell of an events table keeps."""
 
 import math
+import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from guitarclf.data.table import RawTable
@@ -12,6 +14,10 @@ NO_PITCH = -1
 MAX_MIDI_PITCH = 127
 MAX_EVENTS = 10**9  # of one recording
 MAX_SHOWN = 80  # characters of a cell in a message
+MAX_PLACES = 3  # lines named of rows that break one rule alike
+UNKNOWN = ("na", "n/a", "#n/a", "nan", "null", "none", "-")  # what other programs write for an empty cell
+MAY_BE_UNKNOWN = ("pitch_midi", "split")  # offset_sec too, but in all rows or in none
+DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -23,9 +29,30 @@ class Problem:
     value: str
     rule: str
 
+    @property
+    def line(self) -> str:
+        """The number of the row's line, or of the row in Parquet."""
+        return self.where.rpartition(" ")[2]
+
     def __str__(self) -> str:
         value = self.value if len(self.value) <= MAX_SHOWN else f"{self.value[:MAX_SHOWN]}..."
         return f"{self.where}: `{self.column}` {self.rule}. Got {value!r}."
+
+
+def as_lines(problems: Iterable[Problem]) -> list[str]:
+    """Return a line for each rule that is broken by one value: with the first row's place, and how many there are."""
+    alike: dict[tuple, list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.column, problem.rule, problem.value), []).append(problem)
+    lines = []
+    for first, *others in alike.values():
+        line = str(first)
+        if others:
+            places = [problem.line for problem in (first, *others)[:MAX_PLACES]]
+            more = ", ..." if len(others) >= MAX_PLACES else ""
+            line = f"{line.removesuffix('.')} in {len(others) + 1} rows ({', '.join(places)}{more})."
+        lines.append(line)
+    return lines
 
 
 def as_number(text: str) -> float:
@@ -39,6 +66,7 @@ def as_number(text: str) -> float:
 def check_cells(raw: RawTable, cells: dict, require_labels: bool) -> list[Problem]:
     """Return every broken rule, in the order of the rows."""
     seen: dict[str, int] = {}
+    no_offsets = not any(cells["offset_sec"])
     counts = Counter(cells["audio_path"])
     problems = []
     for row in range(len(raw)):
@@ -47,7 +75,7 @@ def check_cells(raw: RawTable, cells: dict, require_labels: bool) -> list[Proble
             problems.append(Problem(raw.where(row), "row", f"{raw.ragged[row]} cells", rule))
             continue
         cell = {name: column[row] for name, column in cells.items()}
-        for column, rule in _broken_rules(cell, require_labels, counts[cell["audio_path"]]):
+        for column, rule in _broken_rules(cell, require_labels, counts[cell["audio_path"]], no_offsets=no_offsets):
             problems.append(Problem(raw.where(row), column, cell.get(column, ""), rule))
         first = seen.setdefault(cell["note_id"], row)
         if first != row and cell["note_id"]:
@@ -56,16 +84,19 @@ def check_cells(raw: RawTable, cells: dict, require_labels: bool) -> list[Proble
     return problems
 
 
-def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: int):
-    """Yield (column, rule) for each rule that one row breaks."""
+def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: int, *, no_offsets: bool):
+    """Yield (column, rule) for each rule that one row breaks; ``no_offsets``: no row of the table has an offset."""
     for column in ("note_id", "audio_path", "track"):
         if column in cell and not cell[column]:
             yield column, "must not be empty"
     onset, offset = as_number(cell["onset_sec"]), as_number(cell["offset_sec"])
     if not (math.isfinite(onset) and onset >= 0):
-        yield "onset_sec", "must be a number of seconds from 0 up"
-    if not math.isfinite(offset):
-        yield "offset_sec", "must be a number of seconds"
+        yield "onset_sec", "must be a number of seconds from 0 up" + _how_to_write(cell["onset_sec"])
+    if no_offsets:
+        pass
+    elif not math.isfinite(offset):
+        or_none = "" if cell["offset_sec"] else ", or empty in every row"
+        yield "offset_sec", "must be a number of seconds" + (or_none or _how_to_write(cell["offset_sec"]))
     elif offset <= onset:
         yield "offset_sec", f"must be after `onset_sec` ({cell['onset_sec']})"
     pitch = cell.get("pitch_midi", "")
@@ -79,6 +110,11 @@ def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: in
     n_events = cell.get("events_in_file", "")
     if n_events and as_events_in_file(n_events, n_rows_of_file) is None:
         yield "events_in_file", f"must be empty or a whole number from {n_rows_of_file}, the rows of this file, up"
+
+
+def _how_to_write(text: str) -> str:
+    """Return what to add to the rule of a number that is none."""
+    return ", with a decimal point where commas part the cells" if DECIMAL_COMMA.fullmatch(text) else ""
 
 
 def as_events_in_file(text: str, n_rows_of_file: int) -> int | None:

@@ -112,10 +112,12 @@ def score_rows(
 ) -> Evaluation:
     """Score a fitted pipeline on rows of a table, and write the scores into the run, if there is one, under a name.
 
-    ``train_rows`` are what the baseline learns from; there is none without them.
+    ``train_rows`` are what the baseline learns from; there is none without them, or where lengths are not known.
     """
     report = evaluate(rows["label_category"], predict_by_label(pipeline, rows))
-    baseline = None if train_rows is None or train_rows.empty else duration_score(train_rows, rows)
+    baseline = None
+    if train_rows is not None and len(train_rows) and not any(own["offset_sec"].hasnans for own in (train_rows, rows)):
+        baseline = duration_score(train_rows, rows)
     if run is None:
         return Evaluation(name, report, baseline)
     make_folder(run.figures)

@@ -25,7 +25,8 @@ def import_table(events: pd.DataFrame, problems: list[str], output, audio_root, 
     ----------
     events, problems : DataFrame, list of str
         What `read_idmt`, `read_folders` or `read_audacity` return; ``events.attrs["warnings"]`` are
-        put before those of ``validate``. Without events nothing is written.
+        put before those of ``validate``, ``events.attrs["told"]`` after its summary. Without events
+        nothing is written.
     output, audio_root : str or Path
         The CSV, and the folder that its ``audio_path`` is relative to.
     overwrite : bool
@@ -45,6 +46,7 @@ def import_table(events: pd.DataFrame, problems: list[str], output, audio_root, 
         raise EventTableError(f"--output must be a file that can be written. {error}") from error
     found = validate(output, audio_root)
     found.warnings[:0] = events.attrs.get("warnings", ())
+    found.summary += events.attrs.get("told", ())
     return ImportFindings(**vars(found), n_events=len(events), not_imported=list(problems))
 
 

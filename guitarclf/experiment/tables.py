@@ -1,5 +1,6 @@
 """The events of a config, of a run, or of a table that the command line names."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from guitarclf.data.splits import assign_splits
 from guitarclf.errors import RunError
 from guitarclf.experiment.bad_audio import require_inside, without_bad_audio
 from guitarclf.runs.folder import RunFolder
+
+logger = logging.getLogger(__name__)
 
 
 def with_absolute_paths(config: Config) -> Config:
@@ -28,6 +31,7 @@ def config_events(config: Config) -> pd.DataFrame:
     """Return the events of ``data.metadata_path`` whose audio can be used; see `without_bad_audio`."""
     data = config.data
     events = read_events(data.metadata_path, audio_root=data.audio_root, columns=data.columns, labels=data.labels)
+    tell(events)
     return without_bad_audio(config, events, beside=Path(data.metadata_path).parent)
 
 
@@ -55,6 +59,7 @@ def other_events(data: DataConfig, metadata_path, audio_root=None, *, require_la
         labels=data.labels if mapping else {},
         require_labels=require_labels,
     )
+    tell(events)
     require_inside(events["audio_path"], root, allow=data.allow_outside_root)
     return events
 
@@ -70,6 +75,12 @@ def run_events(run: RunFolder, data: DataConfig) -> pd.DataFrame:
     require_inside(events["audio_path"], data.audio_root, allow=data.allow_outside_root)
     require_audio_files(events["audio_path"])
     return events
+
+
+def tell(events: pd.DataFrame) -> None:
+    """Log what was taken for granted when a table was read."""
+    for line in events.attrs["told"]:
+        logger.info("%s", line)
 
 
 def table_folder(metadata_path, audio_root=None) -> str:

@@ -10,9 +10,11 @@ import pandas as pd
 from guitarclf.audio.recordings import open_recording, outside_root
 from guitarclf.config import Config
 from guitarclf.data.events import check_events, each_note_is_its_own_track
+from guitarclf.data.rules import as_lines
 from guitarclf.data.splits import given_splits, has_split
 from guitarclf.errors import AudioReadError, SplitError
 from guitarclf.experiment.bad_audio import read_windows
+from guitarclf.experiment.sound_doubts import sound_doubts
 from guitarclf.files.progress import Progress
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
@@ -34,7 +36,7 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     config = Config() if config is None else config
     columns, labels = config.data.columns, config.data.labels
     events, problems = check_events(metadata_path, audio_root=audio_root, columns=columns, labels=labels)
-    found = Findings(problems=[str(problem) for problem in problems])
+    found = Findings(problems=as_lines(problems))
     rates, durations = _check_headers(events, found)
     outside = outside_root(audio_root, events["audio_path"])
     for path in events["audio_path"][outside & (not config.data.allow_outside_root)].unique():
@@ -43,7 +45,8 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     _check_windows(readable, found, config)
     _check_ends(readable, durations, found)
     _check_tracks(events, found)
-    found.summary = _summarise(events, rates, durations)
+    found.warnings += sound_doubts(readable, rates)
+    found.summary = [*_summarise(events, rates, durations), *events.attrs["told"]]
     return found
 
 
@@ -122,10 +125,11 @@ def _summarise(events: pd.DataFrame, rates: Counter, durations: dict[str, float]
         line = f"{label:14}{len(own):8d}"
         if len(own):
             low, middle, high = (own["offset_sec"] - own["onset_sec"]).agg(["min", "median", "max"])
-            line += f"{len(own) / len(events):8.1%}{own['track'].nunique():8d}   {low:.2f}, {middle:.2f}, {high:.2f}"
+            lengths = "not known" if np.isnan(low) else f"{low:.2f}, {middle:.2f}, {high:.2f}"
+            line += f"{len(own) / len(events):8.1%}{own['track'].nunique():8d}   {lengths}"
         lines.append(line)
     lines += ["", "sample rates: " + ", ".join(f"{rate} Hz ({n} files)" for rate, n in sorted(rates.items()))]
     if durations:
-        lengths = pd.Series(durations)
-        lines.append(f"files: {lengths.min():.2f} to {lengths.max():.2f} s, {lengths.sum() / 60:.1f} minutes in all")
+        seconds = pd.Series(durations)
+        lines.append(f"files: {seconds.min():.2f} to {seconds.max():.2f} s, {seconds.sum() / 60:.1f} minutes in all")
     return lines

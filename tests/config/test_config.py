@@ -236,7 +236,7 @@ def test_a_leading_zero_is_no_octal():
         ("net.module.kernel_size=4", "`net.module.kernel_size` must be odd"),
         ("logmel.extra_channels=[rms,rms]", "must name each channel once"),
         ("net.module.mask_after_offset=true", r"`logmel\.extra_channels` must end in sounding .* Got \[\]"),
-        ("data.labels={NO: general}", "`data.labels` must map to harmonic"),
+        ("data.labels={NO: general}", "`data.labels` must map to one of harmonic"),
         ("search.scoring=f2", "`search.scoring` must be one of"),
     ],
 )

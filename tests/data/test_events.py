@@ -174,7 +174,7 @@ def test_the_line_named_is_the_line_of_the_file(tmp_path):
 
 
 def test_every_row_is_checked_and_twenty_problems_are_shown(write_csv):
-    table = write_csv(rows(*[{"onset_sec": "x"}] * 23))
+    table = write_csv(rows(*({"onset_sec": f"x{number}"} for number in range(23))))
     with pytest.raises(EventTableError, match=r"line 2: [^~]*line 21: [^~]*\.\.\. and 3 more problems") as caught:
         read_events(table)
     assert str(caught.value).count("`onset_sec`") == 20

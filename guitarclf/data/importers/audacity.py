@@ -13,7 +13,9 @@ from guitarclf.audio.folders import AUDIO_SUFFIXES
 from guitarclf.data.importers import tree
 from guitarclf.data.rules import NO_PITCH, as_number
 from guitarclf.errors import EventTableError
+from guitarclf.files.spelling import stripped
 from guitarclf.files.wording import shown
+from guitarclf.parameters.label_map import LabelMap
 
 POINT_SEC = 1.0  # length of a point label that no other follows
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -37,7 +39,7 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     root : str or Path
         Folder of recordings and label tracks (Audacity: File, Export Other, Export Labels).
     labels : mapping, optional
-        Their text -> one of LABELS; ``"*"`` stands for every other. See `label_of`.
+        Their text -> one of LABELS; ``"*"`` stands for every other. See `label_map`.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     problems : list of str
         What was not imported, each ``path: what is wrong``.
     """
-    labels, below = tree.check_labels(labels), tree.Tree(root)
+    label_map, below = tree.label_map(labels), tree.Tree(root)
     root, recordings = below.root, below.recordings
     best_first = sorted(recordings, key=lambda path: AUDIO_SUFFIXES.index(path.suffix.lower()))  # a WAV before an MP3
     beside = tree.ByName((path.parent, path) for path in best_first)
@@ -58,13 +60,13 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
         if audio is None:
             return [], _without_recording(path)
         beside.claim(audio, path)
-        return _events(root, path, audio, labels)
+        return _events(root, path, audio, label_map)
 
     rows, problems = tree.read_each(root, below.files(".txt"), read)
     problems += tree.left_over(
         root, [path for path in recordings if path not in beside.claimed], "without a label track"
     )
-    return tree.as_events(rows), problems
+    return tree.as_events(rows, label_map), problems
 
 
 def _without_recording(path: Path) -> list[str]:
@@ -95,7 +97,7 @@ def parse_labels(text: str) -> tuple[list[Label], list[str]]:
         if not line.strip() or line.startswith("\\"):
             continue
         start, end, what = [*line.split("\t", 2), "", ""][:3]
-        label = Label(number, as_number(start.replace(",", ".")), as_number(end.replace(",", ".")), what.strip())
+        label = Label(number, as_number(start.replace(",", ".")), as_number(end.replace(",", ".")), stripped(what))
         if math.isfinite(label.start) and math.isfinite(label.end):
             labels.append(label)
         else:
@@ -103,7 +105,7 @@ def parse_labels(text: str) -> tuple[list[Label], list[str]]:
     return labels, broken
 
 
-def _events(root: Path, path: Path, audio: Path, labels: Mapping[str, str]) -> tree.Found:
+def _events(root: Path, path: Path, audio: Path, label_map: LabelMap) -> tree.Found:
     tracked, broken = _read_labels(path)
     name, length = tree.table_path(root, audio), tree.recording_length(audio)
     track, starts = name.removesuffix(audio.suffix), sorted(label.start for label in tracked)
@@ -111,7 +113,7 @@ def _events(root: Path, path: Path, audio: Path, labels: Mapping[str, str]) -> t
     if not tracked and not broken:
         broken.append("it has no labels")
     for number, found in enumerate(tracked, start=1):
-        label = tree.label_of(found.text, labels)
+        label = label_map.label_of(found.text)
         what = _what_is_wrong(found, label, length)
         if what:
             broken.append(f"line {found.line}: {what}")

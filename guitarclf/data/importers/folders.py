@@ -21,7 +21,7 @@ def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -
         Folder with ``<class>/<track>/**`` below it. A file directly in a class folder
         is a track of its own, and ``events.attrs["warnings"]`` says so.
     labels : mapping, optional
-        Their folder name -> one of LABELS; ``"*"`` stands for every other. See `label_of`.
+        Their folder name -> one of LABELS; ``"*"`` stands for every other. See `label_map`.
 
     Returns
     -------
@@ -31,15 +31,15 @@ def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -
     problems : list of str
         What was not imported, each ``path: what is wrong``.
     """
-    labels, below = tree.check_labels(labels), tree.Tree(root)
+    label_map, below = tree.label_map(labels), tree.Tree(root)
     rows: list[dict] = []
     loose = [path for path in below.recordings if path.parent == below.root]
     problems = tree.left_over(below.root, loose, "in no folder named after a class")
     for folder in below.folders():
-        found, broken = _class_folder(below, folder, tree.label_of(as_text(folder.name), labels))
+        found, broken = _class_folder(below, folder, label_map.label_of(as_text(folder.name)))
         rows += found
         problems += broken
-    events = tree.as_events(rows)
+    events = tree.as_events(rows, label_map)
     events.attrs["warnings"] = _doubts(events)
     return events, problems
 

@@ -12,9 +12,10 @@ from guitarclf.data.rules import MAX_MIDI_PITCH, NO_PITCH, as_number
 from guitarclf.errors import EventTableError, ParameterError
 from guitarclf.files.names import as_text
 from guitarclf.files.wording import shown
+from guitarclf.labels import folded
+from guitarclf.parameters.label_map import LabelMap
 
-LABEL_OF_STYLE = {"HA": "harmonic", "DN": "dead_note"}
-OTHER_LABEL = "general_note"
+LABEL_OF_STYLE = {"HA": "harmonic", "DN": "dead_note", "*": "general_note"}
 EXTRA_COLUMNS = {"string_number": "stringNumber", "fret_number": "fretNumber", "excitation_style": "excitationStyle"}
 TRACK_BY = ("recording", "guitar")
 # Subset 1 has a folder per guitar and pickup, such as `Ibanez Power Strat Clean Bridge+Neck SC`.
@@ -63,7 +64,7 @@ def read_idmt(root: str | Path, *, track_by: str = "recording") -> tuple[pd.Data
     described = recordings.own | recordings.by_name.claimed.keys()
     undescribed = [path for path in recordings.paths if path not in described]
     problems += tree.left_over(root, undescribed, "without an XML annotation")
-    return tree.as_events(rows, tuple(EXTRA_COLUMNS)), problems
+    return tree.as_events(rows, LabelMap(LABEL_OF_STYLE), tuple(EXTRA_COLUMNS)), problems
 
 
 class _Recordings:
@@ -116,11 +117,11 @@ def parse_annotation(path: Path) -> ElementTree.Element:
 
 def _events(annotation: ElementTree.Element, length: float) -> tree.Found:
     """Return the events of an annotation, ``note_id`` their number from 1, and what is wrong with others."""
-    events, broken = [], []
+    events, broken, label_map = [], [], LabelMap(LABEL_OF_STYLE)
     for number, element in enumerate(annotation.iter("event"), start=1):
         cell = {child.tag: (child.text or "").strip() for child in element}
         onset, offset = as_number(cell.get("onsetSec", "")), as_number(cell.get("offsetSec", ""))
-        style = cell.get("expressionStyle", "").upper()
+        style = folded(cell.get("expressionStyle", "")).upper()
         what = _what_is_wrong(onset, offset, style, length)
         if what:
             broken.append(f"event {number}: {what}")
@@ -131,7 +132,7 @@ def _events(annotation: ElementTree.Element, length: float) -> tree.Found:
             "offset_sec": offset,
             "pitch_midi": _pitch(cell.get("pitch", "")),
             "expression_style": style,
-            "label_category": LABEL_OF_STYLE.get(style, OTHER_LABEL),
+            "label_category": label_map.label_of(style),
         }
         events.append(event | {column: cell.get(tag, "") for column, tag in EXTRA_COLUMNS.items()})
     if not events and not broken:

@@ -8,12 +8,13 @@ import pandas as pd
 
 from guitarclf.audio.folders import files_of, recordings, tell_left_out
 from guitarclf.audio.recordings import open_recording
-from guitarclf.data.events import EVENT_COLUMNS
+from guitarclf.data.columns import EVENT_COLUMNS
 from guitarclf.errors import EventTableError, GuitarclfError, ParameterError
 from guitarclf.files.names import as_text
 from guitarclf.files.walk import Walk
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
+from guitarclf.parameters.label_map import LabelMap
 
 MAX_TEXT_BYTES = 4 * 2**20  # of a file that describes a recording; the longest of IDMT-SMT-GUITAR has some 100 kB
 N_EXAMPLES = 3  # names given as examples
@@ -107,9 +108,14 @@ def read_each(root: Path, paths: Iterable[Path], read: Callable[[Path], Found]) 
     return rows, problems
 
 
-def as_events(rows: list[dict], extra: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Return rows as an events table with our columns, ``track`` and the extra ones, possibly empty."""
-    return pd.DataFrame(rows, columns=[*EVENT_COLUMNS, "track", *extra])
+def as_events(rows: list[dict], labels: LabelMap, extra: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Return rows as an events table with our columns, ``track`` and the extra ones, possibly empty.
+
+    ``events.attrs["told"]`` says which styles ``"*"`` stood for in ``labels``.
+    """
+    events = pd.DataFrame(rows, columns=[*EVENT_COLUMNS, "track", *extra])
+    events.attrs["told"] = labels.told(events["expression_style"])
+    return events
 
 
 def table_path(root: Path, path: Path) -> str:
@@ -139,19 +145,13 @@ def left_over(root: Path, paths: list[Path], what: str) -> list[str]:
     ]
 
 
-def label_of(text: str, labels: Mapping[str, str] | None = None) -> str | None:
-    """Return the label that a folder's name or a text stands for, None for none.
+def label_map(labels: Mapping[str, str] | None = None) -> LabelMap:
+    """Return what the name of a folder or a text stands for, of which the three labels have many ways to be written.
 
-    Tried in turn: ``labels``, exactly and then in any case; the three names in any case, with space, hyphen
-    or nothing for the underscore, as plurals or by their first word ("Dead Notes", "general"); ``labels["*"]``,
-    unless the text is empty.
+    Tried in turn: ``labels``; the three names, with space, hyphen or nothing for the underscore, as plurals or by
+    their first word ("Dead Notes", "general"); ``labels["*"]``. ParameterError if ``labels`` maps to anything else.
     """
-    labels, text = labels or {}, text.strip()
-    if text in labels:
-        return labels[text]
-    folded = {key.strip().casefold(): label for key, label in labels.items()}
-    own = OWN_NAMES.get(_plain(text))
-    return folded.get(text.casefold(), own or (labels.get("*") if text else None))
+    return LabelMap(labels, own=lambda text: OWN_NAMES.get(_plain(text)))
 
 
 def _plain(text: str) -> str:
@@ -159,15 +159,6 @@ def _plain(text: str) -> str:
 
 
 OWN_NAMES = {_plain(name): label for label in LABELS for name in (label, label.split("_")[0])}
-
-
-def check_labels(labels: Mapping[str, str] | None) -> dict[str, str]:
-    """Return a mapping of texts to labels; ParameterError if it maps to anything but LABELS."""
-    labels = dict(labels or {})
-    for text, label in labels.items():
-        if label not in LABELS:
-            raise ParameterError(f"`labels` must map to one of {', '.join(LABELS)}. Got {text!r}: {label!r}.")
-    return labels
 
 
 def how_to_label(text: str) -> str:

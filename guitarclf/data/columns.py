@@ -1,0 +1,130 @@
+"""The columns of a table under our names: mapped, missing, or not as they should be."""
+
+import difflib
+import math
+from collections.abc import Mapping
+
+from guitarclf.data.rules import DECIMAL_COMMA, MAY_BE_UNKNOWN, SPLITS, UNKNOWN, as_number
+from guitarclf.data.table import RawTable
+from guitarclf.errors import EventTableError
+from guitarclf.files.spelling import stripped
+from guitarclf.labels import LABELS, folded
+
+EVENT_COLUMNS = (
+    "note_id",
+    "audio_path",
+    "onset_sec",
+    "offset_sec",
+    "pitch_midi",
+    "expression_style",
+    "label_category",
+)
+MAPPABLE = (*EVENT_COLUMNS, "duration_sec", "track", "split")
+NUMBERS = {"onset_sec", "offset_sec", "duration_sec", "pitch_midi"}
+PREDICTED = {"label", *(f"p_{label}" for label in LABELS)}  # columns of what `predict --output` writes
+# What others call our columns.
+HABITS = {
+    "note_id": ("id", "note", "name", "event_id", "clip_id"),
+    "audio_path": ("path", "file", "filename", "file_name", "audio", "wav", "source_audio"),
+    "onset_sec": ("onset", "start", "start_sec", "start_time", "begin", "time"),
+    "label_category": ("label", "class", "category", "technique", "style", "expression_style"),
+}
+
+
+def map_columns(raw: RawTable, columns: Mapping[str, str | list[str]]) -> dict[str, list[str]]:
+    """Return the cells of a table under our names, without blanks at their ends but for those of ``audio_path``.
+
+    ``columns`` is our name -> theirs, or a list of theirs to join; EventTableError if there is no such column.
+    """
+    own = own_columns(raw)
+    cells = dict(own)
+    if "audio_path" in raw.columns:
+        cells["audio_path"] = raw.columns["audio_path"]  # as it is written: a name may end in a blank
+    for ours, theirs in columns.items():
+        names = [theirs] if isinstance(theirs, str) else theirs
+        if ours not in MAPPABLE or not isinstance(names, list) or not names:
+            raise EventTableError(
+                f"`data.columns` must map {', '.join(MAPPABLE)} to a column or a list of columns. "
+                f"Got {ours!r}: {theirs!r}."
+            )
+        absent = [name for name in names if name not in own]
+        if absent:
+            raise EventTableError(
+                f"{raw.path}: `data.columns` maps {ours} from a column {absent[0]!r} that is not "
+                f"{f'read: {raw.unread[absent[0]]}' if absent[0] in raw.unread else 'there'}. "
+                f"Its columns are {', '.join(raw.columns)}."
+            )
+        parts = raw.columns if ours == "audio_path" and len(names) == 1 else own
+        cells[ours] = ["_".join(row) for row in zip(*(parts[name] for name in names), strict=True)]
+    return _with_numbers(raw, cells, offset_from_duration=columns.get("offset_sec") == "duration_sec")
+
+
+def _with_numbers(raw: RawTable, cells: dict[str, list[str]], *, offset_from_duration: bool) -> dict[str, list[str]]:
+    """Return cells with numbers as Python writes them, "" where a cell says that nothing is known, and an offset."""
+    if raw.decimal_comma:
+        for name in cells.keys() & NUMBERS:
+            cells[name] = [text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text for text in cells[name]]
+    for name in cells.keys() & MAY_BE_UNKNOWN:
+        cells[name] = ["" if text.casefold() in UNKNOWN else text for text in cells[name]]
+    if "split" in cells:
+        cells["split"] = [folded(text) if folded(text) in SPLITS else text for text in cells["split"]]
+    if ("offset_sec" not in cells or offset_from_duration) and "duration_sec" in cells and "onset_sec" in cells:
+        cells["offset_sec"] = [
+            _add(onset, length) for onset, length in zip(cells["onset_sec"], cells["duration_sec"], strict=True)
+        ]
+    if all(not text or text.casefold() in UNKNOWN for text in cells.get("offset_sec", ())):
+        cells["offset_sec"] = [""] * len(raw)
+    return cells
+
+
+def _add(onset: str, duration: str) -> str:
+    start, length = as_number(onset), as_number(duration)
+    return duration if math.isnan(start + length) else repr(round(start + length, 9))
+
+
+def own_columns(raw: RawTable) -> dict[str, list[str]]:
+    """Return the columns of a table without blanks at the ends of cells, and the label of predictions as ours."""
+    cells = {name: [stripped(text) for text in column] for name, column in raw.columns.items()}
+    if "label_category" not in cells and cells.keys() >= PREDICTED:
+        cells["label_category"] = cells["label"]
+    return cells
+
+
+def require_columns(raw: RawTable, cells: Mapping[str, list[str]], needed: list[str]) -> None:
+    """Raise EventTableError unless all needed columns are there."""
+    missing = [name for name in needed if name not in cells]
+    if not missing:
+        return
+    unread = [
+        f"{name} is {raw.unread[name]}, which is not read: write it as text." for name in missing if name in raw.unread
+    ]
+    theirs = {name: _nearest(name, [*raw.columns]) for name in missing if name not in raw.unread}
+    guess = ", ".join(f"{name}: {column}" for name, column in theirs.items() if column)
+    how = f", such as {{{guess}}}" if guess else ""
+    raise EventTableError(
+        f"{raw.path} must have the columns {', '.join(needed)}. Missing: {', '.join(missing)}. "
+        f"Its columns are {', '.join(raw.columns)}. "
+        + " ".join([*unread, f"Rename them, or map them with `data.columns`{how}."])
+    )
+
+
+def _nearest(ours: str, columns: list[str]) -> str | None:
+    """Return the column that is probably what we call ``ours``, None if none is."""
+    plain = {folded(column).replace(" ", "_"): column for column in columns}
+    known = [name for name in (ours, *HABITS[ours]) if name in plain] or difflib.get_close_matches(ours, plain, n=1)
+    return plain[known[0]] if known else None
+
+
+def told_of_columns(raw: RawTable, cells: Mapping[str, list[str]], require_labels: bool) -> list[str]:
+    """Return a line for each thing about the columns that the user may not expect."""
+    told = [
+        f"the column {name} is not read: {kind} is neither text, nor number, nor time"
+        for name, kind in raw.unread.items()
+    ]
+    if require_labels and "label_category" not in raw.columns and cells["label_category"] is cells.get("label"):
+        told.append(
+            "the labels are those of the column `label`, which `predict` wrote: right only where you corrected it"
+        )
+    if not any(cells["offset_sec"]):
+        told.append("there is no `offset_sec`: how long the notes are is not known")
+    return told

@@ -1,0 +1,82 @@
+"""LabelMap: what the labels and styles of other people stand for."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+
+from guitarclf.errors import ParameterError
+from guitarclf.labels import LABELS, folded
+
+STAR = "*"
+
+
+class LabelMap:
+    """Texts -> LABELS, compared as `folded` has them, so that ``Ha`` is what ``HA`` is.
+
+    Parameters
+    ----------
+    labels : mapping, iterable of pairs, or None
+        Their text -> one of LABELS; the key ``"*"`` stands for every other text. LABELS stand for themselves.
+    name : str
+        What the mapping is called in messages.
+    own : callable, optional
+        A folded text -> one of LABELS or None, for texts that ``labels`` does not have.
+
+    Raises
+    ------
+    ParameterError
+        If a text is mapped to none of LABELS, or two keys are one text and are mapped to different labels.
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+        *,
+        name: str = "labels",
+        own: Callable[[str], str | None] = lambda text: None,
+    ):
+        pairs = labels.items() if isinstance(labels, Mapping) else labels or ()
+        keys: dict[str, str] = {}
+        given: dict[str, str] = {}
+        for text, label in pairs:
+            if label not in LABELS:
+                raise ParameterError(f"`{name}` must map to one of {', '.join(LABELS)}. Got {text!r}: {label!r}.")
+            key = folded(text)
+            if given.setdefault(key, label) != label:
+                raise ParameterError(
+                    f"`{name}` must map a text to one label, whatever its case and blanks. {keys[key]!r} is "
+                    f"{given[key]} and {text!r} is {label}. Remove one."
+                )
+            keys.setdefault(key, text)
+        self.others = given.pop(STAR, None)  # the label of every other text
+        known = {folded(label): label for label in LABELS} | given
+        # A table has few distinct texts.
+        self._find = cache(lambda text: known.get(folded(text)) or own(folded(text)))
+
+    def label_of(self, text: str) -> str | None:
+        """Return the label that a text stands for, None for none; ``"*"`` does not stand for an empty text."""
+        return self._find(text) or (self.others if folded(text) else None)
+
+    def taken_by_star(self, texts: Iterable[str]) -> Counter[str]:
+        """Return text -> how often it is among the texts, for those that ``"*"`` stands for.
+
+        Texts that are one when they are folded are counted as the first of them.
+        """
+        taken: Counter[str] = Counter()
+        first: dict[str, str] = {}
+        if self.others:
+            for text, count in Counter(texts).items():
+                key = folded(text)
+                if key and not self._find(text):
+                    taken[first.setdefault(key, text.strip())] += count
+        return taken
+
+    def told(self, texts: Iterable[str], most: int = 20) -> list[str]:
+        """Return what ``"*"`` stands for among the texts, in one line, or none: ``as general_note: NO 214, BE 12``."""
+        taken = self.taken_by_star(texts).most_common()
+        if not taken:
+            return []
+        shown = [f"{text if text.isprintable() else ascii(text)[1:-1]} {count}" for text, count in taken[:most]]
+        if len(taken) > most:
+            shown.append(f"{len(taken) - most} others {sum(count for _, count in taken[most:])}")
+        return [f'taken by "{STAR}" as {self.others}: {", ".join(shown)}']
