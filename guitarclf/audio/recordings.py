@@ -59,7 +59,7 @@ def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
         what = "There is no such file"
         if os.path.isdir(path):
             what = "It is a folder" if find_audio_files(path) else "It is a folder without WAV or FLAC files"
-        raise AudioReadError(f"{shown(path)} must be an audio file. {what}. Check `audio_path` and --audio-root.")
+        raise AudioReadError(f"{shown(path)} must be an audio file. {what}. Check the path.")
     check_header(path)
     try:
         # For libsndfile "-" is the standard input.

@@ -53,8 +53,8 @@ def read_events(
     labels : mapping, optional
         Their label -> one of LABELS; the key ``"*"`` stands for every other text.
     require_labels : bool
-        Whether ``label_category`` must be there and one of LABELS in every row; if not, it is kept
-        as it is, or empty.
+        Whether ``label_category`` must be there and one of LABELS in every row, and ``offset_sec`` a
+        number. If not, labels are kept as they are, or empty, and an offset may be missing: NaN.
 
     Returns
     -------
@@ -79,9 +79,16 @@ def read_events(
     return events
 
 
-def is_in_our_terms(path: str | Path, *, require_labels: bool = True) -> bool:
-    """Return whether a table has every needed column under our names, and so needs no mapping."""
-    return set(_needed(require_labels)) <= set(read_table(path).columns)
+def is_in_our_terms(
+    path: str | Path, *, require_labels: bool = True, columns: Mapping[str, str | list[str]] | None = None
+) -> bool:
+    """Return whether a table has every needed column under our names, and so needs no mapping.
+
+    One that has its offsets where ``columns`` says, and not under our name, needs it.
+    """
+    found = read_table(path).columns
+    has_other_offsets = "offset_sec" not in found and str((columns or {}).get("offset_sec")) in found
+    return set(_needed(require_labels)) <= set(found) and not has_other_offsets
 
 
 def each_note_is_its_own_track(events: pd.DataFrame) -> bool:
@@ -90,8 +97,8 @@ def each_note_is_its_own_track(events: pd.DataFrame) -> bool:
 
 
 def _needed(require_labels: bool) -> list[str]:
-    needed = ["note_id", "audio_path", "onset_sec", "offset_sec"]
-    return [*needed, "label_category"] if require_labels else needed
+    needed = ["note_id", "audio_path", "onset_sec"]
+    return [*needed, "offset_sec", "label_category"] if require_labels else needed
 
 
 def check_events(

@@ -61,10 +61,11 @@ def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: in
     for column in ("note_id", "audio_path", "track"):
         if column in cell and not cell[column]:
             yield column, "must not be empty"
-    onset, offset = as_number(cell["onset_sec"]), as_number(cell["offset_sec"])
+    onset, offset = as_number(cell["onset_sec"]), as_number(cell.get("offset_sec", ""))
     if not (math.isfinite(onset) and onset >= 0):
         yield "onset_sec", "must be a number of seconds from 0 up"
-    if not math.isfinite(offset):
+    is_known = require_labels or bool(cell.get("offset_sec"))  # to classify a note its end need not be
+    if is_known and not math.isfinite(offset):
         yield "offset_sec", "must be a number of seconds"
     elif offset <= onset:
         yield "offset_sec", f"must be after `onset_sec` ({cell['onset_sec']})"

@@ -22,8 +22,8 @@ from guitarclf.runs.journal import Journal
 
 logger = logging.getLogger(__name__)
 
-# Keys that change where a run is and how fast, not what comes out of it.
-FREE_KEYS = ("output_dir", "data.num_workers", "data.cache", "data.cache_gb")
+# Keys that change where a run and its data are and how fast, not what comes out of it: of data, the digest is compared.
+FREE_KEYS = ("output_dir", "data.metadata_path", "data.audio_root", "data.num_workers", "data.cache", "data.cache_gb")
 
 
 @dataclass(frozen=True)
