@@ -1,10 +1,9 @@
 """The command line: one thin click command a file, each loaded only when it is called."""
 
 import importlib
-import logging
 import os
 import signal
-import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 import click
 
 from guitarclf import __version__
+from guitarclf.cli.terminal import LOUDNESS, HelpfulGroup, with_loudness
 from guitarclf.errors import GuitarclfError
-from guitarclf.files.progress import be_quiet
 
 # How long an idle thread of torch's OpenMP spins before it sleeps. By default so long that with other
 # work on the machine training is tenfold slower; never spinning costs a quarter on an idle one. Read
@@ -38,7 +37,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 MODULES = {"eval": "evaluate", "import": "importing"}  # a builtin and a keyword
 
 
-class LazyGroup(click.Group):
+class LazyGroup(HelpfulGroup):
     """A click group that imports a command when it is called, and prints our errors in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -62,6 +61,8 @@ class LazyGroup(click.Group):
             click.echo("Interrupted.", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
         except GuitarclfError as error:
+            if ctx.meta[LOUDNESS] == "verbose":
+                traceback.print_exception(error)
             raise click.ClickException(str(error)) from error
 
 
@@ -86,25 +87,8 @@ def ending_at_once_on_a_second_ctrl_c() -> Iterator[None]:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="guitarclf")
-@click.option("--quiet", "-q", is_flag=True, help="Only warnings and errors on stderr.")
-def main(quiet: bool) -> None:
+def main() -> None:
     """Tell how a single guitar note was played: harmonic, dead_note or general_note."""
-    log_to_terminal(logging.WARNING if quiet else logging.INFO)
-    be_quiet(quiet)
 
 
-def log_to_terminal(level: int) -> None:
-    """Show what the package logs on stderr, where it does not mix with results."""
-    logger = logging.getLogger("guitarclf")
-    logger.handlers = [handler for handler in logger.handlers if not isinstance(handler, TerminalHandler)]
-    logger.addHandler(TerminalHandler(level))
-    logger.setLevel(logging.INFO)  # run.log has it all, whatever the terminal shows
-    logger.propagate = False
-
-
-class TerminalHandler(logging.Handler):
-    """Write each message to the current stderr; warnings say that they are."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        prefix = "Warning: " if record.levelno >= logging.WARNING else ""
-        click.echo(prefix + record.getMessage(), file=sys.stderr)
+with_loudness(main)

@@ -4,6 +4,8 @@ import time
 
 import click
 
+from guitarclf.cli.terminal import HelpfulGroup
+
 folder_option = click.option(
     "--folder",
     type=click.Path(file_okay=False),
@@ -13,7 +15,7 @@ folder_option = click.option(
 )
 
 
-@click.group("cache")
+@click.group("cache", cls=HelpfulGroup)
 def command():
     """Show or clear the features kept from one run to the next.
 

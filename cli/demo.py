@@ -2,6 +2,8 @@
 
 import click
 
+from guitarclf.cli.terminal import say
+
 
 @click.command("demo")
 @click.option(
@@ -18,6 +20,7 @@ def command(output_dir: str, events: int, seed: int) -> None:
 
     Needs no input; takes about two minutes on two cores.
     """
+    say(f"demo in {output_dir}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.demo import demo
 
     result = demo(output_dir, n_events=events, seed=seed)

@@ -2,21 +2,34 @@
 
 import click
 
+from guitarclf.cli.options import audio_root_option, mapping_option, model_argument, read_data, table_of
+from guitarclf.cli.terminal import say
+
 
 @click.command("eval")
-@click.option("--run-dir", required=True, type=click.Path(), help="Folder written by train.")
+@model_argument
 @click.option("--split", type=click.Choice(["val", "test", "train", "all"]), help="Rows to score.  [default: val]")
 @click.option("--metadata-path", type=click.Path(), help="Score another table instead.")
-@click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to.")
-def command(run_dir, split, metadata_path, audio_root):
-    """Score a trained run: per-class precision, recall and F1, and the confusion matrix.
+@audio_root_option
+@mapping_option
+def command(model, split, metadata_path, audio_root, config):
+    """Score MODEL: per-class precision, recall and F1, and the confusion matrix.
+
+    MODEL is a run folder; with --metadata-path also a bundle, or pretrained.
+
+    \b
+    guitarclf eval runs/mine --split test
+    guitarclf eval runs/mine --metadata-path other.csv --audio-root other_audio
 
     Writes metrics_<split>.json and figures/confusion_<split>.png into the run. With --metadata-path
     all rows of that table are scored unless --split is given; <split> is then its stem.
     """
+    data = read_data(config)
+    metadata_path, audio_root = table_of(data, metadata_path, audio_root)
+    say(f"scoring {model}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.evaluate import evaluate_run
 
-    result = evaluate_run(run_dir, split=split, metadata_path=metadata_path, audio_root=audio_root)
+    result = evaluate_run(model, split=split, metadata_path=metadata_path, audio_root=audio_root, data=data)
     click.echo(f"{result.name}: {result.report.to_text()}")
     if result.duration_macro_f1 is not None:
         click.echo(f"\nBy note length alone (a decision tree): macro-F1 {result.duration_macro_f1:.4f}")

@@ -7,7 +7,8 @@ import math
 
 import click
 
-from guitarclf.cli.options import require_writable
+from guitarclf.cli.options import audio_root_option, mapping_option, model_option, read_data, require_writable, table_of
+from guitarclf.cli.terminal import say, warn
 from guitarclf.labels import LABELS
 
 ENOUGH_FOR_AUTO = 100  # events
@@ -15,10 +16,11 @@ ENOUGH_FOR_AUTO = 100  # events
 
 @click.command("predict")
 @click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
-@click.option("--model", type=click.Path(), default="pretrained", show_default=True, help="A run folder or bundle.")
+@model_option
 @click.option("--allow-pickle", is_flag=True, help="Let --model be a pipeline.joblib, and run the code in it.")
 @click.option("--metadata-path", type=click.Path(), help="Classify the events of this table.")
-@click.option("--audio-root", type=click.Path(), help="Folder that `audio_path` is relative to; default the table's.")
+@audio_root_option
+@mapping_option
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False), help="File to write; default the terminal.")
 @click.option("--resume", is_flag=True, help="With --output: go on where a command like this one was killed.")
@@ -26,7 +28,7 @@ ENOUGH_FOR_AUTO = 100  # events
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Below it the label is `unknown`.")
 @click.option("--engine", type=click.Choice(["onnx", "torch"]), help="Default: onnx where the model has it.")
 def command(
-    paths, model, allow_pickle, metadata_path, audio_root, form, output, resume, priors, min_confidence, engine
+    paths, model, allow_pickle, metadata_path, audio_root, config, form, output, resume, priors, min_confidence, engine
 ):
     """Classify files, folders (the WAV and FLAC files below them), or the events of a table.
 
@@ -41,6 +43,9 @@ def command(
     --min-confidence adds a column `confidence`: the highest probability there would be if all classes
     were equally common, whatever the shares expected.
     """
+    data = read_data(config)
+    if not paths:
+        metadata_path, audio_root = table_of(data, metadata_path, audio_root)
     if bool(paths) == bool(metadata_path):
         raise click.UsageError("Give either PATHs or --metadata-path.")
     if output:
@@ -54,6 +59,7 @@ def command(
     from guitarclf.runs.journal import unfinished_path
 
     loaded = load_model(model, engine, allow_pickle=allow_pickle)
+    loaded.data = data or loaded.data
     if priors:
         loaded.priors = None if priors == "auto" else read_priors(priors)
     notes, shown_paths = _read_notes(paths, metadata_path, audio_root, loaded)
@@ -77,6 +83,7 @@ def command(
         write_text(output, text)
         if kept:
             kept.unlink(missing_ok=True)
+        say(f"{output}: {predictions.summary()}")
     n_errors = len(predictions) - n_readable
     if n_errors:
         told = f"{n_errors} of {len(predictions)} events could not be read"
@@ -92,9 +99,11 @@ def _read_notes(paths, metadata_path, audio_root, loaded) -> tuple[list, list[st
         warn_of_long_files(notes, loaded.reader.target_duration)
         return notes, [note.request.path for note in notes]
     from guitarclf.data.events import paths_below
-    from guitarclf.experiment.tables import other_events, table_folder
+    from guitarclf.experiment.tables import missing_audio, other_events, table_folder
 
     events = other_events(loaded.data, metadata_path, audio_root, require_labels=False)
+    if missing := missing_audio(metadata_path, events):
+        warn(missing)
     return notes_of_events(events), paths_below(table_folder(metadata_path, audio_root), events["audio_path"])
 
 
