@@ -38,6 +38,7 @@ def evaluate_run(
     split: str | None = None,
     metadata_path: str | Path | None = None,
     audio_root: str | Path | None = None,
+    data: DataConfig | None = None,
 ) -> Evaluation:
     """Score a run and write ``metrics_<name>.json`` and ``figures/confusion_<name>.png`` into it.
 
@@ -50,19 +51,21 @@ def evaluate_run(
         Another table to score, whose stem is then the name; its labels must be there.
     audio_root : str or Path, optional
         Where the audio lies; default the run's own, or the other table's folder.
+    data : DataConfig, optional
+        How the other table is read; default as the run's own.
     """
     run = RunFolder(Path(run_dir))
     bundle = Bundle.open(run_dir)
-    pipeline, data = pipeline_of(bundle), bundle.config.data
-    pipeline.set_params(logmel__cache=data.cache, logmel__cache_gb=data.cache_gb)
+    pipeline, own = pipeline_of(bundle), bundle.config.data
+    pipeline.set_params(logmel__cache=own.cache, logmel__cache_gb=own.cache_gb)
     own_events: pd.DataFrame | None
     if metadata_path is None:
         name = split = split or "val"
-        events = own_events = run_events(run, replace(data, audio_root=str(audio_root or data.audio_root)))
+        events = own_events = run_events(run, replace(own, audio_root=str(audio_root or own.audio_folder)))
     else:
         split = split or "all"
         name = _name_of_table(metadata_path, split)
-        events = _labelled_events(metadata_path, audio_root, data)
+        events = _labelled_events(metadata_path, audio_root, data or own)
         own_events = read_events(run.splits) if run.splits.is_file() else None
     rows = rows_of_split(events, split)
     if rows.empty:

@@ -74,6 +74,13 @@ class Predictions:
         """Whether the audio of each event could be read, bool of shape (n_events,)."""
         return np.array([error == "" for error in self.errors], dtype=bool)
 
+    def summary(self) -> str:
+        """Return in a line how many rows there are, how many of each label, and how many without one."""
+        counts = Counter(self.labels)
+        named = {label: counts[label] for label in (*LABELS, UNKNOWN)} | {"unreadable": counts[""]}
+        told = ", ".join(f"{count} {name}" for name, count in named.items() if count)
+        return f"{len(self)} rows: {told or 'nothing to classify'}"
+
     def adapt_to_batch(self, train_priors: np.ndarray) -> np.ndarray:
         """Put the probabilities under the shares of the classes among the events, and return these shares.
 
