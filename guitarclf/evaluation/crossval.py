@@ -11,7 +11,7 @@ from guitarclf.labels import LABELS
 
 N_DRAWS = 1000  # of the bootstrap
 LEVEL = 0.95
-TRACK_WIDTH = 24  # columns of a track's name in a table
+TRACK_WIDTH = 22  # columns of a track's name in a table
 Z = 1.96  # of a normal distribution, for LEVEL
 PROBA_COLUMNS = [f"p_{label}" for label in LABELS]
 BASELINE_COLUMNS = ("majority", "duration only", "SVM on MFCC")
