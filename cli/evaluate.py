@@ -24,6 +24,8 @@ def command(model, split, metadata_path, audio_root, config):
     Writes metrics_<split>.json and figures/confusion_<split>.png into the run. With --metadata-path
     all rows of that table are scored unless --split is given; <split> is then its stem.
     """
+    if config and not metadata_path:  # the table in it may be the one that the run was trained on
+        raise click.UsageError("--config goes with --metadata-path: a run's own table is read as it was in training.")
     data = read_data(config)
     metadata_path, audio_root = table_of(data, metadata_path, audio_root)
     say(f"scoring {model}: loading torch and scikit-learn, which takes seconds")

@@ -16,8 +16,8 @@ from guitarclf.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
-# Keys of net.module that shape the weights; dropout and augmentation may change from training to training.
 MACHINE_KEYS = ("net.device", "net.precision")
+# Keys of net.module that shape the weights; dropout and augmentation may change from training to training.
 SHAPING_KEYS = [item.name for item in fields(ArchitectureParameters) if item.name != "dropout"]
 
 

@@ -78,7 +78,8 @@ def test_a_configuration_names_table_and_folder(beside, small_table, run, tmp_pa
     expected = call("predict", "--metadata-path", beside).stdout
     assert call("predict", *config).stdout == expected
     assert "30 events in 30 files" in call("validate", *config).stdout
-    assert "events: 30 events" in call("eval", run.folder.root, *config).stdout
+    assert "events: 30 events" in call("eval", run.folder.root, *config, "--metadata-path", small_table.path).stdout
+    assert "--config goes with --metadata-path" in call("eval", run.folder.root, *config, code=2).stderr
     wrong = call("validate", *config, "--audio-root", tmp_path / "x", code=1)
     assert "30 problems" in wrong.stderr
     (tmp_path / "empty.yaml").write_text("")
