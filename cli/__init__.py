@@ -3,20 +3,20 @@
 import errno
 import importlib
 import io
-import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from guitarclf import __version__
+from guitarclf.cli.terminal import LOUDNESS, HelpfulGroup, forget, with_loudness
 from guitarclf.errors import GuitarclfError
 from guitarclf.files.names import ESCAPE
-from guitarclf.files.progress import be_quiet
 
 # Command -> its help, so that --help imports no command. Its module has the same name unless MODULES has another.
 COMMANDS = {
@@ -38,7 +38,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 MODULES = {"eval": "evaluate", "import": "importing"}  # a builtin and a keyword
 
 
-class LazyGroup(click.Group):
+class LazyGroup(HelpfulGroup):
     """A click group that imports a command when it is called, and prints our errors in one line."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -79,18 +79,9 @@ class LazyGroup(click.Group):
             click.echo("Interrupted.", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
         except GuitarclfError as error:
+            if ctx.meta[LOUDNESS] == "verbose":
+                traceback.print_exception(error)
             raise click.ClickException(str(error)) from error
-
-
-def forget(stream: TextIO | None) -> None:
-    """Let what a stream cannot bring out go nowhere, or Python would try again at its end and complain."""
-    if stream is None:
-        return
-    try:
-        stream.flush()
-    except OSError:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 @contextmanager
@@ -114,28 +105,8 @@ def ending_at_once_on_a_second_ctrl_c() -> Iterator[None]:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="guitarclf")
-@click.option("--quiet", "-q", is_flag=True, help="Only warnings and errors on stderr.")
-def main(quiet: bool) -> None:
+def main() -> None:
     """Tell how a single guitar note was played: harmonic, dead_note or general_note."""
-    log_to_terminal(logging.WARNING if quiet else logging.INFO)
-    be_quiet(quiet)
 
 
-def log_to_terminal(level: int) -> None:
-    """Show what the package logs on stderr, where it does not mix with results."""
-    logger = logging.getLogger("guitarclf")
-    logger.handlers = [handler for handler in logger.handlers if not isinstance(handler, TerminalHandler)]
-    logger.addHandler(TerminalHandler(level))
-    logger.setLevel(logging.INFO)  # run.log has it all, whatever the terminal shows
-    logger.propagate = False
-
-
-class TerminalHandler(logging.Handler):
-    """Write each message to the current stderr; warnings say that they are."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        prefix = "Warning: " if record.levelno >= logging.WARNING else ""
-        try:
-            click.echo(prefix + record.getMessage(), file=sys.stderr)
-        except OSError:  # nobody reads it, or its disk is full; the work goes on
-            forget(sys.stderr)
+with_loudness(main)

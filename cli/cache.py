@@ -5,6 +5,7 @@ import time
 import click
 
 from guitarclf.cli.options import UserPath
+from guitarclf.cli.terminal import HelpfulGroup
 
 folder_option = click.option(
     "--folder",
@@ -15,7 +16,7 @@ folder_option = click.option(
 )
 
 
-@click.group("cache")
+@click.group("cache", cls=HelpfulGroup)
 def command():
     """Show or clear the features kept from one run to the next.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from guitarclf.cli.options import config_options, read_config, refuse_both
+from guitarclf.cli.terminal import say
 
 
 @click.command("crossval")
@@ -26,6 +27,7 @@ def command(leave_one_out, folds, repeats, compare_splits, resume, overwrite, **
     refuse_both(leave_one_out=leave_one_out, folds=folds)
     refuse_both(resume=resume, overwrite=overwrite)
     settings = read_config(**flags)
+    say(f"cross-validating on {settings.data.metadata_path}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.crossval import crossval
 
     reports = crossval(

@@ -1,8 +1,16 @@
 """guitarclf demo."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from guitarclf.cli.options import UserPath
+from guitarclf.cli.terminal import say
+from guitarclf.labels import LABELS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @click.command("demo")
@@ -20,6 +28,7 @@ def command(output_dir: str, events: int, seed: int) -> None:
 
     Needs no input; takes about two minutes on two cores.
     """
+    say(f"demo in {output_dir}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.demo import demo
 
     result = demo(output_dir, n_events=events, seed=seed)
@@ -27,7 +36,7 @@ def command(output_dir: str, events: int, seed: int) -> None:
     click.echo(f"\nModelled guitars the model has not heard: {evaluation.report.to_text()}")
     click.echo(f"\nBy note length alone (a decision tree): macro-F1 {evaluation.duration_macro_f1:.4f}")
     click.echo("\nA few of their notes:")
-    click.echo(result.predictions.drop(columns=["note_id", "onset_sec", "error"]).to_string(index=False))
+    click.echo(as_text(result.predictions))
     example = result.predictions["audio_path"].iloc[0]
     click.echo(
         f"\nLook at:\n"
@@ -39,3 +48,11 @@ def command(output_dir: str, events: int, seed: int) -> None:
         f"  guitarclf inspect {example} --model {run.root}\n"
         f"  guitarclf train --metadata-path YOUR_TABLE.csv --audio-root YOUR_AUDIO --output-dir runs/mine"
     )
+
+
+def as_text(predictions: "pd.DataFrame") -> str:
+    """Return predictions as a table of less than 80 columns."""
+    by_label = predictions[[f"p_{label}" for label in LABELS]].set_axis(list(LABELS), axis="columns")
+    files = [Path(path).name for path in predictions["audio_path"]]
+    table = predictions[["label", "truth"]].join(by_label).assign(file=files)
+    return table[["file", "label", "truth", *LABELS]].to_string(index=False, float_format="%.3f")

@@ -2,33 +2,46 @@
 
 import click
 
-from guitarclf.cli.options import UserPath
+from guitarclf.cli.options import UserPath, audio_root_option, mapping_option, model_argument, read_data, table_of
+from guitarclf.cli.terminal import say
 
 
 @click.command("eval")
-@click.option("--run-dir", required=True, type=UserPath(), help="Folder written by train.")
+@model_argument
 @click.option("--split", type=click.Choice(["val", "test", "train", "all"]), help="Rows to score.  [default: val]")
 @click.option("--metadata-path", type=UserPath(), help="Score another table instead.")
-@click.option("--audio-root", type=UserPath(), help="Folder that `audio_path` is relative to.")
+@audio_root_option
+@mapping_option
 @click.option("--output-dir", type=UserPath(), help="Folder to write the scores into.  [default: the run's]")
-def command(run_dir, split, metadata_path, audio_root, output_dir):
-    """Score a trained run: per-class precision, recall and F1, and the confusion matrix.
+def command(model, split, metadata_path, audio_root, config, output_dir):
+    """Score MODEL: per-class precision, recall and F1, and the confusion matrix.
+
+    MODEL is a run folder; with --metadata-path also a bundle, or pretrained.
+
+    \b
+    guitarclf eval runs/mine --split test
+    guitarclf eval runs/mine --metadata-path other.csv --audio-root other_audio
 
     Writes metrics_<split>.json and figures/confusion_<split>.png into the run. A model by itself, such as
     pretrained, and one that can only be read are scored too, and --output-dir says where to write. With --metadata-path
     all rows of that table are scored unless --split is given; <split> is then its stem.
     """
+    if config and not metadata_path:  # the table in it may be the one that the run was trained on
+        raise click.UsageError("--config goes with --metadata-path: a run's own table is read as it was in training.")
+    data = read_data(config)
+    metadata_path, audio_root = table_of(data, metadata_path, audio_root)
+    say(f"scoring {model}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.evaluate import evaluate_run
 
     result = evaluate_run(
-        run_dir, split=split, metadata_path=metadata_path, audio_root=audio_root, output_dir=output_dir
+        model, split=split, metadata_path=metadata_path, audio_root=audio_root, data=data, output_dir=output_dir
     )
     click.echo(f"{result.name}: {result.report.to_text()}")
     if result.duration_macro_f1 is not None:
         click.echo(f"\nBy note length alone (a decision tree): macro-F1 {result.duration_macro_f1:.4f}")
     if result.path is None:
         click.echo(
-            f"\nNot written, as {run_dir} is no run folder that can be written: --output-dir FOLDER keeps the scores."
+            f"\nNot written, as {model} is no run folder that can be written: --output-dir FOLDER keeps the scores."
         )
     else:
         click.echo(f"\nWritten: {result.path}")

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import UserPath, require_writable
+from guitarclf.cli.options import UserPath, model_argument, require_writable
+from guitarclf.cli.terminal import say
 
 
 @click.command("export")
-@click.argument("run", type=UserPath())
+@model_argument
 @click.option(
     "--format",
     "form",
@@ -17,10 +18,11 @@ from guitarclf.cli.options import UserPath, require_writable
     show_default=True,
     help="onnx: one file from waveform to probabilities. bundle: the model.onnx that predict uses, into the bundle.",
 )
-@click.option("--output", type=UserPath(dir_okay=False), help="The file.  [default: <name of the run>.onnx here]")
+@click.option("--output", type=UserPath(dir_okay=False), help="The file.  [default: <name of MODEL>.onnx here]")
 @click.option("--overwrite", is_flag=True, help="Replace --output if it is there.")
-def command(run, form, output, overwrite):
-    """Write a trained model as ONNX for other programs. RUN is a run folder, a bundle, or pretrained.
+@click.option("--license", help="Of the weights, by its SPDX name such as CC0-1.0: it stands in the metadata.")
+def command(model, form, output, overwrite, license):
+    """Write a trained model as ONNX for other programs. MODEL is a run folder, a bundle, or pretrained.
 
     \b
     guitarclf export runs/mine --format onnx --output mine.onnx
@@ -31,19 +33,22 @@ def command(run, form, output, overwrite):
     """
     if form == "bundle" and output:
         raise click.UsageError("--output goes with --format onnx; --format bundle writes into the bundle.")
-    output = output or f"{Path(run).resolve().name}.onnx"
+    output = output or f"{Path(model).resolve().name}.onnx"
     if form == "onnx":
         require_writable(output, suffix=".onnx", overwrite=overwrite)
+    say(f"exporting {model}: loading torch, which takes seconds")
     from guitarclf.bundle.folder import Bundle
     from guitarclf.bundle.pipelines import add_onnx, pipeline_of
-    from guitarclf.onnx.write import write_sound_to_probabilities
+    from guitarclf.onnx.write import NO_LICENSE, write_sound_to_probabilities
 
-    bundle = Bundle.open(run)
+    bundle = Bundle.open(model)
     pipeline = pipeline_of(bundle)
     if form == "bundle":
-        click.echo(f"Written: {add_onnx(bundle, pipeline)}. `guitarclf predict --model {run}` uses it.")
+        click.echo(
+            f"Written: {add_onnx(bundle, pipeline, license=license)}. `guitarclf predict --model {model}` uses it."
+        )
         return
-    write_sound_to_probabilities(pipeline, output)
+    write_sound_to_probabilities(pipeline, output, license=license or bundle.license or NO_LICENSE)
     reader = pipeline["window"].reader
     click.echo(
         f"Written: {output}. Input `waveform`: float32 [batch, {reader.n_samples}], mono, {reader.sample_rate} Hz."

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from guitarclf.cli.options import UserPath, echo_findings, with_options
+from guitarclf.cli.terminal import HelpfulGroup
 from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS, folded
 from guitarclf.parameters.label_map import LabelMap
 
 
-@click.group("import")
+@click.group("import", cls=HelpfulGroup)
 def command() -> None:
     """Make the table of note events from data as you have it, and check it.
 
@@ -117,5 +118,8 @@ def write_and_report(read: Callable, root: str, output: str, overwrite: bool) ->
     if found.problems:
         again = shlex.join(["guitarclf", "validate", *table])
         raise click.ClickException(f"{len(found.problems)} problems in {output}. Correct them, then: {again}")
-    run = str(Path("runs") / Path(output).stem)
-    click.echo("Next: " + shlex.join(["guitarclf", "train", *table, "--output-dir", run]))
+    train = ["guitarclf", "train", *table, "--output-dir", str(Path("runs") / Path(output).stem)]
+    if found.is_small:
+        click.echo(f"{found.n_events} notes are few to train fresh weights on; the model that ships is a better start.")
+        train += ["--init-from", "pretrained"]
+    click.echo(f"Next: {shlex.join(train)}")

@@ -4,25 +4,38 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import UserPath, require_writable
+from guitarclf.cli.options import (
+    UserPath,
+    audio_root_option,
+    mapping_option,
+    model_option,
+    read_data,
+    require_writable,
+    table_of,
+)
 
 
 @click.command("inspect")
 @click.argument("path", required=False, type=UserPath())
 @click.option("--metadata-path", type=UserPath(), help="Table of note events.")
 @click.option("--note-id", help="The event of the table to draw.")
-@click.option("--audio-root", type=UserPath(), help="Folder that `audio_path` is relative to; default the table's.")
-@click.option("--model", type=UserPath(), help="A run folder or bundle: use its window and print its prediction.")
+@audio_root_option
+@mapping_option
+@model_option
 @click.option("--allow-pickle", is_flag=True, help="Let --model be a pipeline.joblib, and run the code in it.")
 @click.option("--output", type=UserPath(dir_okay=False), help="The PNG.  [default: <note>.png here]")
 @click.option("--overwrite", is_flag=True, help="Replace --output if it is there.")
-def command(path, metadata_path, note_id, audio_root, model, allow_pickle, output, overwrite):
+def command(path, metadata_path, note_id, audio_root, config, model, allow_pickle, output, overwrite):
     """Draw one event: the waveform, the exact window the model sees, its log-mel, and the prediction.
 
     \b
+    guitarclf inspect note.wav
     guitarclf inspect note.wav --model runs/demo --output note.png
     guitarclf inspect --metadata-path notes.csv --note-id n17
     """
+    data = read_data(config)
+    if not path:
+        metadata_path, audio_root = table_of(data, metadata_path, audio_root)
     if bool(path) == bool(metadata_path) or bool(metadata_path) != bool(note_id):
         raise click.UsageError("Give either a PATH, or --metadata-path and --note-id.")
     from guitarclf.bundle.engines import load_model
@@ -31,11 +44,12 @@ def command(path, metadata_path, note_id, audio_root, model, allow_pickle, outpu
 
     if path and Path(path).is_dir():
         raise click.UsageError("PATH must be one audio file, not a folder.")
-    loaded = load_model(model, allow_pickle=allow_pickle) if model else None
+    loaded = load_model(model, allow_pickle=allow_pickle)
+    loaded.data = data or loaded.data
     event = events_of_paths([path]) if path else find_event(metadata_path, note_id, audio_root=audio_root, model=loaded)
     output = output or f"{Path(event['note_id'].iloc[0]).name}.png"
     require_writable(output, suffix=".png", overwrite=overwrite, mark=b"Software\0guitarclf")
     scores = inspect_event(event, output, model=loaded)
-    for label, value in (scores or {}).items():
+    for label, value in scores.items():
         click.echo(f"{label:14}{value:.4f}")
     click.echo(f"Drawn: {output}")

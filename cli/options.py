@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable
-from functools import reduce
+from functools import reduce, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from guitarclf.config import Config
+from guitarclf.config import Config, DataConfig
 from guitarclf.config.files import load_config, with_values
 from guitarclf.files.whole import is_stream
 from guitarclf.files.wording import shown
@@ -51,10 +51,15 @@ def with_options(*options: Callable) -> Callable[[Callable], Callable]:
     return lambda command: reduce(lambda decorated, option: option(decorated), reversed(options), command)
 
 
+audio_root_option = click.option(
+    "--audio-root",
+    type=UserPath(),
+    help="Folder that `audio_path` is relative to.  [default: data.audio_root, or the table's folder]",
+)
 config_options = with_options(
     click.option("--config", type=UserPath(dir_okay=False), help="YAML or JSON file; the README lists its keys."),
     click.option("--metadata-path", type=UserPath(), help="Table of note events, CSV or Parquet."),
-    click.option("--audio-root", type=UserPath(), help="Folder that `audio_path` is relative to."),
+    audio_root_option,
     click.option("--output-dir", type=UserPath(), help="Folder of the run; must be new or empty."),
     click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache."),
     click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key: net.lr=3e-4."),
@@ -74,6 +79,65 @@ def read_config(config: str | None, overrides: tuple[str, ...], no_cache: bool, 
             f"{NO_TABLE}"
         )
     return settings
+
+
+# For a command that reads a table with a model: its own names and places of columns, and where the table is.
+mapping_option = click.option(
+    "--config",
+    type=UserPath(dir_okay=False),
+    help="YAML or JSON file: its data section tells how the table is read.",
+)
+
+
+def read_data(config: str | None) -> DataConfig | None:
+    """Return the data section of a configuration file, None without one."""
+    return None if config is None else load_config(config).data
+
+
+def table_of(
+    data: DataConfig | None, metadata_path: str | None, audio_root: str | None
+) -> tuple[str | None, str | None]:
+    """Return the table and audio root to use: those that are given, else what a configuration file says."""
+    if data is None:
+        return metadata_path, audio_root
+    named = None if data.metadata_path == DataConfig().metadata_path else data.metadata_path
+    return metadata_path or named, audio_root or data.audio_root
+
+
+def argument_or_option(name: str, *flags: str, required: bool = True) -> Callable[[Callable], Callable]:
+    """Return a decorator that adds a path to a command, as an argument or by a flag; both at once are refused."""
+    metavar, named = ("TABLE" if name == "metadata_path" else name.upper()), f"{name}_by_flag"
+
+    def decorate(command: Callable) -> Callable:
+        @wraps(command)
+        def with_one(**given: Any) -> Any:
+            by_place, by_flag = given.pop(name), given.pop(named)
+            if by_place and by_flag:
+                raise click.UsageError(f"Give {metavar} or {flags[0]}, not both.")
+            if required and not (by_place or by_flag):
+                raise click.UsageError(f"Missing argument {metavar!r}.")
+            return command(**given, **{name: by_place or by_flag})
+
+        shown = metavar if required else f"[{metavar}]"
+        argument = click.argument(name, required=False, type=UserPath(), metavar=shown)
+        option = click.option(*flags, named, type=UserPath(), metavar=metavar, help=f"{metavar}, as an option.")
+        return argument(option(with_one))
+
+    return decorate
+
+
+# A model is MODEL where a command is about one, and --model where it also takes files. 0.1.0 said --run-dir in `eval`.
+model_argument = argument_or_option("model", "--model", "--run-dir")
+model_option = click.option(
+    "--model",
+    "--run-dir",
+    "model",
+    type=UserPath(),
+    metavar="MODEL",
+    default="pretrained",
+    show_default=True,
+    help="A run folder, a bundle, or pretrained.",
+)
 
 
 def refuse_both(**flags: Any) -> None:

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import UserPath, refuse_both, require_writable
+from guitarclf.cli.options import (
+    UserPath,
+    audio_root_option,
+    mapping_option,
+    model_option,
+    read_data,
+    refuse_both,
+    require_writable,
+    table_of,
+)
+from guitarclf.cli.terminal import say, warn
 from guitarclf.files.names import ESCAPE
 from guitarclf.files.whole import is_stream
 from guitarclf.files.wording import shown
@@ -20,10 +30,11 @@ ENOUGH_FOR_AUTO = 100  # events
 
 @click.command("predict")
 @click.argument("paths", nargs=-1, type=UserPath(), metavar="[PATH]...")
-@click.option("--model", type=UserPath(), default="pretrained", show_default=True, help="A run folder or bundle.")
+@model_option
 @click.option("--allow-pickle", is_flag=True, help="Let --model be a pipeline.joblib, and run the code in it.")
 @click.option("--metadata-path", type=UserPath(), help="Classify the events of this table.")
-@click.option("--audio-root", type=UserPath(), help="Folder that `audio_path` is relative to; default the table's.")
+@audio_root_option
+@mapping_option
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--output", type=UserPath(dir_okay=False), help="File to write; default the terminal.")
 @click.option("--overwrite", is_flag=True, help="Replace --output if it is there.")
@@ -37,6 +48,7 @@ def command(
     allow_pickle,
     metadata_path,
     audio_root,
+    config,
     form,
     output,
     overwrite,
@@ -58,6 +70,9 @@ def command(
     --min-confidence adds a column `confidence`: the highest probability there would be if all classes
     were equally common, whatever the shares expected.
     """
+    data = read_data(config)
+    if not paths:
+        metadata_path, audio_root = table_of(data, metadata_path, audio_root)
     if bool(paths) == bool(metadata_path):
         raise click.UsageError("Give either PATHs or --metadata-path.")
     refuse_both(resume=resume, overwrite=overwrite)
@@ -73,6 +88,7 @@ def command(
     from guitarclf.runs.journal import unfinished_path
 
     loaded = load_model(model, engine, allow_pickle=allow_pickle)
+    loaded.data = data or loaded.data
     if priors:
         loaded.priors = None if priors == "auto" else read_priors(priors)
     notes, shown_paths = _read_notes(paths, metadata_path, audio_root, loaded)
@@ -99,6 +115,7 @@ def command(
         write_text(output, text)
         if kept:
             kept.unlink(missing_ok=True)
+        say(f"{output}: {predictions.summary()}")
     n_errors = len(predictions) - n_readable
     if n_errors:
         told = f"{n_errors} of {len(predictions)} events could not be read"
@@ -123,9 +140,11 @@ def _read_notes(paths, metadata_path, audio_root, loaded) -> tuple[list, list[st
         warn_of_long_files(notes, loaded.reader.target_duration)
         return notes, [note.request.path for note in notes]
     from guitarclf.data.events import paths_below
-    from guitarclf.experiment.tables import other_events, table_folder
+    from guitarclf.experiment.tables import missing_audio, other_events, table_folder
 
     events = other_events(loaded.data, metadata_path, audio_root, require_labels=False)
+    if missing := missing_audio(metadata_path, events):
+        warn(missing)
     return notes_of_events(events), paths_below(table_folder(metadata_path, audio_root), events["audio_path"])
 
 

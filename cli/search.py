@@ -3,6 +3,7 @@
 import click
 
 from guitarclf.cli.options import config_options, read_config, refuse_both
+from guitarclf.cli.terminal import say
 
 
 @click.command("search")
@@ -26,9 +27,11 @@ def command(n_jobs, resume, overwrite, **flags):
     settings = read_config(**flags)
     if n_jobs == 0:
         raise click.UsageError("--n-jobs must be 1 or more, or -1 for one a core.")
+    say(f"searching with {settings.data.metadata_path}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.search import search
 
     result = search(settings, n_jobs=n_jobs, resume=resume, overwrite=overwrite)
-    click.echo(result.table.to_string(index=False))
+    table = result.table.loc[:, ~result.table.columns.str.startswith("fold_")]  # these are in search_results.csv
+    click.echo(table.to_string(index=False, line_width=80))
     click.echo(f"\nBest run: {result.run.folder.root}   config: {result.folder / 'best_config.yaml'}")
-    click.echo(f"Next: guitarclf eval --run-dir {result.run.folder.root} --split test")
+    click.echo(f"Next: guitarclf eval {result.run.folder.root} --split test")

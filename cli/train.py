@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from guitarclf.cli.options import UserPath, config_options, read_config, refuse_both
+from guitarclf.cli.terminal import say
 from guitarclf.config import Config
 
 
@@ -28,10 +29,11 @@ def command(init_from, resume, overwrite, **flags):
     if resume and flags["config"] is None:
         flags["config"] = own_config(flags["output_dir"])
     settings = read_config(init_from=init_from or None, **flags)
+    say(f"training on {settings.data.metadata_path}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.train import train
 
     run = train(settings, resume=resume, overwrite=overwrite).folder.root
-    click.echo(f"Next: guitarclf eval --run-dir {run} --split test")
+    click.echo(f"Next: guitarclf eval {run} --split test")
 
 
 def own_config(output_dir) -> str | None:

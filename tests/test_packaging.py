@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,63 @@ def test_the_stub_names_what_the_package_has():
     stub = ast.parse((ROOT / "guitarclf" / "__init__.pyi").read_text(encoding="utf-8"))
     listed = next(ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign))
     assert sorted(listed) == sorted(guitarclf.__all__)
+
+
+@pytest.mark.parametrize("name", ["build_pipeline", "NoteEventClassifier", "load_pipeline", "CRNN"])
+def test_a_name_whose_import_fails_tells_why(name, tmp_path):
+    failing = f"""
+import sys
+class Failing:
+    def find_spec(self, module, path=None, target=None):
+        if module == "torch":
+            raise AttributeError("'NoneType' object has no attribute 'split'")
+sys.meta_path.insert(0, Failing())
+try:
+    from guitarclf import {name}
+except ImportError as error:
+    print(error)
+"""
+    reason = "AttributeError: 'NoneType' object has no attribute 'split'."
+    assert python("-c", failing, cwd=tmp_path) == f"guitarclf.{name} cannot be imported. {reason}\n"
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    assert not hasattr(guitarclf, "nope")
+    with pytest.raises(ImportError, match="cannot import name 'nope'"):
+        exec("from guitarclf import nope")
+
+
+def test_the_packages_that_the_readme_names_are_enough_to_predict_files(small_bundle, small_table, tmp_path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = re.search(r"constraints.txt (click .*)\n", readme)[1].split()
+    modules = {"PyYAML": "yaml"}
+    theirs = {
+        "_soundfile_data",
+        "cffi",
+        "_cffi_backend",
+        "_soundfile",
+        "flatbuffers",
+        "google",
+        "packaging",
+        "typing_extensions",
+        "cloudpickle",
+    }
+    allowed = {*(modules.get(name, name) for name in named), *theirs}
+    script = f"""
+import sys
+class Absent:
+    def find_spec(self, module, path=None, target=None):
+        top = module.partition(".")[0]
+        if top not in {allowed!r} | {{"guitarclf"}} | set(sys.stdlib_module_names):
+            raise ModuleNotFoundError(f"No module named {{module!r}}", name=module)
+sys.meta_path.insert(0, Absent())
+from guitarclf.cli import main
+main(sys.argv[1:])
+"""
+    paths = small_table.events["audio_path"].iloc[:3]
+    for arguments in ([], ["--format", "json"], ["--priors", "auto"], ["--output", tmp_path / "x.csv"]):
+        printed = python("-c", script, "predict", "--model", small_bundle, *arguments, *paths, cwd=tmp_path)
+        assert "note000" in printed or (tmp_path / "x.csv").read_text().count("note00") == 6
 
 
 @pytest.mark.slow

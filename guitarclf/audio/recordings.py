@@ -62,9 +62,7 @@ def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
     path = as_path(os.fspath(path))
     problem = _problem_of_place(path)
     if problem:
-        raise AudioReadError(
-            f"{shown(path)} must be an audio file. {problem}. {near_miss(path)}Check `audio_path` and --audio-root."
-        )
+        raise AudioReadError(f"{shown(path)} must be an audio file. {problem}. {near_miss(path)}Check the path.")
     check_header(path)
     try:
         # For libsndfile "-" is the standard input. Bytes, because soundfile encodes no name that is not UTF-8.

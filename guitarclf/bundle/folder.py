@@ -34,6 +34,7 @@ CONFIG, WEIGHTS = "config.yaml", "weights.safetensors"
 BUNDLE_FILES = (CONFIG, DESCRIPTION, WEIGHTS)
 ONNX_FILE = "model.onnx"  # beside them: the net from log-mel to probabilities; older bundles lack it
 PRETRAINED = Path(guitarclf.__file__).parent / "pretrained"  # the model that ships; its name is "pretrained"
+PRETRAINED_LICENSE = "CC-BY-SA-3.0"  # of its weights, and of those trained on from them; MODEL_CARD.md
 PICKLES = (".joblib", ".pkl", ".pickle")
 MAX_BYTES = {DESCRIPTION: 2**20, CONFIG: MAX_CONFIG_BYTES, WEIGHTS: 2**30, ONNX_FILE: 2**30}
 
@@ -73,6 +74,11 @@ class Bundle:
     def config(self) -> Config:
         """The Config that the model was trained with."""
         return parse_config(self.read(CONFIG), self.path / CONFIG)
+
+    @property
+    def license(self) -> str | None:
+        """The licence of the weights by its SPDX name, None where it is for the one who trained them to say."""
+        return PRETRAINED_LICENSE if self.path == PRETRAINED else license_of(self.config)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -125,6 +131,11 @@ class Bundle:
         return self._contents[name]
 
 
+def license_of(config: Config) -> str | None:
+    """Return the licence that weights trained with a config inherit from the ones they started from, None if none."""
+    return PRETRAINED_LICENSE if config.training.init_from == PRETRAINED.name else None
+
+
 def is_pickle(path: str | Path) -> bool:
     """Return whether a path is the name of a pickle, such as ``pipeline.joblib``."""
     return Path(path).suffix.lower() in PICKLES
@@ -139,7 +150,7 @@ def bundle_folder(path: str | Path) -> Path:
     if folder is None:
         raise RunError(
             f"{path} must be a run folder or a model bundle. It holds no {DESCRIPTION}. "
-            "Train one with `guitarclf train`, or check --model or --run-dir."
+            "Train one with `guitarclf train`, or check the name."
         )
     return folder
 

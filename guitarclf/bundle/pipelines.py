@@ -10,13 +10,13 @@ import safetensors.torch
 import torch
 from sklearn.pipeline import Pipeline
 
-from guitarclf.bundle.folder import CONFIG, ONNX_FILE, WEIGHTS, Bundle, is_pickle, seal
+from guitarclf.bundle.folder import CONFIG, ONNX_FILE, WEIGHTS, Bundle, is_pickle, license_of, seal
 from guitarclf.config import Config
 from guitarclf.config.files import write_config
 from guitarclf.errors import RunError
 from guitarclf.files.whole import whole_folder, write_bytes
 from guitarclf.labels import LABELS
-from guitarclf.onnx.write import write_net
+from guitarclf.onnx.write import NO_LICENSE, write_net
 from guitarclf.pipeline import build_pipeline, without_cache
 from guitarclf.runs.environment import versions
 from guitarclf.training.device import is_available
@@ -35,15 +35,15 @@ def save_bundle(pipeline: Pipeline, config: Config, folder: str | Path) -> None:
         write_config(config, unfinished / CONFIG)
         if config.training.export_onnx:
             try:
-                write_net(pipeline, unfinished / ONNX_FILE)
+                write_net(pipeline, unfinished / ONNX_FILE, license=license_of(config) or NO_LICENSE)
             except RunError as error:  # the model itself is fine
                 logger.warning("%s `predict` will use torch.", error)
         seal(unfinished, description)
 
 
-def add_onnx(bundle: Bundle, pipeline: Pipeline) -> Path:
+def add_onnx(bundle: Bundle, pipeline: Pipeline, *, license: str | None = None) -> Path:
     """Write the ``model.onnx`` of a bundle, whose pipeline is given, and return where it lies."""
-    write_net(pipeline, bundle.path / ONNX_FILE)
+    write_net(pipeline, bundle.path / ONNX_FILE, license=license or bundle.license or NO_LICENSE)
     seal(bundle.path, bundle.description)
     return bundle.path / ONNX_FILE
 

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, Literal
 
 from guitarclf.errors import ConfigError, ParameterError
@@ -27,7 +28,7 @@ class DataConfig(Parameters):
     """Where the notes are and how their table is read."""
 
     metadata_path: str = knob("data/idmt_guitar_events.csv", "table of note events, CSV or Parquet")
-    audio_root: str = knob("data/audio", "folder that `audio_path` is relative to")
+    audio_root: str | None = knob(None, "folder that `audio_path` is relative to; null: the table's")
     columns: dict[str, Any] = knob({}, "our column name -> theirs, or a list of theirs to join")
     labels: dict[str, str] = knob({}, 'their label -> ours; "*" stands for every other')
     num_workers: int = knob(4, "threads that read audio, at most the cores there are", low=1, high=256)
@@ -42,6 +43,11 @@ class DataConfig(Parameters):
         "auto", "folder of the feature cache; auto: $GUITARCLF_CACHE, or the user's cache folder; null: none"
     )
     cache_gb: float = knob(CACHE_GB, "size the feature cache is kept below", unit="GB", above=0, high=1e6)
+
+    @property
+    def audio_folder(self) -> str:
+        """The folder that ``audio_path`` is relative to: ``audio_root``, or the table's."""
+        return str(Path(self.metadata_path).parent) if self.audio_root is None else self.audio_root
 
 
 @dataclass(frozen=True)

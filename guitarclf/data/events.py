@@ -43,8 +43,8 @@ def read_events(
         Their label -> one of LABELS; the key ``"*"`` stands for every other text. Labels are compared without regard
         to case, width and blanks; see `LabelMap`.
     require_labels : bool
-        Whether ``label_category`` must be there and one of LABELS in every row; if not, it is kept
-        as it is, or empty.
+        Whether ``label_category`` must be there and one of LABELS in every row, and ``offset_sec`` a
+        number. If not, labels are kept as they are, or empty, and an offset may be missing: NaN.
 
     Returns
     -------
@@ -74,9 +74,16 @@ def read_events(
     return events
 
 
-def is_in_our_terms(path: str | Path, *, require_labels: bool = True) -> bool:
-    """Return whether a table has every needed column under our names, and so needs no mapping."""
-    return set(_needed(require_labels)) <= own_columns(read_table(path)).keys()
+def is_in_our_terms(
+    path: str | Path, *, require_labels: bool = True, columns: Mapping[str, str | list[str]] | None = None
+) -> bool:
+    """Return whether a table has every needed column under our names, and so needs no mapping.
+
+    One that has its offsets where ``columns`` says, and not under our name, needs it.
+    """
+    found = own_columns(read_table(path)).keys()
+    has_other_offsets = "offset_sec" not in found and str((columns or {}).get("offset_sec")) in found
+    return set(_needed(require_labels)) <= found and not has_other_offsets
 
 
 def each_note_is_its_own_track(events: pd.DataFrame) -> bool:

@@ -89,10 +89,11 @@ def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: in
     for column in ("note_id", "audio_path", "track"):
         if column in cell and not cell[column]:
             yield column, "must not be empty"
-    onset, offset = as_number(cell["onset_sec"]), as_number(cell["offset_sec"])
+    onset, offset = as_number(cell["onset_sec"]), as_number(cell.get("offset_sec", ""))
     if not (math.isfinite(onset) and onset >= 0):
         yield "onset_sec", "must be a number of seconds from 0 up" + _how_to_write(cell["onset_sec"])
-    if no_offsets:
+    is_known = require_labels or bool(cell["offset_sec"])  # to classify a note its end need not be
+    if no_offsets or not (is_known or math.isfinite(offset)):
         pass
     elif not math.isfinite(offset):
         or_none = "" if cell["offset_sec"] else ", or empty in every row"

@@ -11,6 +11,7 @@ from guitarclf.labels import LABELS
 
 N_DRAWS = 1000  # of the bootstrap
 LEVEL = 0.95
+TRACK_WIDTH = 22  # columns of a track's name in a table
 Z = 1.96  # of a normal distribution, for LEVEL
 PROBA_COLUMNS = [f"p_{label}" for label in LABELS]
 BASELINE_COLUMNS = ("majority", "duration only", "SVM on MFCC")
@@ -48,12 +49,18 @@ class CrossvalReport:
         if len(self.by_repeat) > 1:
             scores = ", ".join(f"{r.macro_f1:.3f} / {r.balanced_accuracy:.3f}" for r in self.by_repeat)
             lines += ["", f"macro-F1 / balanced accuracy of each repeat: {scores}"]
-        lines += ["", self.per_track.to_string(index=False, float_format="%.3f")]
+        lines += ["", "Called, by track and label:", self._tracks_as_text()]
         lines += ["", f"{'':16}{'macro-F1':>10}{'balanced accuracy':>20}"]
         own = {"macro_f1": self.pooled.macro_f1, "balanced_accuracy": self.pooled.balanced_accuracy}
         for name, score in {"this model": own, **self.baselines}.items():
             lines.append(f"{name:16}{score['macro_f1']:10.4f}{score['balanced_accuracy']:20.4f}")
         return "\n".join(lines)
+
+    def _tracks_as_text(self) -> str:
+        """Return ``per_track`` in less than 80 columns: a long name of a track keeps its end."""
+        table = self.per_track.rename(columns=lambda name: name.removeprefix("called "))
+        names = [name if len(name) <= TRACK_WIDTH else f"...{name[3 - TRACK_WIDTH :]}" for name in table["track"]]
+        return table.assign(track=names).to_string(index=False, float_format="%.3f")
 
 
 def summarise(table: pd.DataFrame) -> CrossvalReport:

@@ -50,7 +50,7 @@ class Report:
     def to_text(self) -> str:
         """Return the report as a table for a terminal."""
         lines = [
-            f"{self.n_events} events   loss {self.loss:.4f}   accuracy {self.accuracy:.4f}   "
+            f"{self.n_events} events   loss {self.loss:.4f}   accuracy {self.accuracy:.4f}",
             f"macro-F1 {self.macro_f1:.4f}   balanced accuracy {self.balanced_accuracy:.4f}   "
             f"calibration error {self.calibration_error:.4f}",
             "",

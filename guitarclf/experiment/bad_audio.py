@@ -30,7 +30,7 @@ def without_bad_audio(config: Config, events: pd.DataFrame, *, beside=None) -> p
     """
     data = config.data
     if data.on_bad_audio == "error":
-        require_inside(events["audio_path"], data.audio_root, allow=data.allow_outside_root)
+        require_inside(events["audio_path"], data.audio_folder, allow=data.allow_outside_root)
         require_audio_files(events["audio_path"], beside=beside)
         return events
     bad = _bad_events(config, events)
@@ -47,7 +47,7 @@ def without_bad_audio(config: Config, events: pd.DataFrame, *, beside=None) -> p
 
 def _bad_events(config: Config, events: pd.DataFrame) -> pd.DataFrame:
     """Return the events whose audio cannot be used, on their index, each with the reason."""
-    root = config.data.audio_root
+    root = config.data.audio_folder
     outside = outside_root(root, events["audio_path"]) & (not config.data.allow_outside_root)
     reasons: dict = {row: f"{shown(path)} is outside {root}." for row, path in events["audio_path"][outside].items()}
     for part, _, errors in read_windows(config, events[~outside]):

@@ -43,6 +43,7 @@ def evaluate_run(
     metadata_path: str | Path | None = None,
     audio_root: str | Path | None = None,
     output_dir: str | Path | None = None,
+    data: DataConfig | None = None,
 ) -> Evaluation:
     """Score a run and write ``metrics_<name>.json`` and ``figures/confusion_<name>.png`` into it.
 
@@ -59,6 +60,8 @@ def evaluate_run(
         Where the audio lies; default the run's own, or the other table's folder.
     output_dir : str or Path, optional
         Folder to write into instead; made if it is not there.
+    data : DataConfig, optional
+        How the other table is read; default as the run's own.
 
     Raises
     ------
@@ -67,16 +70,16 @@ def evaluate_run(
     """
     bundle = Bundle.open(run_dir)
     run = _run_of(bundle)
-    pipeline, data = pipeline_of(bundle), bundle.config.data
-    pipeline.set_params(logmel__cache=data.cache, logmel__cache_gb=data.cache_gb)
+    pipeline, own = pipeline_of(bundle), bundle.config.data
+    pipeline.set_params(logmel__cache=own.cache, logmel__cache_gb=own.cache_gb)
     own_events: pd.DataFrame | None
     if metadata_path is None:
         name = split = split or "val"
-        events = own_events = run_events(run, replace(data, audio_root=str(audio_root or data.audio_root)))
+        events = own_events = run_events(run, replace(own, audio_root=str(audio_root or own.audio_folder)))
     else:
         split = split or "all"
         name = _name_of_table(metadata_path, split)
-        events = _labelled_events(metadata_path, audio_root, data)
+        events = _labelled_events(metadata_path, audio_root, data or own)
         own_events = read_events(run.splits) if run.splits.is_file() else None
     rows = rows_of_split(events, split)
     if rows.empty:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from guitarclf.data.events import write_events
 from guitarclf.errors import EventTableError, RunError
+from guitarclf.experiment.tables import FEW_EVENTS
 from guitarclf.experiment.validate import Findings, validate
 
 
@@ -16,6 +17,11 @@ class ImportFindings(Findings):
 
     n_events: int = 0
     not_imported: list[str] = field(default_factory=list)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a trained model is a better start than fresh weights."""
+        return self.n_events < FEW_EVENTS
 
 
 def import_table(events: pd.DataFrame, problems: list[str], output, audio_root, *, overwrite=False) -> ImportFindings:

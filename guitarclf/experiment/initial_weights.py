@@ -1,6 +1,8 @@
 """Training that starts from a trained model's weights: what its config takes over, and where it is refused."""
 
+import json
 import logging
+import shlex
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -8,11 +10,13 @@ from guitarclf.bundle.folder import PRETRAINED, Bundle
 from guitarclf.bundle.pipelines import pipeline_of
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.errors import ConfigError, RunError
+from guitarclf.experiment.tables import FEW_EVENTS
 from guitarclf.parameters.sections import ArchitectureParameters
 from guitarclf.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
+MACHINE_KEYS = ("net.device", "net.precision")
 # Keys of net.module that shape the weights; dropout and augmentation may change from training to training.
 SHAPING_KEYS = [item.name for item in fields(ArchitectureParameters) if item.name != "dropout"]
 
@@ -45,7 +49,27 @@ def with_model_sections(config: Config) -> Config:
                 f"`{path}` must be as in the model that training starts from, {theirs}. Got {ours}. Leave it out."
             )
     logger.info("window, features and the shape of the net are those of %s", config.training.init_from)
+    _tell_what_is_not_taken(taken, model)
     return taken
+
+
+def _tell_what_is_not_taken(config: Config, model: Config) -> None:
+    """Log what the model's net was trained and used with that this training is not, as the options that would keep it.
+
+    It is told, not taken: a key that stands at its default may be meant so, and a run must resume as it began.
+    """
+    paths = [path for path, _ in leaves() if path.startswith("net.") and path not in MACHINE_KEYS]
+    theirs = {path: get_value(model, path) for path in paths if get_value(config, path) != get_value(model, path)}
+    if theirs:
+        kept = shlex.join(part for path, value in theirs.items() for part in ("--set", f"{path}={json.dumps(value)}"))
+        logger.info("not taken over, but as this configuration says: %s. To keep: %s", ", ".join(theirs), kept)
+
+
+def suggest_initial_weights(config: Config, n_events: int) -> None:
+    """Log that a table this small is better trained on from a model, if it is and training starts afresh."""
+    training = config.training
+    if n_events < FEW_EVENTS and training.init_from is None and not training.add_modelled:
+        logger.info("%d notes are few to train fresh weights on. --init-from pretrained is likely better.", n_events)
 
 
 def require_fresh_weights(config: Config, command: str) -> None:

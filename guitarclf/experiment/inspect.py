@@ -9,8 +9,8 @@ import pandas as pd
 from guitarclf.audio.mel import mel_centers
 from guitarclf.audio.recordings import open_recording, read_segment, resampled_length
 from guitarclf.audio.windows import Request, WindowReader
-from guitarclf.bundle.engines import Model
-from guitarclf.config import Config
+from guitarclf.bundle.engines import Model, load_model
+from guitarclf.config import DataConfig
 from guitarclf.errors import EventTableError
 from guitarclf.evaluation.figures import blank_figure, save_figure, set_title
 from guitarclf.experiment.tables import other_events
@@ -29,7 +29,7 @@ def find_event(
     metadata_path: str | Path, note_id: str, *, audio_root: str | Path | None = None, model: Model | None = None
 ) -> pd.DataFrame:
     """Return the row of a note as a table, read with the mapping of ``model``, or without one if there is none."""
-    data = Config().data if model is None else model.data
+    data = DataConfig() if model is None else model.data
     events = other_events(data, metadata_path, audio_root, require_labels=False)
     row = events[events["note_id"] == note_id]
     if row.empty:
@@ -37,8 +37,8 @@ def find_event(
     return row
 
 
-def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | None = None) -> dict[str, float] | None:
-    """Draw one event into a PNG and return label -> probability if a model is given.
+def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | None = None) -> dict[str, float]:
+    """Draw one event into a PNG as a model hears it, and return label -> probability.
 
     Parameters
     ----------
@@ -47,28 +47,25 @@ def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | Non
     output : str or Path
         The PNG.
     model : Model, optional
-        From :func:`load_model`: its window and features are drawn, else the default ones.
+        From :func:`load_model`, whose window and features are drawn; default the one that ships, as in ``predict``.
 
     Raises
     ------
     AudioReadError
         If the recording cannot be read.
     """
-    listener = Model(Config()) if model is None else model
+    listener = load_model() if model is None else model
     request = as_requests(event)[0]
     windows, ends, errors = listener.hear([request])
     if errors:
         raise errors[0]
     features = listener.features(windows, ends)
-    title = f"{shortened(Path(request.path).name)} at {request.onset:.3f} s"
-    scores = None
-    if model is not None:
-        proba = model.under_priors(model.answer(features))[0]
-        scores = dict(zip(LABELS, proba.tolist(), strict=True))
-        title += "\n" + ", ".join(f"{label} {value:.3f}" for label, value in scores.items())
+    proba = listener.under_priors(listener.answer(features))[0]
+    scores = dict(zip(LABELS, proba.tolist(), strict=True))
+    said = ", ".join(f"{label} {value:.3f}" for label, value in scores.items())
     figure = blank_figure(figsize=(9, 8))
     top, middle, bottom = figure.subplots(3, 1)
-    set_title(top, title)
+    set_title(top, f"{shortened(Path(request.path).name)} at {request.onset:.3f} s\n{said}")
     _draw_surroundings(top, listener.reader, request)
     _draw_window(middle, windows[0], listener.reader.sample_rate)
     image = _draw_log_mel(bottom, features[0, 0], listener.settings)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,9 @@ import numpy as np
 
 from guitarclf.audio.folders import recordings, tell_left_out
 from guitarclf.audio.recordings import open_recording
-from guitarclf.audio.windows import SNIPPET_MAX_RATIO, Request
+from guitarclf.audio.windows import SNIPPET_MAX_RATIO, Request, in_threads
 from guitarclf.bundle.engines import Model, TorchModel
 from guitarclf.errors import AudioReadError, ParameterError
-from guitarclf.features.extraction import in_threads
 from guitarclf.files.names import as_text, unique_names
 from guitarclf.files.walk import Walk
 from guitarclf.files.wording import shown
@@ -77,6 +77,13 @@ class Predictions:
     def is_readable(self) -> np.ndarray:
         """Whether the audio of each event could be read, bool of shape (n_events,)."""
         return np.array([error == "" for error in self.errors], dtype=bool)
+
+    def summary(self) -> str:
+        """Return in a line how many rows there are, how many of each label, and how many without one."""
+        counts = Counter(self.labels)
+        named = {label: counts[label] for label in (*LABELS, UNKNOWN)} | {"unreadable": counts[""]}
+        told = ", ".join(f"{count} {name}" for name, count in named.items() if count)
+        return f"{len(self)} rows: {told or 'nothing to classify'}"
 
     def adapt_to_batch(self, train_priors: np.ndarray) -> np.ndarray:
         """Put the probabilities under the shares of the classes among the events, and return these shares.

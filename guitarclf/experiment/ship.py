@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from guitarclf.bundle.folder import CONFIG, ONNX_FILE, PRETRAINED, WEIGHTS, Bundle, seal
+from guitarclf.bundle.folder import CONFIG, ONNX_FILE, PRETRAINED, PRETRAINED_LICENSE, WEIGHTS, Bundle, seal
 from guitarclf.bundle.pipelines import pipeline_of
 from guitarclf.config import Config
 from guitarclf.config.files import write_config
@@ -24,7 +24,7 @@ def ship(run_dir: str | Path, target: str | Path = PRETRAINED) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     write_bytes(target / WEIGHTS, bundle.read(WEIGHTS))
     write_config(replace(config, data=default.data, output_dir=default.output_dir, training=training), target / CONFIG)
-    write_net(pipeline, target / ONNX_FILE)
+    write_net(pipeline, target / ONNX_FILE, license=PRETRAINED_LICENSE)
     seal(target, bundle.description)
     return target
 

@@ -10,19 +10,21 @@ from guitarclf.audio.recordings import require_audio_files
 from guitarclf.config import Config, DataConfig
 from guitarclf.data.events import is_in_our_terms, read_events
 from guitarclf.data.splits import assign_splits
-from guitarclf.errors import RunError
+from guitarclf.errors import AudioReadError, RunError
 from guitarclf.experiment.bad_audio import require_inside, without_bad_audio
 from guitarclf.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
+FEW_EVENTS = 300  # a table with fewer is better trained on from a model than afresh (docs/accuracy.md)
+
 
 def with_absolute_paths(config: Config) -> Config:
-    """Return a config with absolute paths of its table and audio."""
+    """Return a config with absolute paths of its table and its audio."""
     data = replace(
         config.data,
         metadata_path=str(Path(config.data.metadata_path).absolute()),
-        audio_root=str(Path(config.data.audio_root).absolute()),
+        audio_root=str(Path(config.data.audio_folder).absolute()),
     )
     return replace(config, data=data)
 
@@ -30,7 +32,7 @@ def with_absolute_paths(config: Config) -> Config:
 def config_events(config: Config) -> pd.DataFrame:
     """Return the events of ``data.metadata_path`` whose audio can be used; see `without_bad_audio`."""
     data = config.data
-    events = read_events(data.metadata_path, audio_root=data.audio_root, columns=data.columns, labels=data.labels)
+    events = read_events(data.metadata_path, audio_root=data.audio_folder, columns=data.columns, labels=data.labels)
     tell(events)
     return without_bad_audio(config, events, beside=Path(data.metadata_path).parent)
 
@@ -50,7 +52,8 @@ def other_events(data: DataConfig, metadata_path, audio_root=None, *, require_la
     The mapping of columns and labels in ``data`` is applied unless the table is in our terms already.
     ``audio_root`` is the table's folder unless given.
     """
-    mapping = {} if is_in_our_terms(metadata_path, require_labels=require_labels) else data.columns
+    ours = is_in_our_terms(metadata_path, require_labels=require_labels, columns=data.columns)
+    mapping = {} if ours else data.columns
     root = table_folder(metadata_path, audio_root)
     events = read_events(
         metadata_path,
@@ -64,15 +67,24 @@ def other_events(data: DataConfig, metadata_path, audio_root=None, *, require_la
     return events
 
 
+def missing_audio(metadata_path, events: pd.DataFrame) -> str | None:
+    """Return in a line how many recordings of a table are not there and what may be wrong, None if all are."""
+    try:
+        require_audio_files(events["audio_path"], beside=Path(metadata_path).parent)
+    except AudioReadError as error:
+        return str(error)
+    return None
+
+
 def run_events(run: RunFolder, data: DataConfig) -> pd.DataFrame:
     """Return the events of a run with the split they had, from its ``splits.csv``."""
     if not run.splits.is_file():
         raise RunError(
             f"{run.root} must be a run folder with a splits.csv. There is none. "
-            "Give --metadata-path to score a table, or check --run-dir."
+            "Give --metadata-path to score a table, or check the name."
         )
-    events = read_events(run.splits, audio_root=data.audio_root)
-    require_inside(events["audio_path"], data.audio_root, allow=data.allow_outside_root)
+    events = read_events(run.splits, audio_root=data.audio_folder)
+    require_inside(events["audio_path"], data.audio_folder, allow=data.allow_outside_root)
     require_audio_files(events["audio_path"])
     return events
 

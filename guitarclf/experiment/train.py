@@ -21,7 +21,7 @@ from guitarclf.evaluation.figures import save_learning_curves
 from guitarclf.evaluation.metrics import Report
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.evaluate import score_rows
-from guitarclf.experiment.initial_weights import require_outside, with_model_sections
+from guitarclf.experiment.initial_weights import require_outside, suggest_initial_weights, with_model_sections
 from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.experiment.tables import split_events, with_absolute_paths
 from guitarclf.labels import LABELS
@@ -194,9 +194,10 @@ def check_buildable(config: Config) -> None:
 
 def _describe(run: RunFolder, config: Config, events: pd.DataFrame) -> None:
     """Write the table with its split, and log the size of each side."""
-    write_events(events, run.splits, audio_root=config.data.audio_root)
+    write_events(events, run.splits, audio_root=config.data.audio_folder)
     for split in SPLITS:
         side = rows_of_split(events, split)
         counts = side["label_category"].value_counts()
         classes = ", ".join(f"{counts.get(label, 0)} {label}" for label in LABELS)
         logger.info("%-5s %6d events, %4d tracks: %s", split, len(side), side["track"].nunique(), classes)
+    suggest_initial_weights(config, len(events))

@@ -15,6 +15,7 @@ from guitarclf.data.splits import given_splits, has_split
 from guitarclf.errors import AudioReadError, SplitError
 from guitarclf.experiment.bad_audio import read_windows
 from guitarclf.experiment.sound_doubts import sound_doubts
+from guitarclf.experiment.tables import missing_audio
 from guitarclf.files.progress import Progress
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
@@ -37,6 +38,7 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     columns, labels = config.data.columns, config.data.labels
     events, problems = check_events(metadata_path, audio_root=audio_root, columns=columns, labels=labels)
     found = Findings(problems=as_lines(problems))
+    found.warnings += filter(None, [missing_audio(metadata_path, events)])
     rates, durations = _check_headers(events, found)
     outside = outside_root(audio_root, events["audio_path"])
     for path in events["audio_path"][outside & (not config.data.allow_outside_root)].unique():

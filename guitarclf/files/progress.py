@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import AbstractContextManager, nullcontext
 from typing import Self, TypeVar
 
 Part = TypeVar("Part", bound=Sized)
@@ -22,6 +23,12 @@ def are_shown() -> bool:
 
     is_main = multiprocessing.current_process().name == "MainProcess"
     return is_main and QUIET not in os.environ and sys.stderr is not None and sys.stderr.isatty()
+
+
+def above_bars() -> AbstractContextManager:
+    """Return a context to write a line to the terminal in: bars that are drawn leave the screen, and come back."""
+    drawing = sys.modules.get("tqdm")  # not imported before the first bar
+    return nullcontext() if drawing is None else drawing.tqdm.external_write_mode(file=sys.stderr)
 
 
 class Progress:

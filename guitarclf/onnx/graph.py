@@ -56,9 +56,10 @@ class Graph:
         self._fields.append(_bytes(1, _node(operator, names, outputs, attributes)))
         return outputs
 
-    def to_bytes(self, metadata: dict[str, str]) -> bytes:
+    def to_bytes(self, metadata: dict[str, str], *, producer_version: str, model_version: int) -> bytes:
         """Return the model as the bytes of an ONNX file."""
-        model = [_number(1, IR_VERSION), _bytes(2, b"guitarclf"), _bytes(7, b"".join(self._fields))]
+        model = [_number(1, IR_VERSION), _bytes(2, b"guitarclf"), _bytes(3, producer_version.encode())]
+        model += [_number(5, model_version), _bytes(7, b"".join(self._fields))]
         model += [_bytes(8, _bytes(1, b"") + _number(2, OPSET))]
         model += [_bytes(14, _bytes(1, key.encode()) + _bytes(2, value.encode())) for key, value in metadata.items()]
         return b"".join(model)

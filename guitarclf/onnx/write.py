@@ -21,12 +21,15 @@ from guitarclf.priors import UNSEEN
 
 TOLERANCE = 1e-4  # of a probability
 N_COMPARED = 16  # random inputs
+MODEL_VERSION = 1  # of the inputs, outputs and metadata of the files; without one ONNX Runtime says 2 ** 63 - 1
+NO_LICENSE = "NOASSERTION"  # SPDX's word where nobody has said one
 
 
-def write_net(pipeline: Pipeline, path: str | Path) -> None:
+def write_net(pipeline: Pipeline, path: str | Path, *, license: str = NO_LICENSE) -> None:
     """Write the bundle's ``model.onnx``: `[batch, C, F, T]` log-mel -> `[batch, 3]` probabilities.
 
-    They are under the shares of the net's loss, in the order of LABELS.
+    They are under the shares of the net's loss, in the order of LABELS. ``license`` is that of the weights, by its
+    SPDX name; it stands in the metadata.
 
     Raises
     ------
@@ -41,15 +44,15 @@ def write_net(pipeline: Pipeline, path: str | Path) -> None:
     standardize, rng = net.module_.standardize, np.random.default_rng(0)
     spread = rng.standard_normal((N_COMPARED, *net.input_shape_)).astype(np.float32)
     features = spread * standardize.scale.cpu().numpy() + standardize.mean.cpu().numpy()
-    model = graph.to_bytes(_metadata(pipeline, "log-mel to probabilities as learnt"))
+    model = _to_bytes(graph, pipeline, "log-mel to probabilities as learnt", license)
     _keep_if_equal(model, path, features, net.predict_proba_as_learnt(features))
 
 
-def write_sound_to_probabilities(pipeline: Pipeline, path: str | Path) -> None:
+def write_sound_to_probabilities(pipeline: Pipeline, path: str | Path, *, license: str = NO_LICENSE) -> None:
     """Write a fitted pipeline as one file, `[batch, n_samples]` waveform -> `[batch, 3]` probabilities.
 
     The waveform is mono and of any level, at the rate and of the length in the file's metadata. The probabilities
-    are under ``net.priors`` if they are set, in the order of LABELS.
+    are under ``net.priors`` if they are set, in the order of LABELS. ``license`` is as in :func:`write_net`.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def write_sound_to_probabilities(pipeline: Pipeline, path: str | Path) -> None:
     graph.output(_rows(graph, proba, n_rows), "probabilities", (None, len(LABELS)))
     waveforms = _example_notes(reader.n_samples, reader.sample_rate)
     expected = net.predict_proba_by_label(pipeline[:-1].transform(waveforms))
-    _keep_if_equal(graph.to_bytes(_metadata(pipeline, "waveform to probabilities")), path, waveforms, expected)
+    _keep_if_equal(_to_bytes(graph, pipeline, "waveform to probabilities", license), path, waveforms, expected)
 
 
 def _with_a_row(graph: Graph, value: str, n_axes: int) -> tuple[str, str]:
@@ -87,8 +90,8 @@ def _add_priors(graph: Graph, net: Any, proba: str) -> str:
     return graph.node("Div", changed, graph.node("ReduceSum", changed, [1], keepdims=1))
 
 
-def _metadata(pipeline: Pipeline, kind: str) -> dict[str, str]:
-    """Return as JSON texts what a program must know to feed the model and to read its answers."""
+def _to_bytes(graph: Graph, pipeline: Pipeline, kind: str, license: str) -> bytes:
+    """Return the bytes of a graph, with what a program must know to feed it and to read its answers as JSON texts."""
     net, reader = pipeline["net"], pipeline["window"].reader
     values = {
         "labels": list(LABELS),
@@ -100,8 +103,10 @@ def _metadata(pipeline: Pipeline, kind: str) -> dict[str, str]:
         "train_priors": net.train_priors_.tolist(),
         "priors": net.priors_.tolist(),
         "guitarclf_version": guitarclf.__version__,
+        "license": license,
     }
-    return {"kind": kind} | {name: json.dumps(value) for name, value in values.items()}
+    metadata = {"kind": kind} | {name: json.dumps(value) for name, value in values.items()}
+    return graph.to_bytes(metadata, producer_version=guitarclf.__version__, model_version=MODEL_VERSION)
 
 
 def _example_notes(n_samples: int, sample_rate: int) -> np.ndarray:

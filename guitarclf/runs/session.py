@@ -23,9 +23,17 @@ from guitarclf.runs.journal import Journal
 
 logger = logging.getLogger(__name__)
 
-# Keys that change where a run is and how fast, not what comes out of it.
-# training.threads stands for a number that is compared by itself.
-FREE_KEYS = ("output_dir", "data.num_workers", "data.cache", "data.cache_gb", "training.threads")
+# Keys that change where a run and its data are and how fast, not what comes out of it: of data, the digest is compared,
+# and of training.threads the number that it stands for.
+FREE_KEYS = (
+    "output_dir",
+    "data.metadata_path",
+    "data.audio_root",
+    "data.num_workers",
+    "data.cache",
+    "data.cache_gb",
+    "training.threads",
+)
 
 
 @dataclass(frozen=True)

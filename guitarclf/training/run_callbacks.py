@@ -47,18 +47,21 @@ def _cell(value):
 
 
 class EpochLog(Callback):
-    """Log one line per epoch."""
+    """Log one line per epoch under a header; they fit 80 columns."""
+
+    def on_train_begin(self, net, **kwargs):
+        margin = " " * len(self._epoch(0, net))
+        logger.info("%s  train loss   acc valid loss   acc macro-F1      lr      s", margin)
 
     def on_epoch_end(self, net, **kwargs):
         row = net.history[-1]
-        parts = [
-            f"epoch {row['epoch']:3d}/{net.max_epochs}",
-            f"train loss {row['train_loss']:.4f} acc {row['train_acc']:.3f}",
-        ]
-        if MONITOR in row:
-            parts.append(f"valid loss {row['valid_loss']:.4f} acc {row['valid_acc']:.3f} macro-F1 {row[MONITOR]:.3f}")
-        best = "  best so far" if row["is_best"] else ""
-        logger.info("%s   lr %.2g   %.1f s%s", "   ".join(parts), row["lr"], row["dur"], best)
+        valid = f"{row['valid_loss']:11.4f}{row['valid_acc']:6.3f}{row[MONITOR]:9.3f}" if MONITOR in row else " " * 26
+        figures = f"{row['train_loss']:12.4f}{row['train_acc']:6.3f}{valid}{row['lr']:8.2g}{row['dur']:7.1f}"
+        logger.info("%s%s%s", self._epoch(row["epoch"], net), figures, " best" if row["is_best"] else "")
+
+    def _epoch(self, number, net):
+        n_digits = max(3, len(str(net.max_epochs)))
+        return f"epoch {number:{n_digits}d}/{net.max_epochs}"
 
 
 class EpochCheckpoint(Callback):

@@ -30,7 +30,7 @@ def run_dir(small_table, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli") / "run"
     data = ["--metadata-path", small_table.path, "--audio-root", small_table.audio_root]
     result = call("train", *data, "--output-dir", folder, *SETTINGS)
-    assert f"guitarclf eval --run-dir {folder}" in result.stdout
+    assert f"guitarclf eval {folder} --split test" in result.stdout
     assert "epoch   3/3" in result.stderr
     return folder
 

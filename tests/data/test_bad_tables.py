@@ -121,7 +121,7 @@ def test_a_bad_table_is_told_what_is_wrong_and_leaves_nothing(tmp_path, name):
 def test_all_errors_of_a_table_are_listed(tmp_path):
     rows = ["n0,a.wav", *(row(note_id=f"n{n}", onset_sec=f"x{n}") for n in range(1, 12)), "n1,b.wav,,,,,,,,1"]
     (tmp_path / "t.csv").write_text(table(*rows, *(row(note_id=f"m{n}", label_category="?" * n) for n in range(10))))
-    result = call("train", "--metadata-path", tmp_path / "t.csv", "--output-dir", tmp_path / "run")
+    result = call("train", "-q", "--metadata-path", tmp_path / "t.csv", "--output-dir", tmp_path / "run")
     lines = result.stderr.removeprefix("Error: ").splitlines()
     assert len(lines) == 21
     assert "line 2: `row` must have 7 cells" in lines[0]

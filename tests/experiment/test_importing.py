@@ -68,7 +68,8 @@ def test_import_idmt_prints_summary_list_and_next_step(idmt_tree, recorded, tmp_
     assert "not imported: dataset2/annotation/FS_broken.xml: it must be XML" in result.stdout
     assert "14 events. Listed as not imported: 1." in result.stdout
     assert result.stdout.splitlines()[-1] == (
-        f"Next: guitarclf train --metadata-path '{output}' --audio-root {idmt_tree} --output-dir 'runs/my notes'"
+        f"Next: guitarclf train --metadata-path '{output}' --audio-root {idmt_tree} --output-dir 'runs/my notes' "
+        "--init-from pretrained"
     )
     assert len(read_events(output, audio_root=idmt_tree)) == 14
 

@@ -1,15 +1,19 @@
 """Training that starts from a trained model."""
 
+import shlex
 import shutil
 
 import joblib
 import pytest
 import torch
-from small import config_for
+from small import config_for, small_config
 
 from guitarclf.bundle.folder import Bundle, seal
-from guitarclf.config.files import load_config, with_values
+from guitarclf.bundle.pipelines import save_bundle
+from guitarclf.config import get_value
+from guitarclf.config.files import _parse_overrides, load_config, with_values
 from guitarclf.errors import ConfigError, RunError
+from guitarclf.experiment.initial_weights import suggest_initial_weights, with_model_sections
 from guitarclf.experiment.train import train
 
 
@@ -74,3 +78,48 @@ def test_a_model_whose_weights_do_not_fit_is_refused_in_one_line(run, small_tabl
     with pytest.raises(RunError, match=r"must hold the weights that config\.yaml describes"):
         train(config)
     assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize(
+    "had",
+    [
+        {},
+        {"net__lr": 3e-3, "net__module__dropout": 0.1},
+        {"net__priors": {"harmonic": 0.07, "dead_note": 0.07}, "net__module__swap_start": 0.4},
+        {"net__class_weight": [1.0, 2.0, 0.5], "net__criterion__label_smoothing": 0.1, "net__max_epochs": 2},
+    ],
+    ids=str,
+)
+def test_what_is_not_taken_from_the_model_is_told_as_the_options_that_keep_it(
+    had, small_pipeline, small_table, tmp_path, caplog
+):
+    caplog.set_level("INFO", logger="guitarclf")
+    model = small_config(**{"net__max_epochs": 3} | had)
+    save_bundle(small_pipeline, model, tmp_path / "model")
+    config = config_for(small_table, tmp_path / "tuned", training__init_from=str(tmp_path / "model"))
+    with_model_sections(config)
+    told = [record.getMessage() for record in caplog.records if "not taken over" in record.getMessage()]
+    assert len(told) == bool(had)
+    if had:
+        options = shlex.split(told[0].partition("To keep: ")[2])[1::2]
+        assert {option.partition("=")[0] for option in options} == {name.replace("__", ".") for name in had}
+        caplog.clear()
+        kept = with_model_sections(with_values(config, dict(_parse_overrides(options)), source="test"))
+        assert "not taken over" not in caplog.text
+        assert all(get_value(kept, name.replace("__", ".")) == value for name, value in had.items())
+
+
+@pytest.mark.parametrize(
+    ("n_events", "changes", "is_told"),
+    [
+        (10, {}, True),
+        (299, {}, True),
+        (300, {}, False),
+        (10, {"training__init_from": "pretrained"}, False),
+        (10, {"training__add_modelled": 100}, False),
+    ],
+)
+def test_a_small_table_is_pointed_to_the_model_that_ships(n_events, changes, is_told, caplog):
+    caplog.set_level("INFO", logger="guitarclf")
+    suggest_initial_weights(small_config(**changes), n_events)
+    assert ("--init-from pretrained" in caplog.text) == is_told

@@ -7,6 +7,7 @@ import soundfile
 from guitarclf.bundle.engines import load_model
 from guitarclf.errors import EventTableError
 from guitarclf.experiment.inspect import find_event, inspect_event
+from guitarclf.experiment.predict import joined, notes_of_events, predict_notes
 from guitarclf.experiment.validate import validate
 
 
@@ -39,13 +40,13 @@ def test_validate_lists_every_problem(note_table, tmp_path):
 
 
 @pytest.mark.parametrize("with_model", [False, True])
-def test_inspection_draws_a_png(run, small_table, tmp_path, with_model):
+def test_inspection_draws_a_png_with_the_answer_of_predict(run, small_table, tmp_path, with_model):
     event = find_event(small_table.path, "n004", audio_root=small_table.audio_root)
-    scores = inspect_event(event, tmp_path / "event.png", model=load_model(run.folder.root) if with_model else None)
+    model = load_model(run.folder.root) if with_model else None
+    scores = inspect_event(event, tmp_path / "event.png", model=model)
     assert (tmp_path / "event.png").read_bytes().startswith(b"\x89PNG")
-    assert (scores is not None) == with_model
-    if with_model:
-        assert sum(scores.values()) == pytest.approx(1)
+    predicted = joined(list(predict_notes(model or load_model(), notes_of_events(event))))
+    assert list(scores.values()) == pytest.approx(predicted.proba[0].tolist())
 
 
 def test_inspecting_an_unknown_note_is_refused(small_table):

@@ -1,6 +1,7 @@
 """Callbacks on a made-up history: when a fit stops, what is best, what is written."""
 
 import csv
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -92,13 +93,23 @@ def test_history_csv_has_a_row_per_epoch(tmp_path):
     assert float(rows[1][MONITOR]) == 0.9
 
 
-def test_epoch_log_has_every_figure(caplog):
+@pytest.mark.parametrize("n_epochs", [1, 50, 1000])
+def test_epoch_lines_have_every_figure_under_its_name_in_80_columns(caplog, n_epochs):
     caplog.set_level("INFO", logger="guitarclf")
-    for net in net_with([0.25]):
+    for net in net_with([0.25] * n_epochs):
         net.history.record("is_best", True)
+        if len(net.history) == 1:
+            EpochLog().on_train_begin(net)
         EpochLog().on_epoch_end(net)
-    for part in ("epoch   1/1", "train loss 1.0000 acc 0.500", "valid loss 0.2500", "macro-F1 0.250", "lr 0.001"):
-        assert part in caplog.text
+    header, *lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == n_epochs
+    assert max(map(len, (header, *lines))) < 80
+    assert re.match(rf"epoch +1/{n_epochs} ", lines[0])
+    figures = {"train loss": 1.0, "acc": 0.5, "valid loss": 0.25, "macro-F1": 0.25, "lr": 1e-3, "s": 0.1}
+    for name, value in figures.items():
+        end = re.search(rf" {name}( |$)", header).start() + 1 + len(name)
+        assert float(lines[-1][:end].split()[-1]) == value
+    assert lines[-1].endswith(" best")
 
 
 def test_the_running_mean_is_shown_between_the_training_of_epochs():
