@@ -24,14 +24,18 @@ def command(path, metadata_path, note_id, audio_root, model, allow_pickle, outpu
     """
     if bool(path) == bool(metadata_path) or bool(metadata_path) != bool(note_id):
         raise click.UsageError("Give either a PATH, or --metadata-path and --note-id.")
-    from guitarclf.bundle.engines import load_model
+    from guitarclf.bundle.engines import Model, load_model
+    from guitarclf.config import Config
     from guitarclf.experiment.inspect import find_event, inspect_event
     from guitarclf.experiment.predict import events_of_paths
 
     if path and Path(path).is_dir():
         raise click.UsageError("PATH must be one audio file, not a folder.")
     loaded = load_model(model, allow_pickle=allow_pickle) if model else None
-    event = events_of_paths([path]) if path else find_event(metadata_path, note_id, audio_root=audio_root, model=loaded)
+    if path:
+        event = events_of_paths([path], (loaded or Model(Config())).reader)
+    else:
+        event = find_event(metadata_path, note_id, audio_root=audio_root, model=loaded)
     output = output or f"{Path(event['note_id'].iloc[0]).name}.png"
     require_writable(output, suffix=".png")
     scores = inspect_event(event, output, model=loaded)

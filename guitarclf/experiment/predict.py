@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from guitarclf.audio.recordings import find_audio_files, open_recording
-from guitarclf.audio.windows import SNIPPET_MAX_RATIO, Request
+from guitarclf.audio.windows import Request, WindowReader
 from guitarclf.bundle.engines import Model, TorchModel
 from guitarclf.errors import AudioReadError
 from guitarclf.features.extraction import in_threads
@@ -20,6 +20,7 @@ from guitarclf.priors import estimate_priors, with_priors
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
+    from soundfile import SoundFile
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ def notes_of_paths(paths: Iterable[str | Path]) -> list[Note]:
         files += (find_audio_files(path) or [path]) if path.is_dir() else [path]
     stems = Counter(path.stem for path in files)
     names = [path.stem if stems[path.stem] == 1 else str(path.with_suffix("")) for path in files]
-    return [Note(name, Request(str(path), 0.0, True)) for name, path in zip(names, files, strict=True)]
+    return [Note(name, Request(str(path), 0.0, True, by_itself=True)) for name, path in zip(names, files, strict=True)]
 
 
 def notes_of_events(events: "pd.DataFrame") -> list[Note]:
@@ -115,29 +116,43 @@ def notes_of_events(events: "pd.DataFrame") -> list[Note]:
     return [Note(name, request) for name, request in zip(events["note_id"], as_requests(events), strict=True)]
 
 
-def events_of_paths(paths: Iterable[str | Path]) -> "pd.DataFrame":
-    """Return the notes of :func:`notes_of_paths` as an events table."""
+def events_of_paths(paths: Iterable[str | Path], reader: WindowReader | None = None) -> "pd.DataFrame":
+    """Return the notes of :func:`notes_of_paths` as an events table, with the onsets that ``reader`` finds."""
     import pandas as pd
 
-    rows = [(note.note_id, note.request.path, note.request.onset) for note in notes_of_paths(paths)]
+    notes = notes_of_paths(paths) if reader is None else place_notes(notes_of_paths(paths), reader)
+    rows = [(note.note_id, note.request.path, note.request.onset) for note in notes]
     return pd.DataFrame(rows, columns=["note_id", "audio_path", "onset_sec"])
 
 
-def warn_of_long_files(notes: Sequence[Note], target_duration: float) -> None:
-    """Warn of each file that is too long to be a snippet: only its first window is heard."""
+def place_notes(notes: Sequence[Note], reader: WindowReader) -> list[Note]:
+    """Return notes with the onset of the first one in each file that is too long to be a snippet, with a warning."""
+    placed = []
     for note in notes:
+        onset = None
         try:
             with open_recording(note.request.path) as recording:
-                duration = recording.frames / recording.samplerate
+                if reader.is_long(recording):
+                    onset = reader.find_onset(recording)
+                    _warn_of_long_file(recording, onset or 0.0, reader.target_duration)
         except AudioReadError:
-            continue  # its row will say so
-        if duration > SNIPPET_MAX_RATIO * target_duration:
-            logger.warning(
-                "%s is %.2f s long: its first %.2f s are classified. For more, give a table of its events.",
-                note.request.path,
-                duration,
-                target_duration,
-            )
+            pass  # its row will say so
+        # A file in which nothing rises stays by itself, and is refused or taken for a steady tone where it is read.
+        request = note.request if onset is None else note.request._replace(onset=onset, by_itself=False)
+        placed.append(note._replace(request=request))
+    return placed
+
+
+def _warn_of_long_file(recording: "SoundFile", onset: float, duration: float) -> None:
+    which = (
+        f"its first {duration:.2f} s" if onset == 0 else f"the {duration:.2f} s from its first note on, {onset:.2f} s,"
+    )
+    logger.warning(
+        "%s is %.2f s long: %s are classified. For more, give a table of its events.",
+        recording.name,
+        recording.frames / recording.samplerate,
+        which,
+    )
 
 
 def predict_notes(model: Model, notes: Sequence[Note]) -> Iterator[Predictions]:

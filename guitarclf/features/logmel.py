@@ -72,9 +72,12 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
         ------
         AudioReadError
             If a recording cannot be read.
+        ParameterError
+            If the windows were read at another rate.
         """
         self._check()
         if isinstance(X, Windows):
+            require_equal_rates(X.reader.sample_rate, self.sample_rate)
             store = None if self.cache is None else FeatureStore(self.cache, self.cache_gb)
             return features_of(X, self.settings, store)
         waveforms = np.asarray(X)
@@ -98,3 +101,12 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+
+def require_equal_rates(window_rate: int, log_mel_rate: int) -> None:
+    """Raise ParameterError unless windows and log-mel are at one rate: else every band has another frequency."""
+    if window_rate != log_mel_rate:
+        raise ParameterError(
+            f"`window__sample_rate` and `logmel__sample_rate` must be equal. Got {window_rate} and {log_mel_rate} Hz. "
+            "Set both."
+        )
