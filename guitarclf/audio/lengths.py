@@ -123,16 +123,16 @@ def _flac_end(frame: bytes, block: int) -> int | None:
 
     ``block`` is the size of the blocks of a stream in which all but the last have the same.
     """
-    if len(frame) < 16 or frame[1] & 0xFE != 0xF8 or frame[3] & 1:
+    if len(frame) < 9 or frame[1] & 0xFE != 0xF8 or frame[3] & 1:
         return None
-    n_more = max(0, 7 - (frame[4] ^ 0xFF).bit_length())  # leading ones of the number's first byte, as in UTF-8
+    n_more = 8 - (frame[4] ^ 0xFF).bit_length()  # leading ones of the number's first byte, as in UTF-8
     n_bytes = n_more or 1
     if n_more == 1 or n_more > 7 or any(byte & 0xC0 != 0x80 for byte in frame[5 : 4 + n_bytes]):
         return None
     number = frame[4] & (0x7F >> n_more)
     for byte in frame[5 : 4 + n_bytes]:
         number = number << 6 | byte & 0x3F
-    code, rest = frame[2] >> 4, frame[4 + n_bytes :]
+    code, rest = frame[2] >> 4, frame[4 + n_bytes :] + bytes(2)  # the last frame may be short
     if code == 0:
         return None
     sizes = {1: 192, 6: rest[0] + 1, 7: int.from_bytes(rest[:2], "big") + 1}

@@ -17,7 +17,7 @@ AUDIBLE_DB = -20.0  # a channel is another only if it is not further below the l
 FLOOR_DB = -60.0  # levels below the loudest that make no difference
 CANCEL = 0.3  # channels cancel if their mean has less than this share of the power that unrelated ones would have
 NAMES = {"left": 1, "right": 2}
-LEAST_DC = 0.03  # of the peak: a mean above it is DC; that of real notes is below 0.005, of the shortest below 0.03
+LEAST_DC = 0.01  # of the peak: a mean above it is DC; that of real notes is below 0.005
 ROUNDING = 2.0**-14  # two steps of 16 bits: the mean of a fading note may be that of its rounding
 SILENT = 1e-6  # of the largest magnitude: what is left of a constant when its mean is removed
 
@@ -40,7 +40,7 @@ def heard(
     Returns
     -------
     mono : float32 ndarray of shape (n_samples,)
-        The mean of the stretch is removed if it is above 3 % of the peak, up to its last sample that is not zero: zeros
+        The mean of the stretch is removed if it is above 1 % of the peak, up to its last sample that is not zero: zeros
         at its end stay zeros, as they are what shorter sounds are filled up with.
 
     Raises

@@ -39,7 +39,7 @@ class EventWindow(TransformerMixin, BaseEstimator):
         path or a waveform has no offset and stays whole.
     channel : {"auto", "mean", "left", "right"} or int
         What is heard of several channels: those that carry a note, and one of them if they cancel; the mean of all; or
-        the channel of a number, the first being 1. A mean above 3 % of the peak, DC, is removed.
+        the channel of a number, the first being 1. A mean above 1 % of the peak, DC, is removed.
     num_workers : int
         Threads that read files, at most the cores there are.
     """
