@@ -4,7 +4,6 @@ import struct
 
 import numpy as np
 import pytest
-import soundfile as sf
 
 from guitarclf.audio.recordings import open_recording, read_segment
 from guitarclf.errors import AudioReadError
