@@ -46,7 +46,10 @@ def command(path, metadata_path, note_id, audio_root, config, model, allow_pickl
         raise click.UsageError("PATH must be one audio file, not a folder.")
     loaded = load_model(model, allow_pickle=allow_pickle)
     loaded.data = data or loaded.data
-    event = events_of_paths([path]) if path else find_event(metadata_path, note_id, audio_root=audio_root, model=loaded)
+    if path:
+        event = events_of_paths([path], loaded.reader)
+    else:
+        event = find_event(metadata_path, note_id, audio_root=audio_root, model=loaded)
     output = output or f"{Path(event['note_id'].iloc[0]).name}.png"
     require_writable(output, suffix=".png", overwrite=overwrite, mark=b"Software\0guitarclf")
     scores = inspect_event(event, output, model=loaded)

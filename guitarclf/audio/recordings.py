@@ -13,7 +13,9 @@ import soxr
 
 from guitarclf.audio.folders import AUDIO_SUFFIXES, recordings
 from guitarclf.audio.folders import find_audio_files as find_audio_files
-from guitarclf.audio.header import check_format, check_header
+from guitarclf.audio.header import OTHERS_READ, check_format, check_header
+from guitarclf.audio.lengths import with_true_length
+from guitarclf.audio.mono import averaged, heard
 from guitarclf.errors import AudioReadError
 from guitarclf.files.names import as_path, as_text
 from guitarclf.files.spelling import near_miss
@@ -23,20 +25,26 @@ from guitarclf.files.wording import shown
 CONTEXT_SEC = 0.05  # audio that the resampler's filter needs on both sides of a stretch
 MAX_MAGNITUDE = 1e10  # of a sample; some programs write floats at 16- or 32-bit scale
 PCM_16_STEP = np.float32(2.0**-15)
+MP3_CONTEXT = 16 * 1152  # frames decoded before a stretch of an MP3, whose sound needs what is before it
 MAX_STRETCH_BYTES = 256 * 2**20  # decoded at once; a window of a second takes half a megabyte
 
 
-def load_segment(path: str | Path, onset: float, duration: float, *, sample_rate: int) -> np.ndarray:
+def load_segment(
+    path: str | Path, onset: float, duration: float, *, sample_rate: int, channel: str | int | None = None
+) -> np.ndarray:
     """Return one stretch of a recording as mono audio.
 
     Parameters
     ----------
     path : str or Path
-        Any file soundfile reads; channels are averaged to mono.
+        A recording of a container in :data:`guitarclf.audio.header.SUFFIXES`.
     onset, duration : float
         Start and length in seconds. Zeros stand for what lies before or past the file.
     sample_rate : int
         Rate of the result in Hz; the file is resampled if it differs.
+    channel : {"auto", "mean", "left", "right"}, int or None
+        What a model hears of the channels, without DC: ``window.channel``, as :func:`guitarclf.audio.mono.heard` takes
+        it. None averages the channels and leaves the samples as they are.
 
     Returns
     -------
@@ -51,7 +59,8 @@ def load_segment(path: str | Path, onset: float, duration: float, *, sample_rate
     """
     with open_recording(path) as recording:
         start = round(onset * sample_rate)
-        return read_segment(recording, start, round(duration * sample_rate), sample_rate=sample_rate)
+        n_samples = round(duration * sample_rate)
+        return read_segment(recording, start, n_samples, sample_rate=sample_rate, channel=channel)
 
 
 def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
@@ -63,23 +72,24 @@ def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
     problem = _problem_of_place(path)
     if problem:
         raise AudioReadError(f"{shown(path)} must be an audio file. {problem}. {near_miss(path)}Check the path.")
-    check_header(path)
+    header = check_header(path)
     try:
         # For libsndfile "-" is the standard input. Bytes, because soundfile encodes no name that is not UTF-8.
         name = os.path.join(os.curdir, path) if path.startswith("-") else path
         recording = soundfile.SoundFile(name if as_text(name) == name else os.fsencode(name))
+        try:
+            check_format(path, recording)
+            recording = with_true_length(recording, header)
+            if recording.frames <= 0:
+                raise AudioReadError(f"{shown(path)} must be a whole recording. It has no samples. Replace it.")
+        except BaseException:
+            recording.close()
+            raise
     except soundfile.LibsndfileError as error:
         reason = error.error_string.strip().rstrip(".")
         raise AudioReadError(
-            f"{shown(path)} must be a WAV or FLAC file (OGG and MP3 are read too). {reason}. Convert or replace it."
+            f"{shown(path)} must be a WAV or FLAC file ({OTHERS_READ} are read too). {reason}. Convert or replace it."
         ) from error
-    try:
-        check_format(path, recording)
-        if recording.frames <= 0:
-            raise AudioReadError(f"{shown(path)} must be a whole recording. It has no samples. Replace it.")
-    except AudioReadError:
-        recording.close()
-        raise
     return recording
 
 
@@ -99,32 +109,37 @@ def _problem_of_place(path: str) -> str | None:
     return "It is a folder" if recordings(found) else f"It is a folder without recordings ({', '.join(AUDIO_SUFFIXES)})"
 
 
-def read_segment(recording: soundfile.SoundFile, start: int, n_samples: int, *, sample_rate: int) -> np.ndarray:
+def read_segment(
+    recording: soundfile.SoundFile,
+    start: int,
+    n_samples: int,
+    *,
+    sample_rate: int,
+    channel: str | int | None = None,
+) -> np.ndarray:
     """Return ``n_samples`` mono float32 samples of an open recording, from sample ``start`` on.
 
-    Both are counted at ``sample_rate`` (Hz). The result equals the whole file resampled and cut: the read starts
+    Both are counted at ``sample_rate`` (Hz); ``channel`` is as in :func:`load_segment`. The result
+    equals the whole file resampled and cut: the read starts
     where an input and an output sample coincide, with context for the filter on both sides.
     """
     rate_in = recording.samplerate
-    n_total = resampled_length(recording.frames, rate_in, sample_rate)
-    low, high = max(start, 0), min(start + n_samples, n_total)
-    if n_samples > MAX_STRETCH_BYTES // 4:
-        raise AudioReadError(
-            f"A stretch must be at most {MAX_STRETCH_BYTES // 4 // sample_rate} s long. "
-            f"Got {n_samples / sample_rate:.3g} s. Ask for less at once."
-        )
-    if low >= high:
-        raise AudioReadError(
-            f"{shown(recording.name)} must reach the asked stretch, {start / sample_rate:.3f} s to "
-            f"{(start + n_samples) / sample_rate:.3f} s. It is {n_total / sample_rate:.3f} s long. "
-            "Check `onset_sec`."
-        )
+    low, high = _within(recording, start, n_samples, sample_rate)
     common = math.gcd(rate_in, sample_rate)
     step_in, step_out = rate_in // common, sample_rate // common
     context = 0 if rate_in == sample_rate else math.ceil(CONTEXT_SEC * sample_rate)
     block = max(0, low - context) // step_out
     stop_in = min(recording.frames, math.ceil((high + context) * rate_in / sample_rate))
-    audio = _read_mono(recording, block * step_in, stop_in)
+    samples = read_samples(recording, block * step_in, stop_in)
+    if channel is None:
+        audio = averaged(samples)
+    else:
+        # Of the file's samples, so that the resampler meets no step where a file with DC starts or ends.
+        first, last = (place - block * step_in for place in stretch_of(recording, start, n_samples, sample_rate))
+        try:
+            audio = heard(samples, rate_in, channel, first=first, last=last)
+        except AudioReadError as error:
+            raise AudioReadError(f"{shown(recording.name)} must have the channel asked for. {error}") from None
     if rate_in != sample_rate:
         audio = soxr.resample(audio, rate_in, sample_rate, quality="HQ")
     audio = audio[low - block * step_out : high - block * step_out]
@@ -137,13 +152,38 @@ def read_segment(recording: soundfile.SoundFile, start: int, n_samples: int, *, 
     return np.pad(audio, (n_before, n_samples - n_before - len(audio)))
 
 
+def _within(recording: soundfile.SoundFile, start: int, n_samples: int, sample_rate: int) -> tuple[int, int]:
+    """Return the part of a stretch that lies in its recording, both in samples at ``sample_rate``."""
+    n_total = resampled_length(recording.frames, recording.samplerate, sample_rate)
+    low, high = max(start, 0), min(start + n_samples, n_total)
+    if n_samples > MAX_STRETCH_BYTES // 4:
+        raise AudioReadError(
+            f"A stretch must be at most {MAX_STRETCH_BYTES // 4 // sample_rate} s long. "
+            f"Got {n_samples / sample_rate:.3g} s. Ask for less at once."
+        )
+    if low >= high:
+        raise AudioReadError(
+            f"{shown(recording.name)} must reach the asked stretch, {start / sample_rate:.3f} s to "
+            f"{(start + n_samples) / sample_rate:.3f} s. It is {n_total / sample_rate:.3f} s long. "
+            "Check `onset_sec`."
+        )
+    return low, high
+
+
+def stretch_of(recording: soundfile.SoundFile, start: int, n_samples: int, sample_rate: int) -> tuple[int, int]:
+    """Return the first frame and the one after the last of a stretch that is given as to :func:`read_segment`."""
+    low, high = _within(recording, start, n_samples, sample_rate)
+    first, last = (round(place * recording.samplerate / sample_rate) for place in (low, high))
+    return first, min(last, recording.frames)
+
+
 def resampled_length(n_frames: int, rate_in: int, rate_out: int) -> int:
     """Return how many samples ``n_frames`` frames become by resampling, as librosa counts them."""
     return math.ceil(n_frames * rate_out / rate_in)
 
 
-def _read_mono(recording: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:
-    """Return the frames from ``start`` to before ``stop``, float32, averaged over channels."""
+def read_samples(recording: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:
+    """Return the frames from ``start`` to before ``stop``, `[n_frames, n_channels]` float32."""
     name, n_bytes = shown(recording.name), 4 * (stop - start) * recording.channels
     if n_bytes > MAX_STRETCH_BYTES:
         raise AudioReadError(
@@ -152,21 +192,21 @@ def _read_mono(recording: soundfile.SoundFile, start: int, stop: int) -> np.ndar
         )
     is_pcm_16 = recording.subtype == "PCM_16"  # libsndfile's own conversion to float is slower
     try:
-        recording.seek(start)
-        audio = recording.read(stop - start, dtype="int16" if is_pcm_16 else "float32", always_2d=True)
+        first = max(0, start - MP3_CONTEXT) if recording.format in ("MP3", "MPEG") else start
+        recording.seek(first)
+        audio = recording.read(stop - first, dtype="int16" if is_pcm_16 else "float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise AudioReadError(f"{name} must be readable to its end. {error.error_string} Replace it.") from error
+    audio = audio[start - first :]
     if len(audio) < stop - start:
         raise AudioReadError(
             f"{name} must hold the {recording.frames} frames its header promises. "
             f"It ends at frame {start + len(audio)}. The file is truncated; replace it."
         )
     if is_pcm_16:
-        audio = np.multiply(audio, PCM_16_STEP, dtype=np.float32)
-    else:
-        _check_magnitude(audio, name)
-    # audio.mean(axis=1), which is slow for so few channels
-    return functools.reduce(np.add, audio.T) / audio.shape[1]
+        return np.multiply(audio, PCM_16_STEP, dtype=np.float32)
+    _check_magnitude(audio, name)
+    return audio
 
 
 def _check_magnitude(audio: np.ndarray, name: str) -> None:

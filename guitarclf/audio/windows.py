@@ -1,5 +1,6 @@
 """WindowReader: the window of each event, found and read from its recording. No scikit-learn, no pandas."""
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,8 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from guitarclf.audio.chunks import MAX_CHANNELS
+from guitarclf.audio.mono import averaged, channels_heard, heard
 from guitarclf.audio.offsets import FADE_SEC, NEVER, silenced_after
-from guitarclf.audio.recordings import open_recording, read_segment, resampled_length
+from guitarclf.audio.onsets import RISE_DB, SHORTEST_SEC, first_rise, is_note, powers
+from guitarclf.audio.recordings import (
+    MAX_MAGNITUDE,
+    open_recording,
+    read_samples,
+    read_segment,
+    resampled_length,
+    stretch_of,
+)
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.files.wording import shown
 from guitarclf.parameters.rules import knob
@@ -19,19 +30,25 @@ from guitarclf.parameters.sections import Level, WindowParameters
 
 SNIPPET_MAX_RATIO = 1.2  # a snippet is at most this many windows long, holds one event,
 SNIPPET_MAX_ONSET = 0.05  # and that starts at most this late, in seconds
+BLOCK_SEC = 10.0  # of a long recording, searched for its first note at once
 EVENTS_AT_ONCE = 16  # most events of one recording that a thread reads as one task
 
 
 class Request(NamedTuple):
     """An event of a recording: ``onset`` and ``offset`` are in seconds, ``offset`` is None if it is not known.
 
-    ``alone`` says that the table has no other event of the recording.
+    ``alone`` says that the table has no other event of the recording. ``by_itself`` says that no table gives the place
+    of the event: the file is the note, and if it is longer than a snippet, its first note is meant.
     """
 
     path: str
     onset: float
     alone: bool
     offset: float | None = None
+    by_itself: bool = False
+
+    def __repr__(self) -> str:  # without ``by_itself``: journals of 0.1.0 are found again by it
+        return f"Request(path={self.path!r}, onset={self.onset!r}, alone={self.alone!r}, offset={self.offset!r})"
 
 
 @dataclass(frozen=True)
@@ -64,17 +81,47 @@ class WindowReader(WindowParameters):
             errors |= found
         return windows, errors
 
-    def cut(self, waveforms: Sequence[np.ndarray] | np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
-        """Return the windows of waveforms at ``sample_rate``, `[n_events, n_samples]` float32.
+    def hear(self, rows: Iterable) -> np.ndarray:
+        """Return the windows of sound in memory, `[n_events, n_samples]` float32, by the rules that files are held to.
 
-        ``ends`` is what :meth:`ends_in` returns; None stands for waveforms without offsets.
+        Parameters
+        ----------
+        rows : iterable of float arrays
+            Each of shape (n_samples,), or of several channels and either axis order, at ``sample_rate``.
+
+        Raises
+        ------
+        ParameterError
+            If one is no such array, shorter than 10 ms, silent in its window, or not finite.
+        """
+        waveforms = checked_waveforms(rows, self.sample_rate)
+        windows = self.cut(waveforms)
+        silent = np.flatnonzero(~windows.any(axis=1))
+        if len(silent):
+            raise ParameterError(
+                f"Waveform {silent[0]} must hold sound. It is silent in its window of {self.target_duration:g} s. "
+                "Leave it out."
+            )
+        return windows
+
+    def cut(self, waveforms: Sequence[np.ndarray] | np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
+        """Return the windows of waveforms at ``sample_rate``, `[n_events, n_samples]` float32, unchecked.
+
+        A waveform is of shape (n_samples,) or (n_samples, n_channels). ``ends`` is what :meth:`ends_in` returns; None
+        stands for waveforms without offsets.
         """
         self.check()
         windows = np.zeros((len(waveforms), self.n_samples), dtype=np.float32)
         for row, waveform in enumerate(waveforms):
             start = self._start_in(len(waveform))
             part = waveform[start : start + self.n_samples]
-            windows[row, : len(part)] = part
+            channel: str | int = self.channel
+            if part.ndim == 1:
+                part, channel = part[:, None], "mean"
+            try:
+                windows[row, : len(part)] = heard(part, self.sample_rate, channel)
+            except AudioReadError as error:
+                raise ParameterError(f"Waveform {row} must have the channel asked for. {error}") from None
             windows[row] = self._levelled(windows[row], NEVER if ends is None else ends[row])
         return windows
 
@@ -99,6 +146,31 @@ class WindowReader(WindowParameters):
         with open_recording(request.path) as recording:
             return self._start(recording, request)
 
+    def is_long(self, recording) -> bool:
+        """Return whether an open recording is longer than a snippet."""
+        length = resampled_length(recording.frames, recording.samplerate, self.sample_rate)
+        return length > SNIPPET_MAX_RATIO * self.n_samples
+
+    def find_onset(self, recording) -> float | None:
+        """Return where the first note of an open recording starts, in seconds; None if nothing in it rises.
+
+        A start that a snippet might have is 0.
+        """
+        rate, step, found = recording.samplerate, round(BLOCK_SEC * recording.samplerate), []
+        for start in range(0, recording.frames, step):
+            samples = read_samples(recording, start, min(start + step, recording.frames))
+            if self.channel != "auto":
+                samples = averaged(samples[:, channels_heard(samples, rate, self.channel)])[:, None]
+            found.append(powers(samples, rate))
+        onset = first_rise(np.concatenate(found))
+        return 0.0 if onset is not None and onset <= SNIPPET_MAX_ONSET else onset
+
+    def channels_of(self, recording, request: Request) -> list[int]:
+        """Return which channels of an open recording ``channel="auto"`` takes for an event, counted from 0."""
+        start = self._start(recording, request)
+        first, last = stretch_of(recording, start, self.n_samples, self.sample_rate)
+        return channels_heard(read_samples(recording, first, last), recording.samplerate)
+
     def _read_rows(self, requests, windows: np.ndarray, rows: list[int]) -> dict[int, AudioReadError]:
         """Read events of one recording into their rows of ``windows``; return row -> error where that failed."""
         errors = {}
@@ -116,7 +188,9 @@ class WindowReader(WindowParameters):
     def _read_event(self, recording, request: Request) -> np.ndarray:
         """Return the window of an event; AudioReadError if its recording does not sound in it."""
         start = self._start(recording, request)
-        window = read_segment(recording, start, self.n_samples, sample_rate=self.sample_rate)
+        window = read_segment(recording, start, self.n_samples, sample_rate=self.sample_rate, channel=self.channel)
+        if request.by_itself:
+            self._require_note(recording, window, start)
         levelled = self._levelled(window, self._end(start, request.offset))
         if self.zero_after_offset and not levelled.any():
             raise AudioReadError(
@@ -124,6 +198,15 @@ class WindowReader(WindowParameters):
                 "It is silent there. Correct `offset_sec`, or set window.zero_after_offset=false."
             )
         return levelled
+
+    def _require_note(self, recording, window: np.ndarray, start: int) -> None:
+        """Raise AudioReadError if what a file has in a window that starts at sample ``start`` is no note."""
+        length = resampled_length(recording.frames, recording.samplerate, self.sample_rate)
+        if not is_note(window[: length - start], self.sample_rate):
+            raise AudioReadError(
+                f"{shown(recording.name)} must hold a note. It has no sound of {1000 * SHORTEST_SEC:g} ms or more that "
+                f"rises {RISE_DB:g} dB above the floor of the file. Record it again, or give a table of its events."
+            )
 
     def _levelled(self, window: np.ndarray, end: int) -> np.ndarray:
         """Return a window with silence after ``end``, if that is asked for, and then at its level."""
@@ -137,8 +220,11 @@ class WindowReader(WindowParameters):
 
     def _start(self, recording, request: Request) -> int:
         """Return where the window of an event starts in its recording."""
+        onset = request.onset
+        if request.by_itself and onset == 0 and self.is_long(recording):
+            onset = self.find_onset(recording) or 0.0
         length = resampled_length(recording.frames, recording.samplerate, self.sample_rate)
-        return self._start_in(length, request.onset, alone=request.alone)
+        return self._start_in(length, onset, alone=request.alone)
 
     def _start_in(self, length: int, onset: float = 0.0, *, alone: bool = True) -> int:
         """Return where the window of an event starts in a sound of ``length`` samples."""
@@ -175,18 +261,41 @@ def _by_file(requests: Sequence[Request]) -> list[list[int]]:
     ]
 
 
-def checked_waveforms(rows) -> list[np.ndarray]:
-    """Return waveforms as 1-D float32 arrays; ParameterError for one that is empty, not of floats, or not finite."""
-    waveforms = [np.asarray(row) for row in rows]
-    for row, waveform in enumerate(waveforms):
-        if waveform.ndim != 1 or not np.issubdtype(waveform.dtype, np.floating) or not len(waveform):
+def checked_waveforms(rows: Iterable, rate: int) -> list[np.ndarray]:
+    """Return sounds in memory as float32 arrays of shape (n_samples,) or (n_samples, n_channels).
+
+    Of an array with two axes the shorter one are the channels. Raises ParameterError for one that is not of floats, is
+    shorter than 10 ms at ``rate`` Hz, has too many channels, or is not finite.
+    """
+    shortest = math.ceil(SHORTEST_SEC * rate)
+    waveforms = []
+    for row, waveform in enumerate(map(np.asarray, rows)):
+        if waveform.ndim not in (1, 2) or not np.issubdtype(waveform.dtype, np.floating) or not waveform.size:
             raise ParameterError(
-                f"Waveform {row} must be a 1-D array of floats that is not empty. "
-                f"Got shape {waveform.shape}, dtype {waveform.dtype}."
+                f"Waveform {row} must be a 1-D array of floats that is not empty, or 2-D with its channels. "
+                f"Got shape {waveform.shape}, dtype {waveform.dtype}. One note goes into a list: [waveform]."
             )
-        if not np.isfinite(waveform).all():
+        if waveform.ndim == 2 and waveform.shape[0] < waveform.shape[1]:
+            waveform = waveform.T
+        if len(waveform) < shortest:
+            raise ParameterError(
+                f"Waveform {row} must be at least {1000 * SHORTEST_SEC:g} ms long, {shortest} samples at {rate} Hz. "
+                f"It has {len(waveform)}. One note of several channels goes into a list: [waveform]."
+            )
+        if waveform.ndim == 2 and waveform.shape[1] > MAX_CHANNELS:
+            raise ParameterError(
+                f"Waveform {row} must have at most {MAX_CHANNELS} channels. Got shape {waveform.shape}. Notes of one "
+                "channel are 1-D arrays."
+            )
+        largest = np.abs(waveform).max()  # NaN if one sample is
+        if not np.isfinite(largest):
             raise ParameterError(f"Waveform {row} must hold finite samples. It has NaN or infinity.")
-    return [waveform.astype(np.float32, copy=False) for waveform in waveforms]
+        if largest > MAX_MAGNITUDE:
+            raise ParameterError(
+                f"Waveform {row} must hold samples of at most {MAX_MAGNITUDE:g}. It has {largest:.3g}."
+            )
+        waveforms.append(waveform.astype(np.float32, copy=False))
+    return waveforms
 
 
 def set_level(window: np.ndarray, normalize: Level) -> np.ndarray:

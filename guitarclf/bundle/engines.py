@@ -14,7 +14,7 @@ import numpy as np
 
 from guitarclf.audio.mel import log_mel_channels
 from guitarclf.audio.offsets import needs_ends
-from guitarclf.audio.windows import Request, WindowReader, checked_waveforms
+from guitarclf.audio.windows import Request, WindowReader
 from guitarclf.bundle.folder import ONNX_FILE, Bundle, find_bundle, is_pickle
 from guitarclf.config import Config, DataConfig, to_dict
 from guitarclf.errors import AudioReadError
@@ -94,10 +94,16 @@ class Model:
 
         Parameters
         ----------
-        waveforms : sequence of 1-D float arrays
-            Mono, at the model's rate (``reader.sample_rate``), each of any length above 0.
+        waveforms : sequence of float arrays
+            One note each, at the model's rate (``reader.sample_rate``) and of 10 ms or more: of shape (n_samples,), or
+            of several channels, which are the shorter axis.
+
+        Raises
+        ------
+        ParameterError
+            If one is no such array, silent, or not finite.
         """
-        windows = self.reader.cut(checked_waveforms(waveforms))
+        windows = self.reader.hear(waveforms)
         return self.under_priors(self.answer(self.features(windows)))
 
     def answer(self, features: np.ndarray) -> np.ndarray:
@@ -154,9 +160,12 @@ class TorchModel(Model):
     """
 
     def __init__(self, pipeline: "Pipeline", data: DataConfig | None = None):
+        from guitarclf.features.logmel import require_equal_rates
+
         self.pipeline = pipeline
         self.reader = pipeline["window"].reader
         self.settings = pipeline["logmel"].settings
+        require_equal_rates(self.reader.sample_rate, self.settings["sample_rate"])
         self.data = Config().data if data is None else data
         self.priors = pipeline["net"].priors
         self.train_priors_ = pipeline["net"].train_priors_

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from guitarclf.audio.folders import recordings, tell_left_out
 from guitarclf.audio.recordings import open_recording
-from guitarclf.audio.windows import SNIPPET_MAX_RATIO, Request, in_threads
+from guitarclf.audio.windows import Request, WindowReader, in_threads
 from guitarclf.bundle.engines import Model, TorchModel
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.files.names import as_text, unique_names
@@ -128,7 +129,8 @@ def notes_of_paths(paths: Iterable[str | Path]) -> list[Note]:
             found = recordings(walks[-1])
         files += map(str, found or [Path(path)])
     tell_left_out(walks)
-    return [Note(name, Request(path, 0.0, True)) for name, path in zip(unique_names(files), files, strict=True)]
+    requests = [Request(path, 0.0, True, by_itself=True) for path in files]
+    return [Note(name, request) for name, request in zip(unique_names(files), requests, strict=True)]
 
 
 def notes_of_events(events: "pd.DataFrame") -> list[Note]:
@@ -138,40 +140,47 @@ def notes_of_events(events: "pd.DataFrame") -> list[Note]:
     return [Note(name, request) for name, request in zip(events["note_id"], as_requests(events), strict=True)]
 
 
-def events_of_paths(paths: Iterable[str | Path]) -> "pd.DataFrame":
-    """Return the notes of :func:`notes_of_paths` as an events table."""
+def events_of_paths(paths: Iterable[str | Path], reader: WindowReader | None = None) -> "pd.DataFrame":
+    """Return the notes of :func:`notes_of_paths` as an events table, with the onsets that ``reader`` finds."""
     import pandas as pd
 
-    rows = [(note.note_id, as_text(note.request.path), note.request.onset) for note in notes_of_paths(paths)]
+    notes = notes_of_paths(paths) if reader is None else place_notes(notes_of_paths(paths), reader)
+    rows = [(note.note_id, as_text(note.request.path), note.request.onset) for note in notes]
     return pd.DataFrame(rows, columns=["note_id", "audio_path", "onset_sec"])
 
 
-def warn_of_long_files(notes: Sequence[Note], target_duration: float) -> None:
-    """Warn, in one line, of files that are too long to be snippets: only their first window is heard."""
-    long = []
+def place_notes(notes: Sequence[Note], reader: WindowReader) -> list[Note]:
+    """Return notes with the onset of the first one in each file that is too long to be a snippet, with one warning."""
+    placed, long = [], []
     for note in notes:
+        onset = None
         try:
             with open_recording(note.request.path) as recording:
-                duration = recording.frames / recording.samplerate
+                if reader.is_long(recording):
+                    onset = reader.find_onset(recording)
+                    long.append((note.request.path, recording.frames / recording.samplerate, onset or 0.0))
         except AudioReadError:
-            continue  # its row will say so
-        if duration > SNIPPET_MAX_RATIO * target_duration:
-            long.append((shown(note.request.path), duration))
+            pass  # its row will say so
+        # A file in which nothing rises stays by itself, and is refused or taken for a steady tone where it is read.
+        request = note.request if onset is None else note.request._replace(onset=onset, by_itself=False)
+        placed.append(note._replace(request=request))
     if len(long) == 1:
+        (path, duration, onset), heard = long[0], reader.target_duration
+        which = f"the {heard:.2f} s from its first note on, {onset:.2f} s," if onset else f"its first {heard:.2f} s"
         logger.warning(
-            "%s is %.2f s long: its first %.2f s are classified. For more, give a table of its events.",
-            *long[0],
-            target_duration,
+            "%s is %.2f s long: %s are classified. For more, give a table of its events.", shown(path), duration, which
         )
     elif long:
+        longest = max(long, key=itemgetter(1))
         logger.warning(
-            "%d files are up to %.2f s long, such as %s: the first %.2f s of each are classified. "
-            "For more, give a table of their events.",
+            "%d files are up to %.2f s long, such as %s: the first %.2f s of each, from its first note on, are "
+            "classified. For more, give a table of their events.",
             len(long),
-            max(duration for _, duration in long),
-            long[0][0],
-            target_duration,
+            longest[1],
+            shown(longest[0]),
+            reader.target_duration,
         )
+    return placed
 
 
 def predict_notes(model: Model, notes: Sequence[Note]) -> Iterator[Predictions]:

@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from guitarclf.audio.recordings import open_recording, outside_root
-from guitarclf.config import Config
+from guitarclf.audio.windows import WindowReader
+from guitarclf.config import Config, to_dict
 from guitarclf.data.events import check_events, each_note_is_its_own_track
 from guitarclf.data.rules import as_lines
 from guitarclf.data.splits import given_splits, has_split
-from guitarclf.errors import AudioReadError, SplitError
+from guitarclf.errors import AudioReadError, ParameterError, SplitError
 from guitarclf.experiment.bad_audio import read_windows
 from guitarclf.experiment.sound_doubts import sound_doubts
 from guitarclf.experiment.tables import missing_audio
+from guitarclf.features.inputs import as_requests
 from guitarclf.files.progress import Progress
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
@@ -43,6 +45,7 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     outside = outside_root(audio_root, events["audio_path"])
     for path in events["audio_path"][outside & (not config.data.allow_outside_root)].unique():
         found.problems.append(f"{shown(path)} is outside the audio root {audio_root}.")
+    _check_channels(events, found, config)
     readable = events[events["audio_path"].isin(durations.keys()) & np.isfinite(events["onset_sec"])]
     _check_windows(readable, found, config)
     _check_ends(readable, durations, found)
@@ -64,6 +67,25 @@ def _check_headers(events: pd.DataFrame, found: Findings) -> tuple[Counter, dict
         except AudioReadError as error:
             found.problems.append(str(error))
     return rates, durations
+
+
+def _check_channels(events: pd.DataFrame, found: Findings, config: Config) -> None:
+    """Warn of each file in which a channel cancels another, or carries no note beside one that does."""
+    reader = WindowReader(**to_dict(config.window))
+    for path, own in events.groupby("audio_path", sort=False):
+        try:
+            with open_recording(str(path)) as recording:
+                n_channels, kept = recording.channels, set()
+                if n_channels > 1:
+                    kept = {tuple(reader.channels_of(recording, request)) for request in as_requests(own)}
+        except (AudioReadError, ParameterError):
+            continue  # said where the window is read
+        odd = sorted({1 + number for channels in kept if len(channels) < n_channels for number in channels})
+        if odd:
+            heard = "are heard" if config.window.channel == "auto" else "would be heard with window.channel=auto"
+            found.warnings.append(
+                f"{path}: its {n_channels} channels cancel, or one carries no note. Channels {odd} {heard}."
+            )
 
 
 def _check_windows(events: pd.DataFrame, found: Findings, config: Config) -> None:

@@ -5,18 +5,18 @@ import os
 import numpy as np
 import pandas as pd
 
-from guitarclf.audio.windows import Request, checked_waveforms
+from guitarclf.audio.windows import Request
 from guitarclf.errors import ParameterError
 from guitarclf.files.names import as_path
 
 
-def as_waveforms(X) -> list[np.ndarray] | None:
-    """Return X as a list of 1-D float32 waveforms, None if it is something else."""
+def as_waveforms(X) -> np.ndarray | list | tuple | None:
+    """Return X if it is waveforms, which WindowReader.hear checks, None if it is something else."""
     if isinstance(X, np.ndarray):
-        are_waveforms = X.ndim == 2 and np.issubdtype(X.dtype, np.floating)
+        are_waveforms = X.ndim in (2, 3) and np.issubdtype(X.dtype, np.floating)
     else:
         are_waveforms = isinstance(X, list | tuple) and len(X) > 0 and all(isinstance(row, np.ndarray) for row in X)
-    return checked_waveforms(X) if are_waveforms else None
+    return X if are_waveforms else None
 
 
 def as_requests(X) -> list[Request]:
@@ -25,8 +25,12 @@ def as_requests(X) -> list[Request]:
         missing = [name for name in ("audio_path", "onset_sec") if name not in X]
         if missing:
             raise TypeError(f"An events table must have audio_path and onset_sec. Missing: {', '.join(missing)}.")
-        if not np.isfinite(X["onset_sec"].to_numpy(dtype=np.float64)).all():
+        onsets = X["onset_sec"].to_numpy(dtype=np.float64)
+        if not np.isfinite(onsets).all():
             raise ParameterError("`onset_sec` must be a number of seconds in every row. There is a NaN or infinity.")
+        if (onsets < 0).any():
+            row = int((onsets < 0).argmax())
+            raise ParameterError(f"`onset_sec` must be at least 0 in every row. Got {onsets[row]:g} in row {row}.")
         alone = X["events_in_file"] == 1 if "events_in_file" in X else [True] * len(X)
         return [
             Request(as_path(str(path)), float(onset), bool(only), offset)
@@ -34,7 +38,7 @@ def as_requests(X) -> list[Request]:
         ]
     is_sequence = isinstance(X, list | tuple | pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1)
     if is_sequence and all(isinstance(item, str | os.PathLike) for item in X):
-        return [Request(os.fspath(item), 0.0, True) for item in X]
+        return [Request(os.fspath(item), 0.0, True, by_itself=True) for item in X]
     raise TypeError(
         "X must be an events table (DataFrame), a sequence of paths, or waveforms (2-D float array or list of "
         f"1-D float arrays). Got {type(X).__name__}."

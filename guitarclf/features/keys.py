@@ -22,8 +22,8 @@ from guitarclf.parameters.rules import plain
 
 NO_KEY = b"\0" * 16  # a row that must not be found again
 GRAIN_SEC = 2.0  # the coarsest clock of a file system in use (FAT)
-# What computes or refuses a row, beside its parameters: a change in any of these files makes other rows.
-CODE = ("audio/recordings.py", "audio/header.py", "audio/offsets.py", "audio/windows.py", "audio/mel.py")
+# What computes or refuses a row, beside its parameters: a change in any file of this room makes other rows.
+ROOM = "audio"
 
 
 class FileStates:
@@ -44,7 +44,7 @@ class FileStates:
         state = self.states[request.path]
         if state is None:
             return NO_KEY
-        place = b"%s\0%r\0%d" % (state, request.onset, request.alone)
+        place = b"%s\0%r\0%d %d" % (state, request.onset, request.alone, request.by_itself)
         if self.with_offsets:
             place += b"\0%r" % request.offset
         return hashlib.blake2b(place, digest_size=16).digest()
@@ -76,8 +76,8 @@ def code_version() -> str:
     """Return a digest of the code that computes a row and of the versions of the libraries it calls."""
     package = Path(__file__).parent.parent
     digest = hashlib.blake2b(digest_size=8)
-    for name in CODE:
-        digest.update((package / name).read_bytes())
+    for path in sorted((package / ROOM).glob("*.py")):
+        digest.update(path.read_bytes())
     for library in (numpy, soundfile, soxr):
         digest.update(f"{library.__name__} {library.__version__}\0".encode())
     return digest.hexdigest()

@@ -75,10 +75,13 @@ class LogMelSpectrogram(TransformerMixin, BaseEstimator):
         ------
         AudioReadError
             If a recording cannot be read.
+        ParameterError
+            If the windows were read at another rate.
         """
         self._check()
         _require_windows(X)
         if isinstance(X, Windows):
+            require_equal_rates(X.reader.sample_rate, self.sample_rate)
             store = None if self.cache is None else FeatureStore(self.cache, self.cache_gb)
             return features_of(X, self.settings, store)
         return log_mel_channels(np.asarray(X), **self.settings)
@@ -118,3 +121,12 @@ def _require_windows(X: Any) -> None:
         )
     if not np.isfinite(windows).all():
         raise ParameterError("X must hold finite samples. It has NaN or infinity.")
+
+
+def require_equal_rates(window_rate: int, log_mel_rate: int) -> None:
+    """Raise ParameterError unless windows and log-mel are at one rate: else every band has another frequency."""
+    if window_rate != log_mel_rate:
+        raise ParameterError(
+            f"`window__sample_rate` and `logmel__sample_rate` must be equal. Got {window_rate} and {log_mel_rate} Hz. "
+            "Set both."
+        )

@@ -38,6 +38,9 @@ class EventWindow(TransformerMixin, BaseEstimator):
     zero_after_offset : bool
         Whether sound after ``offset_sec`` is set to zero, before the level is set; it fades out in the 5 ms before. A
         path or a waveform has no offset and stays whole.
+    channel : {"auto", "mean", "left", "right"} or int
+        What is heard of several channels: those that carry a note, and one of them if they cancel; the mean of all; or
+        the channel of a number, the first being 1. A mean above 1 % of the peak, DC, is removed.
     num_workers : int
         Threads that read files, at most the cores there are.
     """
@@ -48,6 +51,7 @@ class EventWindow(TransformerMixin, BaseEstimator):
     snippet_crop: SnippetCrop = WindowReader.snippet_crop
     normalize: Level = WindowReader.normalize
     zero_after_offset: bool = WindowReader.zero_after_offset
+    channel: str | int = WindowReader.channel
     num_workers: int = WindowReader.num_workers
 
     def fit(self, X: Any, y: Any = None) -> "EventWindow":
@@ -60,9 +64,10 @@ class EventWindow(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame, sequence of str or Path, 2-D float array or list of 1-D float arrays
+        X : DataFrame, sequence of str or Path, 2-D float array or list of float arrays
             An events table (``audio_path``, ``onset_sec``, optionally ``offset_sec`` and ``events_in_file``), files
-            with onsets at 0, or waveforms at ``sample_rate``.
+            that are one note each, or waveforms at ``sample_rate``: a 2-D array has one note a row, and an array in a
+            list is one note, of shape (n_samples,) or with its channels as the shorter axis.
 
         Returns
         -------
@@ -74,11 +79,13 @@ class EventWindow(TransformerMixin, BaseEstimator):
         ------
         TypeError
             If X is none of the three.
+        ParameterError
+            If a waveform is shorter than 10 ms, silent or not finite, or an onset is below 0.
         """
         reader = self.reader
         waveforms = as_waveforms(X)
         if waveforms is not None:
-            return reader.cut(waveforms)
+            return reader.hear(waveforms)
         return Windows(reader, as_requests(X))
 
     def read(self, requests: Sequence[Request]) -> tuple[np.ndarray, dict[int, AudioReadError]]:

@@ -3,19 +3,20 @@
 import numpy as np
 
 from guitarclf.audio import mel
+from guitarclf.audio.mono import LEAST_DC, SILENT
 from guitarclf.onnx.graph import Graph
 
 DB_PER_NEPER = 10 / np.log(10)  # of power
 
 
 def add_sound(graph: Graph, value: str, n_samples: int, normalize: str, settings: dict) -> str:
-    """`[B, n_samples]` -> `[B, C, F, T]`, equal to set_level and log_mel_channels but for float32 rounding.
+    """`[B, n_samples]` -> `[B, C, F, T]`, equal to heard, set_level and log_mel_channels but for float32 rounding.
 
     ``settings`` are the keywords of :func:`guitarclf.audio.mel.log_mel_channels`.
     """
     n_fft, hop_length = settings["n_fft"], settings["hop_length"]
     n_frames = 1 + n_samples // hop_length
-    x = graph.node("Pad", _add_level(graph, value, normalize), [0, n_fft // 2, 0, n_fft // 2])
+    x = graph.node("Pad", _add_level(graph, _add_heard(graph, value), normalize), [0, n_fft // 2, 0, n_fft // 2])
     starts = hop_length * np.arange(n_frames)[:, None]
     power = _add_power(graph, x, starts, n_fft)
     names = ("sample_rate", "n_fft", "n_mels", "fmin", "fmax")
@@ -32,6 +33,22 @@ def add_sound(graph: Graph, value: str, n_samples: int, normalize: str, settings
             channels.append(graph.node("MatMul", spectrogram, mel.delta_matrix(n_frames)))
     channels = [graph.node("Unsqueeze", channel, [1]) for channel in channels]
     return graph.node("Concat", *channels, axis=1) if len(channels) > 1 else channels[0]
+
+
+def _add_heard(graph: Graph, x: str) -> str:
+    """Add what heard does to mono: remove DC up to the last sample that is not zero, and what is left of it."""
+    magnitude = graph.node("Abs", x)
+    is_sound = graph.node("Greater", graph.node("CumSum", magnitude, 1, reverse=1), np.float32(0))
+    n_sound = graph.node("ReduceSum", graph.node("Where", is_sound, np.float32(1), np.float32(0)), [1], keepdims=1)
+    mean = graph.node("Div", graph.node("ReduceSum", x, [1], keepdims=1), graph.node("Max", n_sound, np.float32(1)))
+    centred = graph.node("Where", is_sound, graph.node("Sub", x, mean), np.float32(0))
+    left = graph.node("ReduceMax", graph.node("Abs", centred), axes=[1], keepdims=1)
+    peak = graph.node("ReduceMax", magnitude, axes=[1], keepdims=1)
+    is_left = graph.node("Greater", left, graph.node("Mul", peak, np.float32(SILENT)))
+    centred = graph.node("Where", is_left, centred, np.float32(0))
+    least = graph.node("Mul", peak, np.float32(LEAST_DC))
+    is_dc = graph.node("Greater", graph.node("Abs", graph.node("ReduceMean", x, axes=[1], keepdims=1)), least)
+    return graph.node("Where", is_dc, centred, x)
 
 
 def _add_level(graph: Graph, x: str, normalize: str) -> str:

@@ -13,6 +13,7 @@ from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
 from guitarclf.parameters.rules import Parameters, knob, plain
 
+CHANNELS = ("auto", "mean", "left", "right")
 SnippetCrop = Literal["center", "start"]
 Level = Literal["peak", "rms", "none"]
 Compression = Literal["db", "log1p"]
@@ -44,10 +45,21 @@ class WindowParameters(Parameters):
         "silence after a table's offset_sec, before the level is set; the last 5 ms before it fade out. "
         "Files without a table stay whole",
     )
+    channel: str | int = knob(
+        "auto",
+        "what is heard of several channels: auto (those that carry a note; one if they cancel), mean, left, right, "
+        "or a number from 1",
+    )
 
     def check(self, prefix: str = "") -> None:
-        """Also check that the window has a sample, and at most ``max_duration``."""
+        """Also check ``channel``, and that the window has a sample and at most ``max_duration``."""
         super().check(prefix)
+        is_number = isinstance(self.channel, int) and not isinstance(self.channel, bool) and self.channel >= 1
+        if not is_number and self.channel not in CHANNELS:
+            raise ParameterError(
+                f"`{prefix}channel` must be one of {', '.join(CHANNELS)}, or the number of a channel, the first being "
+                f"1. Got {self.channel!r}."
+            )
         if self.target_duration > self.max_duration:
             raise ParameterError(
                 f"`{prefix}target_duration` must be at most `{prefix}max_duration`. "

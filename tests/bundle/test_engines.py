@@ -161,7 +161,7 @@ def test_a_damaged_model_is_named(old_bundle):
 
 def test_a_waveform_that_is_none_is_refused(small_bundle):
     with pytest.raises(ParameterError, match="Waveform 1 must hold finite samples"):
-        OnnxModel(small_bundle).predict_proba([np.zeros(100), np.array([0.0, np.nan])])
+        OnnxModel(small_bundle).predict_proba([np.ones(300), np.full(300, np.nan)])
 
 
 def test_a_shipped_model_has_its_onnx(old_bundle, tmp_path):

@@ -8,9 +8,10 @@ import pytest
 import soundfile as sf
 from click.testing import CliRunner
 
+from guitarclf.audio.windows import WindowReader
 from guitarclf.cli import main
 from guitarclf.errors import ParameterError
-from guitarclf.experiment.predict import notes_of_paths, warn_of_long_files
+from guitarclf.experiment.predict import notes_of_paths, place_notes
 
 
 @pytest.fixture
@@ -42,14 +43,15 @@ def test_an_empty_path_is_refused(paths):
 def test_long_files_are_one_warning(tmp_path, told, n_files):
     for number in range(n_files):
         sf.write(tmp_path / f"{number:03d}.wav", np.zeros(12000 + number), 8000)
-    warn_of_long_files(notes_of_paths([tmp_path]), 1.0)
+    place_notes(notes_of_paths([tmp_path]), WindowReader())
     (line,) = told()
     first = str(tmp_path / "000.wav")
     if n_files == 1:
         assert line.startswith(f"{first} is 1.50 s long: its first 1.00 s are classified.")
     else:
         longest = 1.5 + (n_files - 1) / 8000
-        assert line.startswith(f"{n_files} files are up to {longest:.2f} s long, such as {first}: the first 1.00 s")
+        last = tmp_path / f"{n_files - 1:03d}.wav"
+        assert line.startswith(f"{n_files} files are up to {longest:.2f} s long, such as {last}: the first 1.00 s")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are others there")

@@ -54,7 +54,7 @@ def assert_nothing_is_left_over(folder):
 
 
 def write(path, rng):
-    sf.write(path, rng.uniform(-0.5, 0.5, 2000).astype(np.float32), RATE)
+    sf.write(path, (rng.uniform(-0.5, 0.5, 2000) * np.exp(-np.arange(2000) / 300)).astype(np.float32), RATE)
 
 
 @pytest.fixture(autouse=True)

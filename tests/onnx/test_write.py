@@ -93,7 +93,7 @@ def test_a_waveform_is_answered_as_by_the_pipeline(settings, tmp_path, rng, make
     write_sound_to_probabilities(pipeline, tmp_path / "whole.onnx")
     n_samples = pipeline["window"].reader.n_samples
     noise = rng.standard_normal(RATE).astype(np.float32)
-    notes = np.stack([make_partials(110), 1e-3 * click, noise, np.zeros(RATE)]).astype(np.float32)[:, :n_samples]
+    notes = np.stack([make_partials(110), 1e-3 * click, noise, 0.3 + click]).astype(np.float32)[:, :n_samples]
     session = onnxruntime.InferenceSession(tmp_path / "whole.onnx")
     expected = pipeline["net"].predict_proba_by_label(pipeline[:-1].transform(notes))
     np.testing.assert_allclose(session.run(None, {"waveform": notes})[0], expected, rtol=0, atol=ATOL)

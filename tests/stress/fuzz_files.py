@@ -55,6 +55,10 @@ def sounds() -> dict[str, bytes]:
         "a.flac": encoded("FLAC", "PCM_16"),
         "a.ogg": encoded("OGG", "VORBIS"),
         "a.mp3": encoded("MP3", "MPEG_LAYER_III"),
+        "a.aiff": encoded("AIFF", "PCM_24"),
+        "a.caf": encoded("CAF", "FLOAT", 2),
+        "a.w64": encoded("W64", "PCM_16"),
+        "a.rf64": encoded("RF64", "PCM_16"),
     }
 
 
