@@ -51,14 +51,18 @@ def heard(
     stretch = mono[first:last]
     n_sound = len(stretch) - int((stretch[::-1] != 0).argmax())
     end = first + n_sound if n_sound < len(stretch) else len(mono)
-    mean, peak = stretch[:n_sound].mean(dtype=np.float64), np.abs(stretch).max(initial=0)
-    if abs(stretch.mean(dtype=np.float64)) <= LEAST_DC * peak:
+    if not has_dc(stretch):
         return mono
     mono = mono.copy()
-    mono[:end] -= np.float32(mean)
-    if np.abs(mono[first:last]).max() <= SILENT * peak:
+    mono[:end] -= np.float32(stretch[:n_sound].mean(dtype=np.float64))
+    if np.abs(mono[first:last]).max() <= SILENT * np.abs(stretch).max():
         mono[:] = 0
     return mono
+
+
+def has_dc(stretch: np.ndarray) -> bool:
+    """Return whether the mean of a stretch of mono is above LEAST_DC of its peak."""
+    return bool(abs(stretch.mean(dtype=np.float64)) > LEAST_DC * np.abs(stretch).max(initial=0))
 
 
 def averaged(samples: np.ndarray) -> np.ndarray:

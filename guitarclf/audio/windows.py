@@ -1,6 +1,5 @@
 """WindowReader: the window of each event, found and read from its recording. No scikit-learn, no pandas."""
 
-import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,22 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from guitarclf.audio.chunks import MAX_CHANNELS
 from guitarclf.audio.mono import averaged, channels_heard, heard
 from guitarclf.audio.offsets import FADE_SEC, NEVER, silenced_after
 from guitarclf.audio.onsets import RISE_DB, SHORTEST_SEC, first_rise, is_note, powers
-from guitarclf.audio.recordings import (
-    MAX_MAGNITUDE,
-    open_recording,
-    read_samples,
-    read_segment,
-    resampled_length,
-    stretch_of,
-)
+from guitarclf.audio.recordings import open_recording, read_samples, read_segment, resampled_length, stretch_of
+from guitarclf.audio.waveforms import checked_waveforms, set_level
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.files.wording import shown
 from guitarclf.parameters.rules import knob
-from guitarclf.parameters.sections import Level, WindowParameters
+from guitarclf.parameters.sections import WindowParameters
 
 SNIPPET_MAX_RATIO = 1.2  # a snippet is at most this many windows long, holds one event,
 SNIPPET_MAX_ONSET = 0.05  # and that starts at most this late, in seconds
@@ -165,11 +157,10 @@ class WindowReader(WindowParameters):
         onset = first_rise(np.concatenate(found))
         return 0.0 if onset is not None and onset <= SNIPPET_MAX_ONSET else onset
 
-    def channels_of(self, recording, request: Request) -> list[int]:
-        """Return which channels of an open recording ``channel="auto"`` takes for an event, counted from 0."""
+    def samples_of(self, recording, request: Request) -> np.ndarray:
+        """Return the samples of an open recording in the window of an event, `[n_samples, n_channels]`, as they are."""
         start = self._start(recording, request)
-        first, last = stretch_of(recording, start, self.n_samples, self.sample_rate)
-        return channels_heard(read_samples(recording, first, last), recording.samplerate)
+        return read_samples(recording, *stretch_of(recording, start, self.n_samples, self.sample_rate))
 
     def _read_rows(self, requests, windows: np.ndarray, rows: list[int]) -> dict[int, AudioReadError]:
         """Read events of one recording into their rows of ``windows``; return row -> error where that failed."""
@@ -259,51 +250,3 @@ def _by_file(requests: Sequence[Request]) -> list[list[int]]:
         for rows in rows_of_file.values()
         for first in range(0, len(rows), EVENTS_AT_ONCE)
     ]
-
-
-def checked_waveforms(rows: Iterable, rate: int) -> list[np.ndarray]:
-    """Return sounds in memory as float32 arrays of shape (n_samples,) or (n_samples, n_channels).
-
-    Of an array with two axes the shorter one are the channels. Raises ParameterError for one that is not of floats, is
-    shorter than 10 ms at ``rate`` Hz, has too many channels, or is not finite.
-    """
-    shortest = math.ceil(SHORTEST_SEC * rate)
-    waveforms = []
-    for row, waveform in enumerate(map(np.asarray, rows)):
-        if waveform.ndim not in (1, 2) or not np.issubdtype(waveform.dtype, np.floating) or not waveform.size:
-            raise ParameterError(
-                f"Waveform {row} must be a 1-D array of floats that is not empty, or 2-D with its channels. "
-                f"Got shape {waveform.shape}, dtype {waveform.dtype}. One note goes into a list: [waveform]."
-            )
-        if waveform.ndim == 2 and waveform.shape[0] < waveform.shape[1]:
-            waveform = waveform.T
-        if len(waveform) < shortest:
-            raise ParameterError(
-                f"Waveform {row} must be at least {1000 * SHORTEST_SEC:g} ms long, {shortest} samples at {rate} Hz. "
-                f"It has {len(waveform)}. One note of several channels goes into a list: [waveform]."
-            )
-        if waveform.ndim == 2 and waveform.shape[1] > MAX_CHANNELS:
-            raise ParameterError(
-                f"Waveform {row} must have at most {MAX_CHANNELS} channels. Got shape {waveform.shape}. Notes of one "
-                "channel are 1-D arrays."
-            )
-        largest = np.abs(waveform).max()  # NaN if one sample is
-        if not np.isfinite(largest):
-            raise ParameterError(f"Waveform {row} must hold finite samples. It has NaN or infinity.")
-        if largest > MAX_MAGNITUDE:
-            raise ParameterError(
-                f"Waveform {row} must hold samples of at most {MAX_MAGNITUDE:g}. It has {largest:.3g}."
-            )
-        waveforms.append(waveform.astype(np.float32, copy=False))
-    return waveforms
-
-
-def set_level(window: np.ndarray, normalize: Level) -> np.ndarray:
-    """Return a window scaled to peak 1 ("peak") or RMS 1 ("rms"), or as it is ("none"); silence stays silence."""
-    if normalize == "none":
-        return window
-    if normalize == "peak":
-        level = max(window.max(), -window.min())
-    else:
-        level = np.sqrt(np.mean(np.square(window, dtype=np.float64)))
-    return (window / level).astype(np.float32, copy=False) if level > 0 else window

@@ -24,7 +24,7 @@ from guitarclf.files.progress import watched
 from guitarclf.files.whole import write_text
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline
-from guitarclf.runs.environment import in_threads, threads_of
+from guitarclf.runs.environment import threads_of, with_threads
 from guitarclf.runs.folder import CrossvalFolder, write_json
 from guitarclf.runs.session import OpenRun, open_run
 from guitarclf.training.rows import TrainingSet
@@ -98,7 +98,7 @@ def crossval(
     threads = threads_of(config, otherwise=1)
     with open_run(folder, config, read, threads=threads, options=options, resume=resume, overwrite=overwrite) as run:
         report_bad_audio(run.events, folder.bad_audio)
-        tables = predict_folds(in_threads(config, threads), run, kinds, repeats)
+        tables = predict_folds(with_threads(config, threads), run, kinds, repeats)
         reports = {kind: summarise(table) for kind, table in tables.items()}
         _write(folder, tables, reports)
         logger.info("cross-validation written to %s", folder.root)

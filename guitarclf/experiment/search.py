@@ -26,7 +26,7 @@ from guitarclf.files.digest import text_digest
 from guitarclf.files.progress import watched
 from guitarclf.files.whole import write_text
 from guitarclf.pipeline import SECTIONS, build_net, build_pipeline, parameter_name
-from guitarclf.runs.environment import in_threads, threads_of
+from guitarclf.runs.environment import threads_of, with_threads
 from guitarclf.runs.folder import SearchFolder
 from guitarclf.runs.session import OpenRun, open_run
 
@@ -58,7 +58,7 @@ def search(config: Config, *, n_jobs: int = 1, resume=False, overwrite=False) ->
     read = partial(_searchable_events, config)
     with open_run(folder, config, read, threads=threads, resume=resume, overwrite=overwrite) as run:
         report_bad_audio(run.events, folder.bad_audio)
-        table = run_search(in_threads(config, threads), candidates, run, n_jobs=n_jobs)
+        table = run_search(with_threads(config, threads), candidates, run, n_jobs=n_jobs)
         write_text(folder.results, table.to_csv(index=False))
         best = candidates[int(table["candidate"].iloc[0]) - 1]
         best_config = replace(apply_candidate(config, best), output_dir=str(folder.best))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from guitarclf.audio.mono import averaged, channels_heard, has_dc
 from guitarclf.audio.recordings import open_recording, outside_root
 from guitarclf.audio.windows import WindowReader
 from guitarclf.config import Config, to_dict
@@ -45,7 +46,7 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     outside = outside_root(audio_root, events["audio_path"])
     for path in events["audio_path"][outside & (not config.data.allow_outside_root)].unique():
         found.problems.append(f"{shown(path)} is outside the audio root {audio_root}.")
-    _check_channels(events, found, config)
+    _check_mono(events, found, config)
     readable = events[events["audio_path"].isin(durations.keys()) & np.isfinite(events["onset_sec"])]
     _check_windows(readable, found, config)
     _check_ends(readable, durations, found)
@@ -69,22 +70,30 @@ def _check_headers(events: pd.DataFrame, found: Findings) -> tuple[Counter, dict
     return rates, durations
 
 
-def _check_channels(events: pd.DataFrame, found: Findings, config: Config) -> None:
-    """Warn of each file in which a channel cancels another, or carries no note beside one that does."""
+def _check_mono(events: pd.DataFrame, found: Findings, config: Config) -> None:
+    """Warn of each file in which a channel cancels another, or carries no note beside one that does, or that has DC."""
     reader = WindowReader(**to_dict(config.window))
     for path, own in events.groupby("audio_path", sort=False):
+        odd, with_dc = set(), False
         try:
             with open_recording(str(path)) as recording:
-                n_channels, kept = recording.channels, set()
-                if n_channels > 1:
-                    kept = {tuple(reader.channels_of(recording, request)) for request in as_requests(own)}
+                for request in as_requests(own):
+                    samples = reader.samples_of(recording, request)
+                    kept = channels_heard(samples, recording.samplerate)
+                    odd |= {1 + number for number in kept if len(kept) < recording.channels}
+                    with_dc = with_dc or has_dc(averaged(samples[:, kept]))
+                n_channels = recording.channels
         except (AudioReadError, ParameterError):
             continue  # said where the window is read
-        odd = sorted({1 + number for channels in kept if len(channels) < n_channels for number in channels})
         if odd:
             heard = "are heard" if config.window.channel == "auto" else "would be heard with window.channel=auto"
             found.warnings.append(
-                f"{path}: its {n_channels} channels cancel, or one carries no note. Channels {odd} {heard}."
+                f"{shown(path)}: its {n_channels} channels cancel, or one carries no note. "
+                f"Channels {sorted(odd)} {heard}."
+            )
+        if with_dc:
+            found.warnings.append(
+                f"{shown(path)}: it has DC, which is removed. Look for what makes it: a sound card does."
             )
 
 

@@ -27,7 +27,7 @@ def threads_of(config: Config, *, otherwise: int | None = None) -> int:
     return config.training.threads or otherwise or torch.get_num_threads()
 
 
-def in_threads(config: Config, threads: int) -> Config:
+def with_threads(config: Config, threads: int) -> Config:
     """Return a config whose fits compute in so many threads."""
     return replace(config, training=replace(config.training, threads=threads))
 

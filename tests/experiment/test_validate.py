@@ -1,5 +1,9 @@
 """What validate and inspect find in a table."""
 
+import shutil
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
 import soundfile
@@ -74,3 +78,26 @@ def test_validate_finds_the_same_sound_in_another_format_and_a_file_under_two_tr
 def test_validate_checks_a_given_split(note_table):
     table = note_table(extra={"split": lambda index, row: "train" if index else "val"})
     assert any("Track 'track0' is in" in problem for problem in validate(table.path, table.audio_root).problems)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            lambda note: np.stack([note, -note], axis=1),
+            "channels cancel, or one carries no note. Channels [1] are heard",
+        ),
+        (lambda note: np.stack([np.zeros_like(note), note], axis=1), "Channels [2] are heard"),
+        (lambda note: note + 0.2, "it has DC"),
+        (lambda note: np.stack([note, note], axis=1), None),
+    ],
+)
+def test_a_file_whose_mono_is_not_the_mean_of_its_channels_is_named(small_table, tmp_path, change, told):
+    shutil.copytree(small_table.audio_root, tmp_path / "audio")
+    first = small_table.events["audio_path"].iloc[0]
+    path = tmp_path / "audio" / Path(first).relative_to(small_table.audio_root)
+    note, rate = soundfile.read(first)
+    soundfile.write(path, change(note), rate, subtype="FLOAT")
+    lines = [line for line in validate(small_table.path, tmp_path / "audio").warnings if path.name in line]
+    assert len(lines) == (told is not None)
+    assert told is None or told in lines[0]

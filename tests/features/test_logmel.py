@@ -7,6 +7,7 @@ import pytest
 from guitarclf.audio.mel import frame_rms_db, log_mel
 from guitarclf.errors import ParameterError
 from guitarclf.features.logmel import LogMelSpectrogram
+from guitarclf.features.window import EventWindow
 
 RATE = 22050
 FLOOR_DB = -100.0  # 10 log10(1e-10)
@@ -185,3 +186,10 @@ def test_a_window_too_short_for_a_slope_is_refused():
 def test_frames_and_bands_that_cannot_be_are_refused(parameters, message):
     with pytest.raises(ParameterError, match=message):
         LogMelSpectrogram(**parameters).fit(None)
+
+
+@pytest.mark.parametrize("rates", [(11025, 22050), (44100, 22050)])
+def test_windows_at_another_rate_are_refused(small_table, rates):
+    windows = EventWindow(sample_rate=rates[0]).transform(small_table.events)
+    with pytest.raises(ParameterError, match=f"must be equal. Got {rates[0]} and {rates[1]} Hz"):
+        LogMelSpectrogram(sample_rate=rates[1]).fit_transform(windows)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import soundfile as sf
 
-from guitarclf.audio.windows import set_level
+from guitarclf.audio.waveforms import set_level
 from guitarclf.data.events import read_events
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.features.inputs import as_requests
