@@ -134,11 +134,12 @@ def test_a_segment_has_its_length_and_nothing_but_the_file_in_it(n_frames, onset
 def test_a_window_of_a_waveform_is_finite_and_scaled_whatever_its_neighbours(waveforms, normalize, crop):
     window = EventWindow(sample_rate=4000, target_duration=0.01, normalize=normalize, snippet_crop=crop)
     waveforms = [np.array(waveform, dtype=np.float32) for waveform in waveforms]
-    windows = np.asarray(window.transform(waveforms))
+    cut = window.reader.cut  # without the checks of transform, which refuses silence and what is shorter than 10 ms
+    windows = cut(waveforms)
     assert windows.shape == (len(waveforms), 40)
     assert np.isfinite(windows).all()
     for waveform, row in zip(waveforms, windows, strict=True):
-        np.testing.assert_array_equal(row, np.asarray(window.transform([waveform]))[0])
+        np.testing.assert_array_equal(row, cut([waveform])[0])
         if normalize == "peak" and row.any():
             assert np.isclose(np.abs(row).max(), 1)
 

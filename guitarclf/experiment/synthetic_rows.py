@@ -64,7 +64,7 @@ def background_clips(config: Config) -> Part:
         sample_rate=config.window.sample_rate,
         duration=config.window.target_duration,
     )
-    return _background_events(n_clips), np.asarray(build_window(config).transform(clips)), None
+    return _background_events(n_clips), build_window(config).reader.cut(clips), None  # some are silent, as they may be
 
 
 def modelled_notes(config: Config) -> Part:
