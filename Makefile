@@ -1,6 +1,6 @@
 # make demo   set up .venv and run `guitarclf demo`
 # make test   set up .venv and run lint and the tests, a worker a core
-# make stress   the short form of fuzz, kills and soak below: what breaks things on purpose, in two minutes
+# make test-long   the tests that take longer, and the short form of fuzz, kills and soak below: some five minutes
 # make coverage   the same tests, and how much of the package they run; the floor is in pyproject.toml
 # make test-lowest   the fast tests with the lowest versions that pyproject.toml allows, in .venv-lowest
 # make fuzz [N=20000 SEED=0 COMMANDS=300 ONLY=parquet]   mutated files to everything that reads one
@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test stress test-lowest coverage lint actionlint docs fuzz kills soak bench pretrained clean
+.PHONY: demo test test-long test-lowest coverage lint actionlint docs fuzz kills soak bench pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
@@ -21,14 +21,14 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest -n logical --dist worksteal
 
-stress: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n logical --dist worksteal -m stress
+test-long: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n logical --dist worksteal -m "slow or stress"
 
 coverage: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n logical --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n logical --dist worksteal -m "not stress" --cov --cov-report=term:skip-covered
 
 test-lowest: .venv-lowest/.installed
-	.venv-lowest/bin/python -m pytest -n logical --dist worksteal -m "not slow and not stress"
+	.venv-lowest/bin/python -m pytest -n logical --dist worksteal 
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=tests/support $(BIN)/python tests/stress/fuzz.py --cases $(or $(N),20000) --seed $(or $(SEED),0) \

@@ -102,6 +102,7 @@ def test_features_are_computed_once_for_each_setting(small_table, tmp_path, monk
     assert n_calls == [32, 40]
 
 
+@pytest.mark.slow
 def test_jobs_find_the_same_scores(small_table, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # torch's own number, which is not that of a fit of a search
     params = {"search.params": {"logmel.n_mels": [32, 40], "net.lr": [1e-2, 1e-3]}, "search.n_splits": 2}
@@ -113,6 +114,7 @@ def test_jobs_find_the_same_scores(small_table, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(tables[1][columns], tables[0][columns])
 
 
+@pytest.mark.slow
 def test_a_fold_of_features_on_disk_stays_there_in_a_job_too(tmp_path):
     path = tmp_path / "features.npy"
     np.save(path, np.arange(24, dtype=np.float32).reshape(6, 1, 2, 2))

@@ -56,9 +56,11 @@ def test_no_synthetic_rows_are_none():
     assert not rows.has_validation
 
 
+@pytest.mark.slow
 def test_a_net_is_unsure_of_background_only_if_it_was_taught_to_be():
     waveforms, events = render_notes(150, n_guitars=8, seed=1)
     unheard, _ = render_background(60, seed=99)
+    unheard = unheard[unheard.any(axis=1)]  # silence is refused where a model is asked
     doubts = []
     for n_clips in (0, 120):
         config = still_config(training__add_clutter=n_clips, net__max_epochs=10, net__lr=3e-3)

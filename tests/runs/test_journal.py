@@ -134,6 +134,7 @@ def config_for(table, output_dir, **changes):
     return with_values(config, values | changes, source="test")
 
 
+@pytest.mark.slow
 def test_a_search_that_was_interrupted_keeps_its_candidates(small_table, tmp_path, monkeypatch):
     whole = searching.search(config_for(small_table, tmp_path / "whole"))
     original, asked = searching._score, []

@@ -312,6 +312,7 @@ def test_features_that_are_not_finite_are_refused(features):
         build_net(small_config()).fit(broken, y, groups=groups)
 
 
+@pytest.mark.slow
 def test_bf16_and_fp32_learn_the_same(features):
     X, y, groups = features
     settings = {"net__max_epochs": 40, "net__lr": 3e-3, "training__patience": 0}

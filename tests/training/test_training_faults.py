@@ -161,6 +161,7 @@ def test_a_read_only_folder_ends_in_one_line(small_table, tmp_path):
         train(config_for(small_table, tmp_path / "locked" / "run"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_soon_and_the_run_goes_on(small_table, tmp_path):
     more = ("--set", "net.max_epochs=100000", "--set", "training.patience=0")
     train_command = command(small_table, tmp_path / "run", *more)
