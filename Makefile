@@ -28,7 +28,7 @@ coverage: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n logical --dist worksteal -m "not stress" --cov --cov-report=term:skip-covered
 
 test-lowest: .venv-lowest/.installed
-	.venv-lowest/bin/python -m pytest -n logical --dist worksteal 
+	.venv-lowest/bin/python -m pytest -n logical --dist worksteal
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=tests/support $(BIN)/python tests/stress/fuzz.py --cases $(or $(N),20000) --seed $(or $(SEED),0) \

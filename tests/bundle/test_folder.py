@@ -110,6 +110,7 @@ def files_opened(folder, *commands) -> list[dict[str, int]]:
     return [dict(ast.literal_eval(line.removeprefix("opened "))) for line in lines]
 
 
+@pytest.mark.slow
 def test_a_command_opens_each_file_of_a_bundle_once_and_no_more_than_it_needs(small_bundle, small_table, tmp_path):
     folder = shutil.copytree(small_bundle, tmp_path / "run" / "model")
     table = ("--metadata-path", small_table.path, "--audio-root", small_table.audio_root)

@@ -114,6 +114,7 @@ def test_a_module_without_an_encoder_is_refused(features):
         net.initialize_for(X.shape[1:])
 
 
+@pytest.mark.slow
 def test_a_run_with_heads_leaves_a_model_without(small_table, tmp_path):
     def config(name, **more):
         settings = {"data__metadata_path": str(small_table.path), "data__audio_root": str(small_table.audio_root)}

@@ -80,6 +80,7 @@ def test_what_becomes_of_a_file_is_told_apart(tmp_path):
     assert "its memory grew to" in outcome(lambda path, rng: None, tmp_path, rng, -1)[1]
 
 
+@pytest.mark.slow
 def test_damaged_histograms_of_a_parquet_file_do_not_end_the_process(tmp_path):
     """With pyarrow 26 these cases did, where the metadata of a column was asked for."""
     fuzzer = Fuzzer(tmp_path, seed=1, only="parquet")

@@ -134,6 +134,7 @@ def test_a_full_disk_ends_cleanly_with_earlier_checkpoints_intact(small_table, t
     assert (run.bundle / "weights.safetensors").read_bytes() == (whole.bundle / "weights.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow_ends_a_real_command_in_one_line(small_table, tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
