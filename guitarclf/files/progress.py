@@ -1,10 +1,10 @@
-"""Progress bars on stderr, if it is a terminal, with a rate and the time that is left."""
+"""Progress bars on stderr, if it is a terminal or a notebook, with a rate and the time that is left."""
 
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, nullcontext
-from typing import Self, TypeVar
+from typing import Self, TextIO, TypeVar
 
 Part = TypeVar("Part", bound=Sized)
 QUIET = "GUITARCLF_QUIET"  # set by --quiet, for this process and those it starts
@@ -18,11 +18,16 @@ def be_quiet(quiet: bool) -> None:
 
 
 def are_shown() -> bool:
-    """Return whether bars are drawn: stderr is a terminal, --quiet was not given, and this is the main process."""
+    """Return whether bars are drawn: somebody sees stderr, --quiet was not given, and this is the main process."""
     import multiprocessing
 
     is_main = multiprocessing.current_process().name == "MainProcess"
-    return is_main and QUIET not in os.environ and sys.stderr is not None and sys.stderr.isatty()
+    return is_main and QUIET not in os.environ and sys.stderr is not None and _is_seen(sys.stderr)
+
+
+def _is_seen(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal, or goes below the cell of a notebook, which says that it is none."""
+    return stream.isatty() or type(stream).__module__.startswith("ipykernel.")
 
 
 def above_bars() -> AbstractContextManager:

@@ -33,8 +33,13 @@ def drawn_on(monkeypatch):
     return work
 
 
-def test_a_terminal_sees_rate_and_end(drawn_on):
-    drawn = drawn_on(Terminal())
+class OutStream(io.StringIO):  # what stderr is in a Jupyter kernel
+    __module__ = "ipykernel.iostream"
+
+
+@pytest.mark.parametrize("stream", [Terminal, OutStream])
+def test_a_terminal_and_a_notebook_see_rate_and_end(drawn_on, stream):
+    drawn = drawn_on(stream())
     assert "reading" in drawn
     assert "event/s" in drawn
 
