@@ -1,7 +1,6 @@
 """NoteEventClassifier: the CRNN as a scikit-learn classifier, with a grouped validation split."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +33,7 @@ from guitarclf.training.device import (
 from guitarclf.training.randomness import own_stream
 from guitarclf.training.skorch_settings import SKORCH_SETTINGS, has_stopped, require_effect, require_scores
 from guitarclf.training.statistics import repeated, set_buffers, validation_mask, with_background
+from guitarclf.training.steps import loss_of_step
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
 Features = Any  # a float32 array-like of shape (n_events, n_channels, n_mels, n_frames), possibly on disk
@@ -229,8 +229,6 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         training = FeatureDataset(X, codes, train_rows)
         return training, FeatureDataset(X, codes, valid_rows) if len(valid_rows) else None
 
-    # -- one batch -------------------------------------------------------------------------
-
     def infer(self, x: Tensor, part: Callable[[Tensor], Tensor] | None = None, **fit_params: Any) -> Tensor:
         """`[B, C, F, T]` -> logits, or what a part of the module makes of x; what fit was given is for the split."""
         precision = self.precision if self.module_.training else "fp32"
@@ -239,36 +237,13 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
     def train_step_single(self, batch: tuple[Tensor, Tensor], **fit_params: Any) -> dict[str, Tensor]:
         """As skorch's; with ``mixup``, on notes mixed in pairs; with an auxiliary head, on what it is to tell too."""
         self._set_training(True)
-        X, y = batch
-        if not self.mixup:
-            y_pred, loss_of = self._forward(X)
-            loss = loss_of(y)
-        else:
-            share = torch.distributions.Beta(self.mixup, self.mixup).sample().item()
-            other = torch.randperm(len(X))
-            y_pred, loss_of = self._forward(share * X + (1 - share) * X[other])
-            loss = share * loss_of(y) + (1 - share) * loss_of(y[other])
+        y_pred, loss = loss_of_step(self, *batch)
         loss.backward()
         return {"loss": loss, "y_pred": y_pred}
-
-    def _forward(self, X: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """Return logits, and a function from targets to the loss of a training step."""
-        if getattr(self.criterion_, "heads", None) is None:
-            y_pred = self.infer(X)
-            return y_pred, partial(self.get_loss, y_pred)
-        encoded = self.infer(X, self.module_.encode)
-        y_pred = self.infer(encoded, self.module_.classify)
-
-        def loss_of(y: Tensor) -> Tensor:
-            return self.get_loss(y_pred, y) + self.criterion_.auxiliary(encoded, y.to(encoded.device))
-
-        return y_pred, loss_of
 
     def get_loss(self, y_pred: Tensor, y_true: Tensor, X: Any = None, training: bool = False) -> Tensor:
         """Return the weighted cross-entropy of a batch."""
         return self.criterion_(y_pred, y_true.to(y_pred.device))
-
-    # -- the module ------------------------------------------------------------------------
 
     def _take_input_shape(self, X: Features) -> None:
         self.check_data(X, None)

@@ -18,16 +18,8 @@ from small import small_config, still_config
 from guitarclf.errors import LabelError, ParameterError, SplitError
 from guitarclf.evaluation.scorers import scorer
 from guitarclf.labels import LABELS
-from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.pipeline import build_net
 from guitarclf.training.targets import SORTED_LABELS
-
-
-@pytest.fixture(scope="module")
-def features(small_table):
-    """(X, y, groups): log-mels of the 30 notes."""
-    events = small_table.events
-    X = build_pipeline(small_config())[:-1].transform(events)
-    return X, events["label_category"].to_numpy(), events["track"].to_numpy()
 
 
 @pytest.fixture(scope="module")

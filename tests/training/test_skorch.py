@@ -23,15 +23,7 @@ from torch.utils.data import DataLoader
 from guitarclf import NoteEventClassifier
 from guitarclf.errors import LabelError, ParameterError
 from guitarclf.labels import LABELS
-from guitarclf.pipeline import build_net, build_pipeline
-
-
-@pytest.fixture(scope="module")
-def features(small_table):
-    """(X, y, groups): log-mels of the 30 notes."""
-    events = small_table.events
-    X = build_pipeline(small_config())[:-1].transform(events)
-    return X, events["label_category"].to_numpy(), events["track"].to_numpy()
+from guitarclf.pipeline import build_net
 
 
 @pytest.fixture(scope="module")
