@@ -49,10 +49,10 @@ def heard(
     """
     mono = averaged(samples[:, channels_heard(samples[first:last], rate, channel)])
     stretch = mono[first:last]
-    n_sound = len(stretch) - int((stretch[::-1] != 0).argmax())
-    end = first + n_sound if n_sound < len(stretch) else len(mono)
     if not has_dc(stretch):
         return mono
+    n_sound = len(stretch) - int((stretch[::-1] != 0).argmax())
+    end = first + n_sound if n_sound < len(stretch) else len(mono)
     mono = mono.copy()
     mono[:end] -= np.float32(stretch[:n_sound].mean(dtype=np.float64))
     if np.abs(mono[first:last]).max() <= SILENT * np.abs(stretch).max():
