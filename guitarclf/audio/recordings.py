@@ -119,9 +119,9 @@ def read_segment(
 ) -> np.ndarray:
     """Return ``n_samples`` mono float32 samples of an open recording, from sample ``start`` on.
 
-    Both are counted at ``sample_rate`` (Hz); ``channel`` is as in :func:`load_segment`. The result equals the whole file
-    resampled and cut: the read starts where an input and an output sample coincide, with context for the filter on both
-    sides.
+    Both are counted at ``sample_rate`` (Hz); ``channel`` is as in :func:`load_segment`. The result equals the whole
+    file resampled and cut: the read starts where an input and an output sample coincide, with context for the filter
+    on both sides.
     """
     rate_in = recording.samplerate
     low, high = _within(recording, start, n_samples, sample_rate)
