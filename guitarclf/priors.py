@@ -40,6 +40,15 @@ def with_priors(y_proba: np.ndarray, before: np.ndarray, after: np.ndarray) -> n
     return changed / changed.sum(axis=1, keepdims=True)
 
 
+def highest_at_equal_shares(y_proba: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Return the highest probability of each event if all classes were equally common, shape (n_events,).
+
+    It is what the sound itself says: under uneven shares a net that cannot tell at all is fairly sure of the commonest
+    class. ``y_proba`` of shape (n_events, n_classes) is under the shares ``before``.
+    """
+    return with_priors(y_proba, before, np.full(len(before), 1 / len(before))).max(axis=1)
+
+
 def estimate_priors(y_proba: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Return the shares under which unlabelled events make most sense, by expectation maximisation.
 

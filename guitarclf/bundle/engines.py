@@ -20,14 +20,12 @@ from guitarclf.config import Config, DataConfig, to_dict
 from guitarclf.errors import AudioReadError
 from guitarclf.labels import LABELS
 from guitarclf.onnx.session import open_session
-from guitarclf.priors import complete_priors, with_priors
+from guitarclf.priors import complete_priors, highest_at_equal_shares, with_priors
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
-
-EQUAL = np.full(len(LABELS), 1 / len(LABELS))
 
 
 class Answers(NamedTuple):
@@ -87,7 +85,7 @@ class Model:
 
     def confidence(self, as_learnt: np.ndarray) -> np.ndarray:
         """Return the highest probability of each event if all classes were equally common, shape (n_events,)."""
-        return with_priors(as_learnt, self.train_priors_, EQUAL).max(axis=1)
+        return highest_at_equal_shares(as_learnt, self.train_priors_)
 
     def predict_proba(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         """Return probabilities of shape (n_events, 3), in the order of LABELS.

@@ -19,7 +19,7 @@ from guitarclf.models.crnn import CRNN
 from guitarclf.models.loss import NO_NOTE
 from guitarclf.parameters.retired import require_off
 from guitarclf.parameters.sections import SEED, THREADS, NetParameters, Precision, SplitParameters
-from guitarclf.priors import complete_priors, with_priors
+from guitarclf.priors import complete_priors, highest_at_equal_shares, with_priors
 from guitarclf.training.batches import FeatureDataset, check_features
 from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining, watching_callbacks
 from guitarclf.training.device import (
@@ -324,6 +324,10 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
             raise ParameterError("X must hold finite features. It has NaN or infinity, or the net's weights have.")
         # In float32 a row sums to 1 only to 1e-7, and scikit-learn's log_loss wants better.
         return logits.softmax(dim=1, dtype=torch.float64).numpy()
+
+    def predict_confidence(self, X: Features) -> np.ndarray:
+        """Return how sure the answer to each event is, from 0 to 1, shape (n_events,)."""
+        return highest_at_equal_shares(self.predict_proba_as_learnt(X), self.train_priors_)
 
     @property
     def train_priors_(self) -> np.ndarray:
