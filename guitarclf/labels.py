@@ -8,6 +8,8 @@ order, ``sorted(LABELS)``.
 import unicodedata
 
 LABELS = ("harmonic", "dead_note", "general_note")
+NO_NOTE_LABEL = "no_note"  # in a table: sound that is none of them, to train on and not to score
+TABLE_LABELS = (*LABELS, NO_NOTE_LABEL)
 LABEL_TO_INDEX = {label: index for index, label in enumerate(LABELS)}
 
 

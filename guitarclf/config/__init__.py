@@ -63,6 +63,13 @@ class TrainingConfig(WatchParameters, SplitParameters):
         low=0,
         high=10_000_000,
     )
+    background_path: str | None = knob(
+        None,
+        "table of recorded ones, CSV or Parquet: `audio_path`, optionally `family` and `onset_sec`; null: none",
+    )
+    repeat_background: int = knob(
+        2, "times each of them, and each row of the table labelled no_note, is seen an epoch", low=1, high=10000
+    )
     init_from: str | None = knob(None, "run or bundle whose weights training starts from; null: fresh weights")
     freeze_epochs: int = knob(
         0, "first epochs in which, started from a model, only the head is trained", unit="epochs", low=0

@@ -14,6 +14,7 @@ from guitarclf.errors import EventTableError
 from guitarclf.files.names import as_text
 from guitarclf.files.spelling import as_on_disk, spelled_out, stripped
 from guitarclf.files.whole import write_text
+from guitarclf.labels import NO_NOTE_LABEL
 from guitarclf.parameters.label_map import LabelMap
 
 MAX_LISTED_PROBLEMS = 20
@@ -40,10 +41,10 @@ def read_events(
         Our column -> theirs, or a list of theirs to join with ``_``. ``offset_sec`` may come from
         a column ``duration_sec`` in seconds.
     labels : mapping, optional
-        Their label -> one of LABELS; the key ``"*"`` stands for every other text. Labels are compared without regard
-        to case, width and blanks; see `LabelMap`.
+        Their label -> one of LABELS or no_note; the key ``"*"`` stands for every other text. Labels are compared
+        without regard to case, width and blanks; see `LabelMap`.
     require_labels : bool
-        Whether ``label_category`` must be there and one of LABELS in every row, and ``offset_sec`` a
+        Whether ``label_category`` must be there and one of LABELS, or no_note, in every row, and ``offset_sec`` a
         number. If not, labels are kept as they are, or empty, and an offset may be missing: NaN.
 
     Returns
@@ -61,17 +62,28 @@ def read_events(
     EventTableError
         Listing up to 20 problems, each with file, line, column, value and rule; equal ones as one.
     ParameterError
-        If ``labels`` maps to none of LABELS, or maps one text to two.
+        If ``labels`` maps to no label, or maps one text to two.
     """
     events, problems = check_events(
         path, audio_root=audio_root, columns=columns, labels=labels, require_labels=require_labels
     )
-    if problems:
-        lines = as_lines(problems)
-        if len(lines) > MAX_LISTED_PROBLEMS:
-            lines[MAX_LISTED_PROBLEMS:] = [f"... and {len(lines) - MAX_LISTED_PROBLEMS} more problems."]
-        raise EventTableError("\n".join(lines))
+    refuse(problems)
     return events
+
+
+def refuse(problems: list[Problem]) -> None:
+    """Raise EventTableError that lists up to 20 problems, equal ones as one, if there are any."""
+    if not problems:
+        return
+    lines = as_lines(problems)
+    if len(lines) > MAX_LISTED_PROBLEMS:
+        lines[MAX_LISTED_PROBLEMS:] = [f"... and {len(lines) - MAX_LISTED_PROBLEMS} more problems."]
+    raise EventTableError("\n".join(lines))
+
+
+def notes_of(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the events that are notes: all but those labelled no_note, which are to train on alone."""
+    return events[events["label_category"] != NO_NOTE_LABEL].reset_index(drop=True)
 
 
 def is_in_our_terms(
@@ -113,15 +125,15 @@ def check_events(
         label_map, given = LabelMap(labels, name="data.labels"), cells["label_category"]
         cells["label_category"] = [label_map.label_of(text) or text for text in given]
         told += label_map.told(given) if require_labels else []
-    told += _respell_paths(cells, audio_root)
+    told += respell_paths(cells, audio_root)
     derived = [name for name in ("track", "label_category") if name not in cells]
     problems = check_cells(raw, cells, require_labels)
-    events = _typed(cells, audio_root)
+    events = typed(cells, audio_root)
     events.attrs["derived"], events.attrs["told"] = derived, told
     return events, problems
 
 
-def _respell_paths(cells: dict[str, list[str]], audio_root: str | Path | None) -> list[str]:
+def respell_paths(cells: dict[str, list[str]], audio_root: str | Path | None) -> list[str]:
     """Put the spelling in which each file is there into ``audio_path``; return a line that says so, or none."""
     there = {text: as_on_disk(text, audio_root) for text in dict.fromkeys(cells["audio_path"])}
     cells["audio_path"] = [there[text] for text in cells["audio_path"]]
@@ -152,7 +164,7 @@ def paths_below(audio_root: str | Path, paths: Iterable[str]) -> list[str]:
     return [path.removeprefix(root) for path in paths]
 
 
-def _typed(cells: dict[str, list[str]], audio_root: str | Path | None) -> pd.DataFrame:
+def typed(cells: dict[str, list[str]], audio_root: str | Path | None) -> pd.DataFrame:
     """Return cells as a typed DataFrame, our columns first; NaN where a number is broken."""
     data: dict[str, list] = {name: cells.get(name, [""] * len(cells["note_id"])) for name in EVENT_COLUMNS}
     data |= {name: column for name, column in cells.items() if name not in data}

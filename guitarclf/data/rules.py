@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from guitarclf.data.table import RawTable
-from guitarclf.labels import LABELS
+from guitarclf.labels import NO_NOTE_LABEL, TABLE_LABELS
 
 SPLITS = ("train", "val", "test")
 NO_PITCH = -1
@@ -89,10 +89,12 @@ def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: in
     for column in ("note_id", "audio_path", "track"):
         if column in cell and not cell[column]:
             yield column, "must not be empty"
+    label = cell.get("label_category", "")
     onset, offset = as_number(cell["onset_sec"]), as_number(cell.get("offset_sec", ""))
     if not (math.isfinite(onset) and onset >= 0):
         yield "onset_sec", "must be a number of seconds from 0 up" + _how_to_write(cell["onset_sec"])
-    is_known = require_labels or bool(cell["offset_sec"])  # to classify a note its end need not be
+    # To classify a note its end need not be known; what is no note need not have one.
+    is_known = bool(cell["offset_sec"]) or (require_labels and label != NO_NOTE_LABEL)
     if no_offsets or not (is_known or math.isfinite(offset)):
         pass
     elif not math.isfinite(offset):
@@ -103,11 +105,12 @@ def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: in
     pitch = cell.get("pitch_midi", "")
     if pitch and as_number(pitch) != NO_PITCH and not 0 <= as_number(pitch) <= MAX_MIDI_PITCH:
         yield "pitch_midi", f"must be empty, {NO_PITCH} (unknown), or a MIDI pitch from 0 to {MAX_MIDI_PITCH}"
-    label = cell.get("label_category", "")
-    if require_labels and label not in LABELS:
-        yield "label_category", f"must be one of {', '.join(LABELS)} (map others with `data.labels`)"
+    if require_labels and label not in TABLE_LABELS:
+        yield "label_category", f"must be one of {', '.join(TABLE_LABELS)} (map others with `data.labels`)"
     if cell.get("split") and cell["split"] not in SPLITS:
         yield "split", f"must be one of {', '.join(SPLITS)}"
+    elif require_labels and label == NO_NOTE_LABEL and cell.get("split", "") not in ("", "train"):
+        yield "split", f"must be train or empty where the label is {NO_NOTE_LABEL}, which is to train on alone"
     n_events = cell.get("events_in_file", "")
     if n_events and as_events_in_file(n_events, n_rows_of_file) is None:
         yield "events_in_file", f"must be empty or a whole number from {n_rows_of_file}, the rows of this file, up"

@@ -10,7 +10,7 @@ import pandas as pd
 from guitarclf.data.events import each_note_is_its_own_track
 from guitarclf.data.rules import SPLITS
 from guitarclf.errors import SplitError
-from guitarclf.labels import LABEL_TO_INDEX, LABELS
+from guitarclf.labels import LABEL_TO_INDEX, LABELS, NO_NOTE_LABEL, TABLE_LABELS
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ WIDEST_SIDE = 3
 def assign_splits(
     events: pd.DataFrame, *, valid_size: float = 0.1, test_size: float = 0.1, seed: int = 42
 ) -> pd.Series:
-    """Return the split of each event: ``train``, ``val`` or ``test``.
+    """Return the split of each event: ``train``, ``val`` or ``test``; what is labelled no_note is in ``train``.
 
     A ``split`` column that is there is honoured. Otherwise tracks are dealt out by
     GroupShuffleSplit: of 1,000 seeded draws the one that gives most classes to train, then
@@ -46,11 +46,16 @@ def assign_splits(
     SplitError
         If a given ``split`` column is incomplete or puts a track on two sides.
     """
-    if "track" not in events or not events["label_category"].isin(LABELS).all():
+    if "track" not in events or not events["label_category"].isin(TABLE_LABELS).all():
         raise SplitError(
             "A split must know the `track` and the `label_category` of every event. One is missing. "
             "Read the table with read_events, which fills in `track` and checks the labels."
         )
+    is_note = events["label_category"] != NO_NOTE_LABEL
+    if not is_note.all():
+        splits = pd.Series("train", index=events.index, dtype=str)
+        splits[is_note] = assign_splits(events[is_note], valid_size=valid_size, test_size=test_size, seed=seed)
+        return splits
     if has_split(events):
         splits = given_splits(events)
     else:

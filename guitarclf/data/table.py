@@ -46,8 +46,8 @@ def is_parquet(path: Path) -> bool:
     return path.suffix.lower() in (".parquet", ".pq")
 
 
-def read_table(path) -> RawTable:
-    """Return a CSV or Parquet file as text columns.
+def read_table(path, *, named: str = "--metadata-path or data.metadata_path") -> RawTable:
+    """Return a CSV or Parquet file as text columns; ``named`` is where its name comes from, for messages.
 
     Every cell is text as it is written (``NO`` is a style, ``007`` an id); an empty or missing cell is ``""``. CSV is
     UTF-8, or UTF-16 with its mark; separated by commas, semicolons or tabs, or as a first line ``sep=;`` says. Columns
@@ -62,9 +62,7 @@ def read_table(path) -> RawTable:
     path = Path(path)
     if not path.is_file():
         what = "It is a folder" if path.is_dir() else "It is no file" if path.exists() else "There is no such file"
-        raise EventTableError(
-            f"The table {path} must be a CSV or Parquet file. {what}. Check --metadata-path or data.metadata_path."
-        )
+        raise EventTableError(f"The table {path} must be a CSV or Parquet file. {what}. Check {named}.")
     if path.suffix.lower() in SPREADSHEETS:
         raise EventTableError(f"The table {path} must be a CSV or Parquet file. Export the spreadsheet as CSV.")
     delimiter, unread = "", dict[str, str]()

@@ -18,6 +18,7 @@ from guitarclf.config import Config, get_value, leaves
 from guitarclf.config.files import with_values, write_config
 from guitarclf.errors import ConfigError, RunError, SplitError
 from guitarclf.evaluation.scorers import scorer
+from guitarclf.experiment.background import background_rows
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.initial_weights import require_fresh_weights
 from guitarclf.experiment.tables import split_events, with_absolute_paths
@@ -29,6 +30,7 @@ from guitarclf.pipeline import SECTIONS, build_net, build_pipeline, parameter_na
 from guitarclf.runs.environment import threads_of, with_threads
 from guitarclf.runs.folder import SearchFolder
 from guitarclf.runs.session import OpenRun, open_run
+from guitarclf.training.rows import TrainingSet
 
 logger = logging.getLogger(__name__)
 
@@ -173,19 +175,24 @@ def scores_of_0_1_0(path: Path, n_candidates: int, n_splits: int) -> list[list[d
 
 
 class KeptFeatures:
-    """The features of rows, kept for one setting of window and logmel at a time."""
+    """The rows of a table and the background with their features, kept for one setting of window and logmel at a time.
+
+    The rows of the table come first.
+    """
 
     def __init__(self, rows: pd.DataFrame):
         self.rows = rows
         self._setting = ""
         self._features: Any = None
 
-    def of(self, config: Config) -> Any:
-        """Return the features of a config, which are computed if its setting is not that of the last call."""
+    def of(self, config: Config) -> TrainingSet:
+        """Return the rows with the features of a config, computed if its setting is not that of the last call."""
         setting = features_setting(config)
         if setting != self._setting:
             self._setting, self._features = "", None  # frees the last ones before the next are in memory
-            self._features = build_pipeline(config)[:-1].transform(self.rows)
+            pipeline = build_pipeline(config)
+            rows = TrainingSet.of(self.rows, pipeline[:-1].transform(self.rows))
+            self._features = rows.add(background_rows(config, pipeline["logmel"]))
             self._setting = setting
         return self._features
 
@@ -206,20 +213,26 @@ def _score(config: Config, candidates: Sequence[dict], features: KeptFeatures, n
 
 def _score_nets(config: Config, candidates: Sequence[dict], features: KeptFeatures, n_jobs: int) -> list[dict]:
     """Return what `_score` does, for candidates that share their features."""
-    X = features.of(apply_candidate(config, candidates[0]))
+    rows, notes = features.of(apply_candidate(config, candidates[0])), features.rows
+    background = np.arange(len(notes), len(rows))  # in the training side of every fold
+    folds = GroupKFold(config.search.n_splits).split(notes, groups=notes["track"])
     seed_everything(config.seed)
     grid = GridSearchCV(
-        Pipeline([("net", build_net(config))]),  # a GridSearchCV keeps `groups` for the folds, and hands on net__groups
+        Pipeline([("net", build_net(config))]),
         [_net_parameters(config, candidate) for candidate in candidates],
         scoring=scorer(config.search.scoring),
-        cv=GroupKFold(config.search.n_splits),
+        cv=[(np.concatenate([training, background]), scored) for training, scored in folds],
         n_jobs=n_jobs,
         refit=False,
         error_score="raise",
     )
-    rows = features.rows
-    track = rows["track"].to_numpy()
-    grid.fit(X, rows["label_category"].to_numpy(), groups=track, net__groups=track)
+    grid.fit(
+        rows.features,
+        rows.names,
+        net__groups=rows.events["track"].to_numpy(),
+        net__repeats=rows.events["repeats"].to_numpy(),
+        net__no_note=rows.is_background,
+    )
     by_fold = np.stack([grid.cv_results_[f"split{fold}_test_score"] for fold in range(config.search.n_splits)], axis=1)
     seconds = grid.cv_results_["mean_fit_time"]
     return [{"folds": by_fold[place].tolist(), "fit_sec": float(seconds[place])} for place in range(len(candidates))]

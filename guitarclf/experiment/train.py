@@ -19,6 +19,7 @@ from guitarclf.dataset import rows_of_split
 from guitarclf.errors import ConfigError, SplitError
 from guitarclf.evaluation.figures import save_learning_curves
 from guitarclf.evaluation.metrics import Report
+from guitarclf.experiment.background import background_rows
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.evaluate import score_rows
 from guitarclf.experiment.initial_weights import require_outside, suggest_initial_weights, with_model_sections
@@ -156,9 +157,9 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
     if config.training.tensorboard:
         recorders.append(("tensorboard", TensorBoardLog(run.tensorboard)))
     X = pipeline[:-1].transform(events)
-    rows = TrainingSet.of(
-        events, X, valid=(events["split"] == "val").to_numpy(), repeats=config.training.repeat_table
-    ).add(draw_synthetic_rows(config, pipeline["logmel"])[0])
+    background = background_rows(config, pipeline["logmel"])  # before the modelling, which is long
+    rows = TrainingSet.of(events, X, valid=(events["split"] == "val").to_numpy(), repeats=config.training.repeat_table)
+    rows = rows.add(draw_synthetic_rows(config, pipeline["logmel"])[0]).add(background)
     if not rows.has_validation:
         logger.warning("There are no validation rows: the last epoch is kept, and nothing stops early.")
     with_recorders(pipeline[-1], recorders)

@@ -11,7 +11,7 @@ from guitarclf.audio.mono import averaged, channels_heard, has_dc
 from guitarclf.audio.recordings import open_recording, outside_root
 from guitarclf.audio.windows import WindowReader
 from guitarclf.config import Config, to_dict
-from guitarclf.data.events import check_events, each_note_is_its_own_track
+from guitarclf.data.events import check_events, each_note_is_its_own_track, notes_of
 from guitarclf.data.rules import as_lines
 from guitarclf.data.splits import given_splits, has_split
 from guitarclf.errors import AudioReadError, ParameterError, SplitError
@@ -21,7 +21,7 @@ from guitarclf.experiment.tables import missing_audio
 from guitarclf.features.inputs import as_requests
 from guitarclf.files.progress import Progress
 from guitarclf.files.wording import shown
-from guitarclf.labels import LABELS
+from guitarclf.labels import LABELS, NO_NOTE_LABEL
 
 PAST_THE_END = 0.01  # seconds by which an offset may miss the end of its file
 
@@ -46,12 +46,13 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     outside = outside_root(audio_root, events["audio_path"])
     for path in events["audio_path"][outside & (not config.data.allow_outside_root)].unique():
         found.problems.append(f"{shown(path)} is outside the audio root {audio_root}.")
-    _check_mono(events, found, config)
+    notes = notes_of(events)
+    _check_mono(notes, found, config)
     readable = events[events["audio_path"].isin(durations.keys()) & np.isfinite(events["onset_sec"])]
     _check_windows(readable, found, config)
     _check_ends(readable, durations, found)
     _check_tracks(events, found)
-    found.warnings += sound_doubts(readable, rates)
+    found.warnings += sound_doubts(notes_of(readable), rates)
     found.summary = [*_summarise(events, rates, durations), *events.attrs["told"]]
     return found
 
@@ -132,6 +133,7 @@ def _check_tracks(events: pd.DataFrame, found: Findings) -> None:
     tracks_of_file = events.groupby("audio_path")["track"].nunique()
     for path in tracks_of_file[tracks_of_file > 1].index:
         found.problems.append(f"{path} is under {tracks_of_file[path]} tracks: one recording must be one track.")
+    events = notes_of(events)
     if has_split(events):
         try:
             given_splits(events)
@@ -147,7 +149,8 @@ def _check_tracks(events: pd.DataFrame, found: Findings) -> None:
         found.warnings.append(f"{label} is in {n_holders} track(s): not every side of a split can have it.")
 
 
-def _summarise(events: pd.DataFrame, rates: Counter, durations: dict[str, float]) -> list[str]:
+def _summarise(rows: pd.DataFrame, rates: Counter, durations: dict[str, float]) -> list[str]:
+    events = notes_of(rows)
     lines = [
         f"{len(events)} events in {events['audio_path'].nunique()} files, {events['track'].nunique()} tracks",
         "",
@@ -161,6 +164,8 @@ def _summarise(events: pd.DataFrame, rates: Counter, durations: dict[str, float]
             lengths = "not known" if np.isnan(low) else f"{low:.2f}, {middle:.2f}, {high:.2f}"
             line += f"{len(own) / len(events):8.1%}{own['track'].nunique():8d}   {lengths}"
         lines.append(line)
+    if len(events) < len(rows):
+        lines.append(f"{NO_NOTE_LABEL:14}{len(rows) - len(events):8d}   beside them: to train on, and never scored")
     lines += ["", "sample rates: " + ", ".join(f"{rate} Hz ({n} files)" for rate, n in sorted(rates.items()))]
     if durations:
         seconds = pd.Series(durations)

@@ -5,27 +5,28 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 from guitarclf.errors import ParameterError
-from guitarclf.labels import LABELS, folded
+from guitarclf.labels import TABLE_LABELS, folded
 
 STAR = "*"
 
 
 class LabelMap:
-    """Texts -> LABELS, compared as `folded` has them, so that ``Ha`` is what ``HA`` is.
+    """Texts -> TABLE_LABELS, compared as `folded` has them, so that ``Ha`` is what ``HA`` is.
 
     Parameters
     ----------
     labels : mapping, iterable of pairs, or None
-        Their text -> one of LABELS; the key ``"*"`` stands for every other text. LABELS stand for themselves.
+        Their text -> one of TABLE_LABELS (the three classes and no_note); the key ``"*"`` stands for every other text.
+        TABLE_LABELS stand for themselves.
     name : str
         What the mapping is called in messages.
     own : callable, optional
-        A folded text -> one of LABELS or None, for texts that ``labels`` does not have.
+        A folded text -> one of TABLE_LABELS or None, for texts that ``labels`` does not have.
 
     Raises
     ------
     ParameterError
-        If a text is mapped to none of LABELS, or two keys are one text and are mapped to different labels.
+        If a text is mapped to none of TABLE_LABELS, or two keys are one text and are mapped to different labels.
     """
 
     def __init__(
@@ -39,8 +40,8 @@ class LabelMap:
         keys: dict[str, str] = {}
         given: dict[str, str] = {}
         for text, label in pairs:
-            if label not in LABELS:
-                raise ParameterError(f"`{name}` must map to one of {', '.join(LABELS)}. Got {text!r}: {label!r}.")
+            if label not in TABLE_LABELS:
+                raise ParameterError(f"`{name}` must map to one of {', '.join(TABLE_LABELS)}. Got {text!r}: {label!r}.")
             key = folded(text)
             if given.setdefault(key, label) != label:
                 raise ParameterError(
@@ -49,7 +50,7 @@ class LabelMap:
                 )
             keys.setdefault(key, text)
         self.others = given.pop(STAR, None)  # the label of every other text
-        known = {folded(label): label for label in LABELS} | given
+        known = {folded(label): label for label in TABLE_LABELS} | given
         # A table has few distinct texts.
         self._find = cache(lambda text: known.get(folded(text)) or own(folded(text)))
 

@@ -32,7 +32,7 @@ def with_threads(config: Config, threads: int) -> Config:
     return replace(config, training=replace(config.training, threads=threads))
 
 
-def describe_environment(seed: int, digest: dict[str, str], threads: int) -> dict:
+def describe_environment(seed: int, digest: dict[str, str | None], threads: int) -> dict:
     """Return versions, machine, threads of a fit, seed and the digest of the data, for environment.json."""
     return {
         "versions": versions(),

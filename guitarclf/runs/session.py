@@ -13,7 +13,7 @@ import pandas as pd
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config.files import load_config, write_config
 from guitarclf.errors import RunError, TrainingError
-from guitarclf.files.digest import file_digest, joint_digest
+from guitarclf.files.digest import file_digest, joint_digest, text_digest
 from guitarclf.files.lock import locked, require_unlocked
 from guitarclf.files.names import ESCAPE
 from guitarclf.files.whole import sweep
@@ -33,6 +33,7 @@ FREE_KEYS = (
     "data.cache",
     "data.cache_gb",
     "training.threads",
+    "training.background_path",
 )
 
 
@@ -92,10 +93,7 @@ def open_run(
         require_same_settings(folder, config, options)
         require_same_threads(folder, threads)
     events = read_events()
-    digest = {
-        "table": file_digest(config.data.metadata_path),
-        "audio": joint_digest(events["audio_path"], num_workers=config.data.num_workers),
-    }
+    digest = data_digest(config, events)
     with locked(folder.root):
         folder.require_free(beside=beside, resume=resume, overwrite=overwrite)  # nobody came in between
         sweep(folder.root, *folder.subfolders)
@@ -112,6 +110,20 @@ def open_run(
             recorded = {"options": options} if options is not None else {}
             write_json({**describe_environment(config.seed, digest, threads), **recorded}, folder.environment)
             yield run
+
+
+def data_digest(config: Config, events: pd.DataFrame) -> dict[str, str | None]:
+    """Return the digests of the contents of a run's data: of its table, its audio, and its background or None."""
+    n_workers, path = config.data.num_workers, config.training.background_path
+    background = events.attrs.get("background_audio")
+    if background:
+        table = "" if path is None else file_digest(path)
+        background = text_digest(table, joint_digest(background, num_workers=n_workers))
+    return {
+        "table": file_digest(config.data.metadata_path),
+        "audio": joint_digest(events["audio_path"], num_workers=n_workers),
+        "background": background or None,
+    }
 
 
 def require_same_settings(run: OutputFolder, config: Config, options: dict[str, Any] | None) -> None:
@@ -144,7 +156,7 @@ def require_same_threads(run: OutputFolder, threads: int) -> None:
         )
 
 
-def require_same_data(run: OutputFolder, digest: dict[str, str]) -> None:
+def require_same_data(run: OutputFolder, digest: dict[str, str | None]) -> None:
     """Raise RunError if the table or its audio is not what the run began with."""
     began = _recorded(run, "data", digest)
     for part, now in digest.items():

@@ -218,8 +218,8 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         codes, self.y_was_encoded_ = encode_labels(y, self.integer_labels)
         if len(codes) != len(X):
             raise ParameterError(f"X and y must have the same number of events. Got {len(X)} and {len(codes)}.")
-        mask = validation_mask(codes, **by, valid_size=self.valid_size, seed=self.random_state or 0)
         codes = with_background(codes, no_note)
+        mask = validation_mask(codes, **by, valid_size=self.valid_size, seed=self.random_state or 0)
         train_rows = repeated(np.flatnonzero(~mask), repeats, len(codes))
         valid_rows = np.flatnonzero(mask & (codes != NO_NOTE))
         notes = train_rows[codes[train_rows] != NO_NOTE]

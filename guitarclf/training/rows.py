@@ -53,6 +53,11 @@ class TrainingSet:
         return self.events["label_category"].isna().to_numpy()
 
     @property
+    def names(self) -> np.ndarray:
+        """What ``fit`` is given as the label of each row, str of shape (n_rows,)."""
+        return self.events["label_category"].fillna(NAMED).to_numpy()
+
+    @property
     def notes(self) -> pd.DataFrame:
         """The rows of the table that are notes."""
         return self.events[~self.is_background]
@@ -66,7 +71,7 @@ class TrainingSet:
         """Fit a net on the rows, and return it."""
         return net.fit(
             self.features,
-            self.events["label_category"].fillna(NAMED).to_numpy(),
+            self.names,
             valid=self.events["valid"].to_numpy(),
             repeats=self.events["repeats"].to_numpy(),
             no_note=self.is_background,

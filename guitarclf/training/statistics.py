@@ -23,7 +23,10 @@ class BandStatistics(NamedTuple):
 
 
 def validation_mask(y: np.ndarray, *, groups=None, valid=None, valid_size: float, seed: int) -> np.ndarray:
-    """Return which rows are for validation: those of ``valid``, or whole groups, or none if ``valid_size`` is 0."""
+    """Return which rows are for validation: those of ``valid``, or whole groups, or none if ``valid_size`` is 0.
+
+    Rows that are NO_NOTE in ``y`` take no part in the draw of the groups.
+    """
     if valid is not None:
         return _checked_mask(valid, len(y))
     if not 0 <= valid_size < 1:
@@ -35,14 +38,16 @@ def validation_mask(y: np.ndarray, *, groups=None, valid=None, valid_size: float
             "fit must know which rows are for validation: pass `groups` (net__groups=events['track'] through "
             "the pipeline), or `valid` (net__valid=mask), or set valid_size=0 to train without."
         )
-    groups = np.asarray(groups)
-    n_groups = len(np.unique(groups.astype(str)))
-    if groups.shape != y.shape or n_groups < 2:
+    groups, is_note = np.asarray(groups), y != NO_NOTE
+    n_groups = len(np.unique(groups[is_note].astype(str))) if groups.shape == y.shape else 0
+    if n_groups < 2:
         raise SplitError(
             "`groups` must give each event its group, at least two in all, to hold one out for validation. "
             f"Got shape {groups.shape}, {n_groups} groups. Add tracks, or set valid_size=0."
         )
-    return draw_sides(groups, y, (valid_size,), seed=seed) == 1
+    mask = np.zeros(len(y), dtype=bool)
+    mask[is_note] = draw_sides(groups[is_note], y[is_note], (valid_size,), seed=seed) == 1
+    return mask
 
 
 def _checked_mask(valid, n_events: int) -> np.ndarray:

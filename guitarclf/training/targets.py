@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from guitarclf.errors import LabelError, ParameterError
-from guitarclf.labels import LABEL_TO_INDEX, LABELS
+from guitarclf.labels import LABEL_TO_INDEX, LABELS, NO_NOTE_LABEL
 from guitarclf.parameters.sections import check_class_weight
 
 SORTED_LABELS = np.array(sorted(LABELS))
@@ -44,7 +44,11 @@ def encode_labels(y: ArrayLike | None, integer_labels: str = "refuse") -> tuple[
         return TO_SORTED[y], True
     unknown = [label for label in y.tolist() if label not in LABEL_TO_INDEX]
     if unknown:
-        raise LabelError(f"y must be label names ({', '.join(LABELS)}). Got {unknown[0]!r}.")
+        how = " Give such rows any label, and say which they are: fit(..., no_note=mask)."
+        raise LabelError(
+            f"y must be label names ({', '.join(LABELS)}). Got {unknown[0]!r}."
+            + (how if NO_NOTE_LABEL in unknown else "")
+        )
     return np.array([LABEL_TO_INDEX[label] for label in y.tolist()], dtype=np.int64), False
 
 

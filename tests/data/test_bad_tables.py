@@ -63,7 +63,7 @@ BAD_TABLES = {
     "backwards.csv": (table(row(onset_sec="1")), "line 2: `offset_sec` must be after `onset_sec` (1). Got '0.5'."),
     "label.csv": (
         table(row(label_category="slap")),
-        "line 2: `label_category` must be one of harmonic, dead_note, general_note (map others with `data.labels`). "
+        "line 2: `label_category` must be one of harmonic, dead_note, general_note, no_note (map others with `data.labels`). "
         "Got 'slap'.",
     ),
     "ragged.csv": (

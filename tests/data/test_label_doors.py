@@ -99,7 +99,7 @@ def test_equal_problems_are_one_line_with_their_number(styled, tmp_path):
     _, problems = check_events(path)
     assert len(problems) == 9
     found = [line for line in validate(path, tmp_path).problems if "label_category" in line]
-    rule = "`label_category` must be one of harmonic, dead_note, general_note (map others with `data.labels`)"
+    rule = "`label_category` must be one of harmonic, dead_note, general_note, no_note (map others with `data.labels`)"
     assert found == [
         f"{path}, line 2: {rule}. Got 'normal' in 6 rows (2, 3, 4, ...).",
         f"{path}, line 8: {rule}. Got 'slide' in 2 rows (8, 10).",

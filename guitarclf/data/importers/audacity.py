@@ -39,7 +39,7 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     root : str or Path
         Folder of recordings and label tracks (Audacity: File, Export Other, Export Labels).
     labels : mapping, optional
-        Their text -> one of LABELS; ``"*"`` stands for every other. See `label_map`.
+        Their text -> one of LABELS or no_note; ``"*"`` stands for every other. See `label_map`.
 
     Returns
     -------

@@ -21,7 +21,7 @@ def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -
         Folder with ``<class>/<track>/**`` below it. A file directly in a class folder
         is a track of its own, and ``events.attrs["warnings"]`` says so.
     labels : mapping, optional
-        Their folder name -> one of LABELS; ``"*"`` stands for every other. See `label_map`.
+        Their folder name -> one of LABELS or no_note; ``"*"`` stands for every other. See `label_map`.
 
     Returns
     -------

@@ -27,7 +27,7 @@ def test_audacity_a_point_lasts_to_the_next_label_or_a_second_or_the_end(sound, 
     events, problems = read_audacity(tmp_path)
     assert events["offset_sec"].tolist() == [3.0, 0.4, 2.6]
     assert problems == [
-        "a.txt: line 3: 'breath' is no label; name it harmonic, dead_note, general_note, "
+        "a.txt: line 3: 'breath' is no label; name it harmonic, dead_note, general_note, no_note, "
         "or give --label 'breath=general_note'"
     ]
     (tmp_path / "a.txt").write_text(lines[1])

@@ -1,0 +1,56 @@
+"""Read a table of clips that are no note: noise, voices, other instruments."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from guitarclf.data.columns import map_columns
+from guitarclf.data.events import refuse, respell_paths, typed
+from guitarclf.data.rules import check_cells
+from guitarclf.data.table import read_table
+from guitarclf.errors import EventTableError
+
+NAMED = "training.background_path"
+
+
+def read_background(path: str | Path) -> pd.DataFrame:
+    """Return the clips of a CSV or Parquet file, each an event that is no note.
+
+    Parameters
+    ----------
+    path : str or Path
+        The table. ``audio_path`` is relative to its folder, or absolute. ``family`` (optional) names what is alike,
+        such as drums; a clip without one is a family of its own file. ``onset_sec`` (optional) is where in its file a
+        clip begins, 0 by default. Other columns are not read.
+
+    Returns
+    -------
+    clips : DataFrame
+        The columns of an events table, and ``family``; ``track`` is the family, ``note_id`` the place in the table,
+        and no offset is known.
+
+    Raises
+    ------
+    EventTableError
+        If the table cannot be read, has no ``audio_path``, or a cell breaks a rule.
+    """
+    raw = read_table(path, named=NAMED)
+    given = map_columns(raw, {})
+    if "audio_path" not in given:
+        raise EventTableError(
+            f"{raw.path} must have the column audio_path, the file of each clip that is no note. "
+            f"Its columns are {', '.join(raw.columns)}. Rename one, or correct {NAMED}."
+        )
+    n_clips = len(raw)
+    cells = {
+        "note_id": [raw.where(row) for row in range(n_clips)],
+        "audio_path": given["audio_path"],
+        "onset_sec": given.get("onset_sec", ["0"] * n_clips),
+        "offset_sec": [""] * n_clips,
+    }
+    respell_paths(cells, raw.path.parent)
+    families = given.get("family", [""] * n_clips)
+    cells["family"] = [family or file for family, file in zip(families, cells["audio_path"], strict=True)]
+    cells["track"] = cells["family"]
+    refuse(check_cells(raw, cells, require_labels=False))
+    return typed(cells, raw.path.parent).assign(label_category=None)

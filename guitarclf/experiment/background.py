@@ -1,0 +1,37 @@
+"""The user's own sounds that are no note, as rows to train on."""
+
+import logging
+
+import numpy as np
+
+from guitarclf.config import Config, feature_shape
+from guitarclf.experiment.tables import background_events
+from guitarclf.features.logmel import LogMelSpectrogram
+from guitarclf.pipeline import build_window
+from guitarclf.training.rows import TrainingSet
+
+logger = logging.getLogger(__name__)
+
+
+def background_rows(config: Config, logmel: LogMelSpectrogram) -> TrainingSet:
+    """Return the rows of the table that are labelled no_note and the clips of ``training.background_path``.
+
+    Parameters
+    ----------
+    config : Config
+    logmel : LogMelSpectrogram
+        As `build_pipeline` has it, with the feature cache.
+
+    Returns
+    -------
+    rows : TrainingSet
+        Possibly none. None has a label or is for validation. The columns ``family`` and ``from_table`` are those of
+        `background_events`, ``repeats`` is ``training.repeat_background``.
+    """
+    events = background_events(config)
+    repeats = config.training.repeat_background
+    if events.empty:
+        return TrainingSet.of(events, np.zeros((0, *feature_shape(config)), dtype=np.float32), repeats=repeats)
+    n_families = events["family"].nunique()
+    logger.info("sounds that are no note: %d of %d families, each %d times an epoch", len(events), n_families, repeats)
+    return TrainingSet.of(events, logmel.transform(build_window(config).transform(events)), repeats=repeats)
