@@ -63,8 +63,8 @@ BAD_TABLES = {
     "backwards.csv": (table(row(onset_sec="1")), "line 2: `offset_sec` must be after `onset_sec` (1). Got '0.5'."),
     "label.csv": (
         table(row(label_category="slap")),
-        "line 2: `label_category` must be one of harmonic, dead_note, general_note, no_note (map others with `data.labels`). "
-        "Got 'slap'.",
+        "line 2: `label_category` must be one of harmonic, dead_note, general_note, no_note (map others with "
+        "`data.labels`). Got 'slap'.",
     ),
     "ragged.csv": (
         table(GOOD, "n2,a.wav,0.0", row(note_id="n3", onset_sec="x")),
