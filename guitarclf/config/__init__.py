@@ -65,10 +65,10 @@ class TrainingConfig(WatchParameters, SplitParameters):
     )
     background_path: str | None = knob(
         None,
-        "table of recorded ones, CSV or Parquet: `audio_path`, optionally `family` and `onset_sec`; null: none",
+        "table of recorded clips that are no note: `audio_path`, optionally `family` and `onset_sec`; null: none",
     )
     repeat_background: int = knob(
-        2, "times each of them, and each row of the table labelled no_note, is seen an epoch", low=1, high=10000
+        2, "times each recorded clip or row of the table that is no note is seen an epoch", low=1, high=10000
     )
     init_from: str | None = knob(None, "run or bundle whose weights training starts from; null: fresh weights")
     freeze_epochs: int = knob(
