@@ -63,6 +63,7 @@ class TrainingConfig(WatchParameters, SplitParameters):
         low=0,
         high=10_000_000,
     )
+    background_path: str | None = knob(None, "table of clips that are no note, added to the training rows; null: none")
     init_from: str | None = knob(None, "run or bundle whose weights training starts from; null: fresh weights")
     freeze_epochs: int = knob(
         0, "first epochs in which, started from a model, only the head is trained", unit="epochs", low=0

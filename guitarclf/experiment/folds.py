@@ -1,6 +1,7 @@
 """The folds of a cross-validation: by whole tracks, or, to see what leaks, by rows and by files."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,15 @@ def leaking_folds(events: pd.DataFrame, config: Config) -> dict[str, np.ndarray]
         "random rows": _numbered(KFold, events["note_id"], config),
         "by file": _numbered(GroupKFold, events["audio_path"], config),
     }
+
+
+def fold_of_families(families: pd.Series, names: Sequence[str]) -> np.ndarray:
+    """Return the fold that leaves each clip out, shape (n_clips,): whole families are dealt out, the largest first."""
+    counts = families.value_counts().reset_index()
+    counts.columns = ["family", "clips"]
+    dealt = counts.sort_values(["clips", "family"], ascending=[False, True])["family"]
+    fold_of = {family: names[place % len(names)] for place, family in enumerate(dealt)}
+    return families.map(fold_of).to_numpy(dtype=object)
 
 
 def _numbered(splitter: type, by: pd.Series, config: Config) -> np.ndarray:

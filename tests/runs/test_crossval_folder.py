@@ -215,12 +215,12 @@ def test_on_a_full_disk_the_results_before_stay(small_table, finished, monkeypat
     before = {name: (finished / name).read_bytes() for name in RESULTS}
     original = module.summarise
 
-    def fill(table):
+    def fill(*args, **settings):
         def fail(handle):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         monkeypatch.setattr(os, "fsync", fail)
-        return original(table)
+        return original(*args, **settings)
 
     monkeypatch.setattr(module, "summarise", fill)
     with pytest.raises(RunError, match=r"predictions\.csv must be writable\. No space left on device"):
