@@ -21,6 +21,7 @@ TITLES = {
     "error": "error",
     "error of the surer half": "error, surer half",
     "unknown": "unknown",
+    **{f"kept {label}": f"kept {label}" for label in LABELS},
 }
 TITLE_WIDTH, CELL_WIDTH = 21, 19
 TRACK_WIDTH = 26
@@ -80,6 +81,8 @@ class ContextReport:
             if any(name in spreads for spreads in self.figures.values()):
                 lines.append(row(title, [str(spreads.get(name, "-")) for spreads in self.figures.values()]))
         lines += ["", "ordinary: general_note. Figures are means of the repeats, and their range."]
+        if any("unknown" in spreads for spreads in self.figures.values()):
+            lines.append("unknown: below the model's threshold of confidence. kept: found, and not unknown.")
         if len(self.figures) > 1:
             heard = "as the recipe has them, alone too" if self.uses_offsets else "silence after them, in phrases only"
             lines += [f"Offsets: {heard}.", "", "Found, by track and label:", self._tracks_as_text()]
@@ -133,7 +136,10 @@ def figures_of(table: pd.DataFrame) -> dict[str, float]:
     if table["confidence"].notna().all():
         figures["error of the surer half"] = error_of_surer_half(table)
     if (table["unknown_below"] > 0).any():
-        figures["unknown"] = float((table["confidence"] < table["unknown_below"]).mean())
+        is_known = table["confidence"] >= table["unknown_below"]
+        figures["unknown"] = float(1 - is_known.mean())
+        is_kept = (is_known & (table["called"] == table["label_category"])).groupby(table["label_category"]).mean()
+        figures |= {f"kept {label}": float(share) for label, share in is_kept.items()}
     return figures
 
 

@@ -71,7 +71,7 @@ def test_modelled_notes_are_on_the_training_side_only(small_table, tmp_path, mon
         n_notes = held_out.sum()
         return Outcome({"alone": answers(np.full((n_notes, 3), 1 / 3), np.full(n_notes, 1 / 3))}, no_clips(), 0.0)
 
-    monkeypatch.setattr(module, "_fit_and_predict", remember)
+    monkeypatch.setattr(module, "fit_and_predict", remember)
     config = config_for(small_table, tmp_path / "cv", crossval__n_splits=2, training__add_modelled=40)
     reports = crossval(config)
     assert seen == [(55, 40), (55, 40)]

@@ -46,7 +46,7 @@ def names(folder) -> list[str]:
 
 def interrupt(monkeypatch, at_call, error=KeyboardInterrupt) -> list:
     """Let the fit of a number end with an error; return the list that counts the fits."""
-    original, calls = module._fit_and_predict, []
+    original, calls = module.fit_and_predict, []
 
     def interrupted(*args):
         calls.append(args[-1])
@@ -54,7 +54,7 @@ def interrupt(monkeypatch, at_call, error=KeyboardInterrupt) -> list:
             raise error
         return original(*args)
 
-    monkeypatch.setattr(module, "_fit_and_predict", interrupted)
+    monkeypatch.setattr(module, "fit_and_predict", interrupted)
     return calls
 
 
