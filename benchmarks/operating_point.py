@@ -3,9 +3,9 @@
     python benchmarks/operating_point.py runs/cv [more runs of crossval]
 
 Reads what `guitarclf crossval` wrote. Puts the predictions, made by nets that had not heard the notes, under each pair
-of shares of harmonics and of dead notes in turn, and ranks the pairs by the mean of balanced accuracy and macro-F1, over
-notes alone and in phrases alike where the run has both (`--in-context`). For each fold the best pair on the other folds
-is taken, and the fold itself is scored under it. Prints the best pairs, the scores under those taken, and what is
+of shares of harmonics and of dead notes in turn, and ranks the pairs by the mean of balanced accuracy and macro-F1,
+over notes alone and in phrases alike where the run has both (`--in-context`). For each fold the best pair on the other
+folds is taken, and the fold itself is scored under it. Prints the best pairs, the scores under those taken, and what is
 still wrong among notes alone.
 """
 

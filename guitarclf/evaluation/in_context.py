@@ -82,7 +82,7 @@ class ContextReport:
                 lines.append(row(title, [str(spreads.get(name, "-")) for spreads in self.figures.values()]))
         lines += ["", "ordinary: general_note. Figures are means of the repeats, and their range."]
         if any("unknown" in spreads for spreads in self.figures.values()):
-            lines.append("unknown: below the model's threshold of confidence. kept: found, and not unknown.")
+            lines.append("unknown: below the model's own threshold. kept: found and not unknown.")
         if len(self.figures) > 1:
             heard = "as the recipe has them, alone too" if self.uses_offsets else "silence after them, in phrases only"
             lines += [f"Offsets: {heard}.", "", "Found, by track and label:", self._tracks_as_text()]
