@@ -2,10 +2,11 @@
 
     python benchmarks/operating_point.py runs/cv [more runs of crossval]
 
-Reads what `guitarclf crossval` wrote. For each fold and each share in turn, puts the predictions of the other
-folds, made by nets that had not heard them, under that share of harmonics and of dead notes, and takes the share
-with the highest mean of balanced accuracy and macro-F1; the fold itself is then scored under it. Prints the shares
-taken, the pooled scores under them and under every fixed share, and what is still wrong.
+Reads what `guitarclf crossval` wrote. Puts the predictions, made by nets that had not heard the notes, under each pair
+of shares of harmonics and of dead notes in turn, and ranks the pairs by the mean of balanced accuracy and macro-F1,
+over notes alone and in phrases alike where the run has both (`--in-context`). For each fold the best pair on the other
+folds is taken, and the fold itself is scored under it. Prints the best pairs, the scores under those taken, and what is
+still wrong among notes alone.
 """
 
 import sys
@@ -19,29 +20,39 @@ from guitarclf.evaluation.metrics import evaluate
 from guitarclf.labels import LABELS
 from guitarclf.priors import complete_priors, with_priors
 
-SHARES = (1 / 3, 0.2, 0.14, 0.1, 0.07, 0.05, 0.035, 0.025)
+SHARES = (0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.14, 0.2)
+PAIRS = [(harmonic, dead_note) for harmonic in SHARES for dead_note in SHARES]
+N_SHOWN = 5  # best pairs that are printed
 EQUAL = np.full(len(LABELS), 1 / len(LABELS))
 
 
-def under(proba, share):
-    """Return probabilities under equal shares as they are under `share` of each rare class."""
-    return with_priors(proba, EQUAL, complete_priors({"harmonic": share, "dead_note": share}))
+def under(proba, pair):
+    """Return probabilities under equal shares as they are under a pair of shares, of harmonics and of dead notes."""
+    return with_priors(proba, EQUAL, complete_priors(dict(zip(("harmonic", "dead_note"), pair, strict=True))))
 
 
-def choose(table, proba):
-    """Return the share with the highest mean of balanced accuracy and macro-F1."""
+def merit(table, proba):
+    """Return the mean of balanced accuracy and macro-F1 over the settings of a table."""
+    scores = []
+    for setting in table["setting"].unique():
+        is_setting = (table["setting"] == setting).to_numpy()
+        report = evaluate(table.loc[is_setting, "label_category"], proba[is_setting])
+        scores.append((report.balanced_accuracy + report.macro_f1) / 2)
+    return float(np.mean(scores))
 
-    def merit(share):
-        report = evaluate(table["label_category"], under(proba, share))
-        return report.balanced_accuracy + report.macro_f1
 
-    return max(SHARES, key=merit)
+def ranked(table, proba):
+    """Return the pairs, best first, and the merit of each."""
+    merits = {pair: merit(table, under(proba, pair)) for pair in PAIRS}
+    return sorted(merits.items(), key=lambda item: -item[1])
 
 
 def read(run):
     """Return (predictions of a run by track, their probabilities under equal shares)."""
     table = pd.read_csv(Path(run) / "predictions.csv", dtype={"fold": str, "expression_style": str})
     table = table[table["split"] == "by track"].reset_index(drop=True)
+    if "setting" not in table:  # of a version that had notes alone only
+        table["setting"] = "alone"
     priors = load_config(Path(run) / "config.yaml").net.priors
     learnt_under = EQUAL if priors is None else complete_priors(priors)
     return table, with_priors(table[[f"p_{label}" for label in LABELS]].to_numpy(), learnt_under, EQUAL)
@@ -55,22 +66,34 @@ def line(name, report):
     return f"| {name} | " + " | ".join(f"{c:.3f}" for c in [*cells, report.calibration_error, report.loss]) + " |"
 
 
+def print_scores(name, table, proba):
+    """Print a row for each setting."""
+    for setting in table["setting"].unique():
+        is_setting = (table["setting"] == setting).to_numpy()
+        print(line(f"{name}: {setting}", evaluate(table.loc[is_setting, "label_category"], proba[is_setting])))
+
+
 def main(run):
     """Print what one run of crossval comes to."""
     table, proba = read(run)
-    print(f"\n{run}\n\n| shares | balanced accuracy | macro-F1 | harmonics found | dead notes found | ", end="")
+    best = ranked(table, proba)
+    print(f"\n{run}\n\nbest shares of harmonics, dead notes, over {', '.join(table['setting'].unique())}:")
+    for pair, score in best[:N_SHOWN]:
+        print(f"  {pair[0]:.2f} {pair[1]:.2f}  {score:.4f}")
+    print("\n| shares | balanced accuracy | macro-F1 | harmonics found | dead notes found | ", end="")
     print("called harmonic | called dead | calibration error | log loss |\n" + "|---" * 9 + "|")
     chosen = {}
     nested = np.empty_like(proba)
     for fold in sorted(table["fold"].unique()):
         inside = (table["fold"] == fold).to_numpy()
-        chosen[fold] = choose(table[~inside], proba[~inside])
+        (chosen[fold], _), *_ = ranked(table[~inside], proba[~inside])
         nested[inside] = under(proba[inside], chosen[fold])
-    for share in SHARES:
-        print(line(f"{share:.3f} each", evaluate(table["label_category"], under(proba, share))))
-    print(line("chosen on the other folds", evaluate(table["label_category"], nested)))
-    print("\nchosen: " + ", ".join(f"{fold}: {share:.3f}" for fold, share in chosen.items()))
-    wrong = table.assign(called=np.array(LABELS)[nested.argmax(axis=1)]).query("called != label_category")
+    print_scores("as the run has them", table, table[[f"p_{label}" for label in LABELS]].to_numpy())
+    print_scores("best {:.2f} {:.2f}".format(*best[0][0]), table, under(proba, best[0][0]))
+    print_scores("chosen on the other folds", table, nested)
+    print("\nchosen: " + ", ".join(f"{fold}: {pair[0]:.2f} {pair[1]:.2f}" for fold, pair in chosen.items()))
+    wrong = table.assign(called=np.array(LABELS)[nested.argmax(axis=1)])
+    wrong = wrong.query("called != label_category and setting == 'alone'")
     counts = wrong.groupby(["track", "expression_style", "label_category", "called"]).agg(
         notes=("pitch_midi", "size"), pitches=("pitch_midi", lambda midi: " ".join(map(str, sorted(midi))))
     )

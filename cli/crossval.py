@@ -15,17 +15,22 @@ from guitarclf.cli.terminal import say
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Nets of other seeds a fold.")
 @click.option("--add-modelled", type=click.IntRange(min=0), help="Modelled notes for the training sides.")
 @click.option("--compare-splits", is_flag=True, help="Also split by random rows and by file, to see what leaks.")
+@click.option("--in-context", is_flag=True, help="Also score each note in a phrase, without and with its offset.")
+@click.option("--phrases-seed", type=click.IntRange(0, 2**31 - 1), help="Of the phrases.  [default: the run's seed]")
 @click.option("--resume", is_flag=True, help="Go on with what is in --output-dir; finished folds are kept.")
 @click.option("--overwrite", is_flag=True, help="Replace the cross-validation in --output-dir.")
-def command(leave_one_out, folds, repeats, compare_splits, resume, overwrite, **flags):
+def command(leave_one_out, folds, repeats, compare_splits, in_context, phrases_seed, resume, overwrite, **flags):
     """Score tracks the model has not heard, each left out in turn, beside three baselines.
 
     \b
     guitarclf crossval --metadata-path notes.csv --audio-root audio --leave-one-out track --output-dir runs/cv
     guitarclf crossval --metadata-path notes.csv --audio-root audio --add-modelled 3000 --repeats 2
+    guitarclf crossval --metadata-path notes.csv --audio-root audio --in-context
     """
     refuse_both(leave_one_out=leave_one_out, folds=folds)
     refuse_both(resume=resume, overwrite=overwrite)
+    if phrases_seed is not None and not in_context:
+        raise click.UsageError("--phrases-seed goes with --in-context.")
     settings = read_config(**flags)
     say(f"cross-validating on {settings.data.metadata_path}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.crossval import crossval
@@ -36,6 +41,8 @@ def command(leave_one_out, folds, repeats, compare_splits, resume, overwrite, **
         folds=folds,
         repeats=repeats,
         compare_splits=compare_splits,
+        in_context=in_context,
+        phrases_seed=phrases_seed,
         resume=resume,
         overwrite=overwrite,
     )

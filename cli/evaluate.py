@@ -12,15 +12,17 @@ from guitarclf.cli.terminal import say
 @click.option("--metadata-path", type=UserPath(), help="Score another table instead.")
 @audio_root_option
 @mapping_option
+@click.option("--in-context", is_flag=True, help="Also score each note in a phrase, without and with its offset.")
+@click.option("--phrases-seed", type=click.IntRange(0, 2**31 - 1), help="Of the phrases.  [default: the model's seed]")
 @click.option("--output-dir", type=UserPath(), help="Folder to write the scores into.  [default: the run's]")
-def command(model, split, metadata_path, audio_root, config, output_dir):
+def command(model, split, metadata_path, audio_root, config, in_context, phrases_seed, output_dir):
     """Score MODEL: per-class precision, recall and F1, and the confusion matrix.
 
     MODEL is a run folder; with --metadata-path also a bundle, or pretrained.
 
     \b
     guitarclf eval runs/mine --split test
-    guitarclf eval runs/mine --metadata-path other.csv --audio-root other_audio
+    guitarclf eval runs/mine --metadata-path other.csv --audio-root other_audio --in-context
 
     Writes metrics_<split>.json and figures/confusion_<split>.png into the run. A model by itself, such as
     pretrained, and one that can only be read are scored too, and --output-dir says where to write. With --metadata-path
@@ -28,15 +30,29 @@ def command(model, split, metadata_path, audio_root, config, output_dir):
     """
     if config and not metadata_path:  # the table in it may be the one that the run was trained on
         raise click.UsageError("--config goes with --metadata-path: a run's own table is read as it was in training.")
+    if phrases_seed is not None and not in_context:
+        raise click.UsageError("--phrases-seed goes with --in-context.")
     data = read_data(config)
     metadata_path, audio_root = table_of(data, metadata_path, audio_root)
     say(f"scoring {model}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.evaluate import evaluate_run
 
     result = evaluate_run(
-        model, split=split, metadata_path=metadata_path, audio_root=audio_root, data=data, output_dir=output_dir
+        model,
+        split=split,
+        metadata_path=metadata_path,
+        audio_root=audio_root,
+        data=data,
+        output_dir=output_dir,
+        in_context=in_context,
+        phrases_seed=phrases_seed,
     )
     click.echo(f"{result.name}: {result.report.to_text()}")
+    if in_context:
+        click.echo(f"\n{result.in_context.to_text()}")
+    unknown = result.unknown_as_text()
+    if unknown:
+        click.echo(f"\n{unknown}")
     if result.duration_macro_f1 is not None:
         click.echo(f"\nBy note length alone (a decision tree): macro-F1 {result.duration_macro_f1:.4f}")
     if result.path is None:

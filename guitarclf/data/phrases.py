@@ -133,7 +133,8 @@ def _join(notes: pd.DataFrame, joining: Joining, rng: Generator) -> tuple[np.nda
         sound[len(sound) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
         start = round(onsets[place] * rate)
         phrase[start : start + len(sound)] += sound * (peaks[place] / np.abs(sound).max())
-        heard = min(note["offset_sec"] - note["onset_sec"], steps[place])
+        length = note["offset_sec"] - note["onset_sec"]
+        heard = min(len(sound) / rate if np.isnan(length) else length, steps[place])
         offsets[place] = onsets[place] + max(SHORTEST_SEC, heard)
     phrase += 10 ** (FLOOR_DB / 20) * rng.standard_normal(len(phrase)).astype(np.float32)
     rows = notes.assign(onset_sec=onsets.round(5), offset_sec=offsets.round(5), source_note=notes["note_id"])

@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score, recall_score
 
-from guitarclf.evaluation.metrics import Report, evaluate
+from guitarclf.evaluation.in_context import ContextReport, score_settings, shortened
+from guitarclf.evaluation.metrics import PROBA_COLUMNS, Report, evaluate
+from guitarclf.evaluation.rejection import RejectionReport, score_rejection
 from guitarclf.labels import LABELS
 
 N_DRAWS = 1000  # of the bootstrap
 LEVEL = 0.95
 TRACK_WIDTH = 22  # columns of a track's name in a table
 Z = 1.96  # of a normal distribution, for LEVEL
-PROBA_COLUMNS = [f"p_{label}" for label in LABELS]
 BASELINE_COLUMNS = ("majority", "duration only", "SVM on MFCC")
 
 
@@ -23,7 +24,8 @@ class CrossvalReport:
 
     ``pooled`` is over all events and repeats; ``intervals`` are 95 % intervals for other notes of these
     tracks: Wilson's for shares, a bootstrap of events within classes for the rest. They say nothing
-    about other guitars: for that look at ``per_track``, how unlike the tracks are.
+    about other guitars: for that look at ``per_track``, how unlike the tracks are. All of these are of notes alone;
+    ``in_context`` compares them with notes in phrases, ``rejection`` with sounds that are no note, if there are any.
     """
 
     pooled: Report
@@ -31,6 +33,8 @@ class CrossvalReport:
     intervals: dict[str, tuple[float, float]]
     per_track: pd.DataFrame
     baselines: dict[str, dict[str, float]]
+    in_context: ContextReport
+    rejection: RejectionReport | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Return the report as plain dicts and lists, for JSON."""
@@ -40,6 +44,8 @@ class CrossvalReport:
             "intervals": {name: list(bounds) for name, bounds in self.intervals.items()},
             "per_track": self.per_track.to_dict("records"),
             "baselines": self.baselines,
+            "in_context": self.in_context.to_dict(),
+            "rejection": None if self.rejection is None else self.rejection.to_dict(),
         }
 
     def to_text(self) -> str:
@@ -54,22 +60,42 @@ class CrossvalReport:
         own = {"macro_f1": self.pooled.macro_f1, "balanced_accuracy": self.pooled.balanced_accuracy}
         for name, score in {"this model": own, **self.baselines}.items():
             lines.append(f"{name:16}{score['macro_f1']:10.4f}{score['balanced_accuracy']:20.4f}")
+        lines += ["", self.in_context.to_text()]
+        if self.rejection is not None:
+            lines += ["", self.rejection.to_text()]
         return "\n".join(lines)
 
     def _tracks_as_text(self) -> str:
         """Return ``per_track`` in less than 80 columns: a long name of a track keeps its end."""
         table = self.per_track.rename(columns=lambda name: name.removeprefix("called "))
-        names = [name if len(name) <= TRACK_WIDTH else f"...{name[3 - TRACK_WIDTH :]}" for name in table["track"]]
+        names = [shortened(name, TRACK_WIDTH) for name in table["track"]]
         return table.assign(track=names).to_string(index=False, float_format="%.3f")
 
 
-def summarise(table: pd.DataFrame) -> CrossvalReport:
-    """Return the report of the predictions of all folds and repeats."""
+def summarise(
+    predictions: pd.DataFrame, background: pd.DataFrame | None = None, *, uses_offsets: bool = False
+) -> CrossvalReport:
+    """Return the report of the predictions of all folds and repeats.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for `score_settings`, with the label by each baseline in the rows of the setting "alone".
+    background : DataFrame, optional
+        As for `score_rejection`.
+    uses_offsets : bool
+        As in `ContextReport`.
+    """
+    table = predictions[predictions["setting"] == "alone"]
     y_true = table["label_category"].to_numpy()
     by_repeat = [evaluate(part["label_category"], part[PROBA_COLUMNS]) for _, part in table.groupby("repeat")]
     pooled = evaluate(y_true, table[PROBA_COLUMNS])
     baselines = {name: _baseline_scores(y_true, table[name].to_numpy()) for name in BASELINE_COLUMNS}
-    return CrossvalReport(pooled, by_repeat, _intervals(table, pooled), _per_track(table), baselines)
+    in_context = score_settings(predictions, uses_offsets=uses_offsets)
+    rejection = None if background is None or background.empty else score_rejection(predictions, background)
+    return CrossvalReport(
+        pooled, by_repeat, _intervals(table, pooled), _per_track(table), baselines, in_context, rejection
+    )
 
 
 def _baseline_scores(y_true: np.ndarray, called: np.ndarray) -> dict[str, float]:

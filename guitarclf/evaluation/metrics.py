@@ -10,6 +10,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from guitarclf.errors import LabelError, ParameterError
 from guitarclf.labels import LABEL_TO_INDEX, LABELS
 
+PROBA_COLUMNS = [f"p_{label}" for label in LABELS]  # of a table of predictions
 SMALLEST_PROBABILITY = 1e-7  # keeps the loss finite where a true class got probability 0
 
 

@@ -18,22 +18,40 @@ from guitarclf.dataset import rows_of_split
 from guitarclf.errors import EventTableError, RunError, SplitError
 from guitarclf.evaluation.baselines import duration_only
 from guitarclf.evaluation.figures import save_confusion_matrix
-from guitarclf.evaluation.metrics import Report, evaluate
+from guitarclf.evaluation.in_context import ContextReport, score_settings
+from guitarclf.evaluation.metrics import PROBA_COLUMNS, Report, evaluate
+from guitarclf.experiment.in_context import predict_settings, require_snippets, threshold_of, uses_offsets
 from guitarclf.experiment.tables import other_events, run_events
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
-from guitarclf.pipeline import predict_by_label
 from guitarclf.runs.folder import RunFolder, make_folder, write_json
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A report, its name, the macro-F1 that note length alone reaches on the same rows, and the file it is in."""
+    """A report, its name, the macro-F1 that note length alone reaches on the same rows, and the file it is in.
+
+    ``in_context`` has the figures of the rows alone and, if that was asked for, in phrases.
+    """
 
     name: str
     report: Report
     duration_macro_f1: float | None
+    in_context: ContextReport
+    unknown_below: float
     path: Path | None = None  # None where nothing was written
+
+    def unknown_as_text(self) -> str | None:
+        """Return what the model's threshold of confidence makes unknown, None for a model without one."""
+        alone = self.in_context.figures["alone"]
+        if "unknown" not in alone:
+            return None
+        kept = ", ".join(f"{name[5:]} {alone[name].mean:.4f}" for name in alone if name.startswith("kept "))
+        count = round(alone["unknown"].mean * self.report.n_events)
+        return (
+            f"{count} of {self.report.n_events} are below the model's confidence of {self.unknown_below:.3f}, where "
+            f"`predict` says unknown. Recall with them not found: {kept}"
+        )
 
 
 def evaluate_run(
@@ -44,6 +62,8 @@ def evaluate_run(
     audio_root: str | Path | None = None,
     output_dir: str | Path | None = None,
     data: DataConfig | None = None,
+    in_context: bool = False,
+    phrases_seed: int | None = None,
 ) -> Evaluation:
     """Score a run and write ``metrics_<name>.json`` and ``figures/confusion_<name>.png`` into it.
 
@@ -62,9 +82,16 @@ def evaluate_run(
         Folder to write into instead; made if it is not there.
     data : DataConfig, optional
         How the other table is read; default as the run's own.
+    in_context : bool
+        Also score each note in a phrase with others of its track, once as if nothing told where it ends, and once with
+        its offset.
+    phrases_seed : int, optional
+        Of the phrases; default the config's seed.
 
     Raises
     ------
+    EventTableError
+        If notes that are to be joined into phrases share recordings.
     RunError
         If ``output_dir`` cannot be written, or holds scores of that name already.
     """
@@ -86,7 +113,12 @@ def evaluate_run(
         sizes = ", ".join(f"{side} {(events['split'] == side).sum()}" for side in SPLITS)
         raise SplitError(f"The split to score must have rows. {name} has none ({sizes}). Choose another --split.")
     train_rows = None if own_events is None else rows_of_split(own_events, "train")
-    return score_rows(pipeline, rows, _target(run, output_dir, name), name, train_rows=train_rows)
+    seed = None
+    if in_context:
+        require_snippets(rows)
+        seed = bundle.config.seed if phrases_seed is None else phrases_seed
+    target = _target(run, output_dir, name)
+    return score_rows(pipeline, rows, target, name, train_rows=train_rows, phrases_seed=seed)
 
 
 def _run_of(bundle: Bundle) -> RunFolder:
@@ -111,22 +143,33 @@ def _target(run: RunFolder, output_dir: str | Path | None, name: str) -> RunFold
 
 
 def score_rows(
-    pipeline: Pipeline, rows: pd.DataFrame, run: RunFolder | None, name: str, *, train_rows: pd.DataFrame | None
+    pipeline: Pipeline,
+    rows: pd.DataFrame,
+    run: RunFolder | None,
+    name: str,
+    *,
+    train_rows: pd.DataFrame | None,
+    phrases_seed: int | None = None,
 ) -> Evaluation:
     """Score a fitted pipeline on rows of a table, and write the scores into the run, if there is one, under a name.
 
-    ``train_rows`` are what the baseline learns from; there is none without them, or where lengths are not known.
+    ``train_rows`` are what the baseline learns from; there is none without them, or where lengths are not known. With
+    ``phrases_seed`` the rows are scored in phrases as well.
     """
-    report = evaluate(rows["label_category"], predict_by_label(pipeline, rows))
+    said = predict_settings(pipeline, rows, phrases_seed=phrases_seed)
+    in_context = score_settings(said, uses_offsets=uses_offsets(pipeline))
+    report = evaluate(rows["label_category"], said.loc[said["setting"] == "alone", PROBA_COLUMNS])
     baseline = None
     if train_rows is not None and len(train_rows) and not any(own["offset_sec"].hasnans for own in (train_rows, rows)):
         baseline = duration_score(train_rows, rows)
+    result = Evaluation(name, report, baseline, in_context, threshold_of(pipeline["net"]))
     if run is None:
-        return Evaluation(name, report, baseline)
+        return result
     make_folder(run.figures)
-    write_json({**report.to_dict(), "duration_only_macro_f1": baseline}, run.metrics(name))
+    scores = {**report.to_dict(), "duration_only_macro_f1": baseline, "in_context": in_context.to_dict()}
+    write_json(scores, run.metrics(name))
     save_confusion_matrix(report, f"{name} ({report.n_events} events)", run.figures / f"confusion_{name}.png")
-    return Evaluation(name, report, baseline, run.metrics(name))
+    return replace(result, path=run.metrics(name))
 
 
 def duration_score(train_rows: pd.DataFrame, rows: pd.DataFrame) -> float:

@@ -35,6 +35,31 @@ def leaking_folds(events: pd.DataFrame, config: Config) -> dict[str, np.ndarray]
     }
 
 
+def fold_of_clips(clips: pd.DataFrame, tracks: pd.Series, folds: np.ndarray) -> np.ndarray:
+    """Return the fold that leaves each sound that is no note out, shape (n_clips,); None where none does.
+
+    Whole families are dealt out to the folds in turn, the largest first. Sounds of the table of notes itself
+    (``from_table``) are left out with the notes of their track.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        ``family`` and ``from_table``.
+    tracks : Series
+        The track of each note.
+    folds : ndarray of str
+        The fold of each note.
+    """
+    from_table, names = clips["from_table"].to_numpy(dtype=bool), sorted(set(folds))
+    counts = clips.loc[~from_table, "family"].value_counts()
+    dealt = sorted(counts.index, key=lambda family: (-counts[family], family))
+    fold_of_family = {family: names[place % len(names)] for place, family in enumerate(dealt)}
+    fold_of_track = dict(zip(tracks, folds, strict=True))
+    pairs = zip(clips["family"], from_table, strict=True)
+    named = [fold_of_track.get(family) if own else fold_of_family[family] for family, own in pairs]
+    return np.array(named, dtype=object)
+
+
 def _numbered(splitter: type, by: pd.Series, config: Config) -> np.ndarray:
     """Return ``fold 1``, ``fold 2``, ... for the rows whose values of ``by`` a splitter puts together."""
     n_splits = min(config.crossval.n_splits, by.nunique())

@@ -141,6 +141,8 @@ class CrossvalFolder(OutputFolder):
         self.text = root / "crossval.txt"
         self.scores = root / "crossval.json"
         self.predictions = root / "predictions.csv"
+        self.background = root / "background.csv"  # what is said of clips that are no note
+        self.phrases = root / "phrases"  # the notes of the table in context
         self.kept = root / "finished_folds.jsonl"
 
     is_begun = property(lambda self: self.log.is_file())  # a run has a config.yaml too
@@ -148,7 +150,7 @@ class CrossvalFolder(OutputFolder):
 
     @property
     def artefacts(self) -> list[Path]:
-        named = [self.text, self.scores, self.predictions, self.kept]
+        named = [self.text, self.scores, self.predictions, self.background, self.kept, self.phrases]
         return [*named, self.environment, self.bad_audio, self.config, self.log]
 
 

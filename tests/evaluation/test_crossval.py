@@ -16,7 +16,8 @@ def report_of(tracks, n_events):
     table = pd.DataFrame(proba, columns=PROBA_COLUMNS)
     called = np.array(LABELS)[proba.argmax(axis=1)]
     table = table.assign(track=np.repeat(tracks, len(labels)), label_category=np.tile(labels, len(tracks)))
-    return summarise(table.assign(called=called, repeat=1, **dict.fromkeys(BASELINE_COLUMNS, LABELS[0])))
+    table = table.assign(called=called, repeat=1, **dict.fromkeys(BASELINE_COLUMNS, LABELS[0]))
+    return summarise(table.assign(setting="alone", confidence=proba.max(axis=1), unknown_below=0.0))
 
 
 @pytest.mark.parametrize("length", [1, 22, 23, 200])

@@ -15,6 +15,7 @@ from guitarclf.evaluation.crossval import summarise, wilson
 from guitarclf.evaluation.metrics import class_calibration_error
 from guitarclf.experiment import crossval as module
 from guitarclf.experiment.crossval import crossval, fold_of_rows
+from guitarclf.experiment.fits import Outcome, answers, no_clips
 from guitarclf.labels import LABELS
 
 
@@ -63,13 +64,14 @@ def test_report_counts_and_compares(finished):
 def test_modelled_notes_are_on_the_training_side_only(small_table, tmp_path, monkeypatch):
     seen = []
 
-    def remember(config, material, held_out, seed):
+    def remember(config, material, held_out, clips_left_out, seed):
         tracks = [*material.events["track"][~held_out], *material.synthetic.notes["track"]]
         seen.append((len(tracks), sum(track.startswith("modelled") for track in tracks)))
         assert not material.events["track"].str.startswith("modelled").any()
-        return np.full((held_out.sum(), 3), 1 / 3)
+        n_notes = held_out.sum()
+        return Outcome({"alone": answers(np.full((n_notes, 3), 1 / 3), np.full(n_notes, 1 / 3))}, no_clips(), 0.0)
 
-    monkeypatch.setattr(module, "_fit_and_predict", remember)
+    monkeypatch.setattr(module, "fit_and_predict", remember)
     config = config_for(small_table, tmp_path / "cv", crossval__n_splits=2, training__add_modelled=40)
     reports = crossval(config)
     assert seen == [(55, 40), (55, 40)]
@@ -130,6 +132,9 @@ def test_a_perfect_table_scores_one():
             "label_category": list(LABELS),
             "called": list(LABELS),
             "repeat": 1,
+            "setting": "alone",
+            "confidence": 1.0,
+            "unknown_below": 0.0,
             **{f"p_{label}": np.eye(3)[index] for index, label in enumerate(LABELS)},
             **dict.fromkeys(("majority", "duration only", "SVM on MFCC"), "general_note"),
         }

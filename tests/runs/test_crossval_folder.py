@@ -46,7 +46,7 @@ def names(folder) -> list[str]:
 
 def interrupt(monkeypatch, at_call, error=KeyboardInterrupt) -> list:
     """Let the fit of a number end with an error; return the list that counts the fits."""
-    original, calls = module._fit_and_predict, []
+    original, calls = module.fit_and_predict, []
 
     def interrupted(*args):
         calls.append(args[-1])
@@ -54,7 +54,7 @@ def interrupt(monkeypatch, at_call, error=KeyboardInterrupt) -> list:
             raise error
         return original(*args)
 
-    monkeypatch.setattr(module, "_fit_and_predict", interrupted)
+    monkeypatch.setattr(module, "fit_and_predict", interrupted)
     return calls
 
 
@@ -215,12 +215,12 @@ def test_on_a_full_disk_the_results_before_stay(small_table, finished, monkeypat
     before = {name: (finished / name).read_bytes() for name in RESULTS}
     original = module.summarise
 
-    def fill(table):
+    def fill(*args, **settings):
         def fail(handle):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         monkeypatch.setattr(os, "fsync", fail)
-        return original(table)
+        return original(*args, **settings)
 
     monkeypatch.setattr(module, "summarise", fill)
     with pytest.raises(RunError, match=r"predictions\.csv must be writable\. No space left on device"):
