@@ -45,6 +45,11 @@ class WindowParameters(Parameters):
         "silence after a table's offset_sec, before the level is set; the last 5 ms before it fade out. "
         "Files without a table stay whole",
     )
+    until_next_onset: bool = knob(
+        False,
+        "what ends at offset_sec (zero_after_offset, the channel sounding) also ends where the next event of the "
+        "recording begins, 0.1 s or more after its own onset",
+    )
     channel: str | int = knob(
         "auto",
         "what is heard of several channels: auto (those that carry a note; one if they cancel), mean, left, right, "
