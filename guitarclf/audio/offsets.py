@@ -1,5 +1,6 @@
 """What follows a note's offset: silence in its window, and frames that do not count. No scikit-learn, no pandas.
 
+Where a note's offset is not known, or lies after the next onset of its recording, that onset ends what is heard of it.
 An *end* is the place of a note's offset in its window, in samples: NEVER for a note without an offset, such as a file
 or a waveform given by itself.
 """
@@ -8,12 +9,33 @@ import numpy as np
 
 FADE_SEC = 0.005  # a note fades out in this time before its offset: a cut to zero would be a click
 NEVER = np.iinfo(np.int64).max
+CHORD_SEC = 0.1  # onsets that are closer together are those of one chord or strum: they do not end each other
 SOUNDING = "sounding"  # the extra channel that is 1 in frames before the offset
 
 
 def needs_ends(settings: dict) -> bool:
     """Return whether ``log_mel_channels`` needs ``ends`` for these settings."""
     return SOUNDING in settings["extra_channels"]
+
+
+def next_onsets(onsets: np.ndarray) -> np.ndarray:
+    """Return the onset that comes after each one of a recording, by CHORD_SEC or more, in seconds; inf if none does.
+
+    ``onsets`` of shape (n_events,), in any order.
+    """
+    onsets = np.asarray(onsets, dtype=np.float64)
+    ordered = np.append(np.sort(onsets), np.inf)
+    return ordered[np.searchsorted(ordered, onsets + CHORD_SEC - 1e-9)]
+
+
+def sounding_until(onsets: np.ndarray, offsets: np.ndarray | None = None) -> np.ndarray:
+    """Return until when each event of a recording is heard alone, in seconds: its offset, or the next onset before it.
+
+    ``onsets`` and ``offsets``, if they are known, of shape (n_events,); an offset that is NaN is not known. inf where
+    there is neither.
+    """
+    following = next_onsets(onsets)
+    return following if offsets is None else np.fmin(following, np.asarray(offsets, dtype=np.float64))
 
 
 def silenced_after(window: np.ndarray, end: int, n_fade: int) -> np.ndarray:

@@ -30,7 +30,8 @@ class Request(NamedTuple):
     """An event of a recording: ``onset`` and ``offset`` are in seconds, ``offset`` is None if it is not known.
 
     ``alone`` says that the table has no other event of the recording. ``by_itself`` says that no table gives the place
-    of the event: the file is the note, and if it is longer than a snippet, its first note is meant.
+    of the event: the file is the note, and if it is longer than a snippet, its first note is meant. ``next_onset`` is
+    that of :func:`guitarclf.audio.offsets.next_onsets`, None if there is none.
     """
 
     path: str
@@ -38,8 +39,9 @@ class Request(NamedTuple):
     alone: bool
     offset: float | None = None
     by_itself: bool = False
+    next_onset: float | None = None
 
-    def __repr__(self) -> str:  # without ``by_itself``: journals of 0.1.0 are found again by it
+    def __repr__(self) -> str:  # without the last two: journals of 0.1.0 are found again by it
         return f"Request(path={self.path!r}, onset={self.onset!r}, alone={self.alone!r}, offset={self.offset!r})"
 
 
@@ -124,9 +126,16 @@ class WindowReader(WindowParameters):
         """
         ends = np.full(len(requests), NEVER)
         for row, request in enumerate(requests):
-            if request.offset is not None and row not in unreadable:
-                ends[row] = self._end(self.start_of(request), request.offset)
+            until = self.until(request)
+            if until is not None and row not in unreadable:
+                ends[row] = self._end(self.start_of(request), until)
         return ends
+
+    def until(self, request: Request) -> float | None:
+        """Return until when an event is heard alone, in seconds: its offset, or the next onset if that is asked for."""
+        if not self.until_next_onset or request.next_onset is None:
+            return request.offset
+        return request.next_onset if request.offset is None else min(request.offset, request.next_onset)
 
     def ends_in(self, waveforms: Sequence[np.ndarray] | np.ndarray, offsets: Iterable[float]) -> np.ndarray:
         """Return where waveforms end in their windows, in samples; ``offsets`` count seconds from their starts."""
@@ -182,10 +191,11 @@ class WindowReader(WindowParameters):
         window = read_segment(recording, start, self.n_samples, sample_rate=self.sample_rate, channel=self.channel)
         if request.by_itself:
             self._require_note(recording, window, start)
-        levelled = self._levelled(window, self._end(start, request.offset))
+        until = self.until(request)
+        levelled = self._levelled(window, self._end(start, until))
         if self.zero_after_offset and not levelled.any():
             raise AudioReadError(
-                f"{shown(recording.name)} must be heard before the offset of an event, {request.offset:.3f} s. "
+                f"{shown(recording.name)} must be heard before the offset of an event, {until:.3f} s. "
                 "It is silent there. Correct `offset_sec`, or set window.zero_after_offset=false."
             )
         return levelled

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from guitarclf.audio.mel import log_mel_channels
+from guitarclf.audio.offsets import NEVER
 from guitarclf.config import Config
 from guitarclf.data.splits import draw_sides
 from guitarclf.features.logmel import LogMelSpectrogram
@@ -87,4 +88,5 @@ def modelled_notes(config: Config) -> Part:
     events["valid"] = draw_sides(events["track"].to_numpy(), codes, (VALID_SHARE,), seed=config.seed) == 1
     reader = build_window(config).reader
     ends = reader.ends_in(waveforms, events["offset_sec"])
+    ends[::2] = NEVER  # a net that knew the offset of every note would be lost where there is none
     return events, reader.cut(waveforms, ends), ends

@@ -49,7 +49,8 @@ def features_of(windows: Windows, settings: dict, store: FeatureStore | None = N
 def _stored(windows: Windows, settings: dict, shape: tuple[int, ...], store: FeatureStore) -> np.ndarray | FeatureRows:
     """Return the features from the store, into which the missing ones are put first."""
     stored = store.open(windows.reader, settings, shape)
-    states = FileStates(with_offsets=windows.reader.zero_after_offset or needs_ends(settings))
+    has_ends = windows.reader.zero_after_offset or needs_ends(settings)
+    states = FileStates(windows.reader.until if has_ends else None)
     keys = [states.key(request) for request in windows.requests]
     sources, source, place = stored.find(keys)
     missing = np.flatnonzero(source < 0)

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pandas as pd
 
+from guitarclf.audio.offsets import next_onsets
 from guitarclf.audio.windows import Request
 from guitarclf.errors import ParameterError
 from guitarclf.files.names import as_path
@@ -32,9 +33,10 @@ def as_requests(X) -> list[Request]:
             row = int((onsets < 0).argmax())
             raise ParameterError(f"`onset_sec` must be at least 0 in every row. Got {onsets[row]:g} in row {row}.")
         alone = X["events_in_file"] == 1 if "events_in_file" in X else [True] * len(X)
+        parts = (X["audio_path"], onsets.tolist(), alone, _offsets(X), _next_onsets(X["audio_path"], onsets))
         return [
-            Request(as_path(str(path)), float(onset), bool(only), offset)
-            for path, onset, only, offset in zip(X["audio_path"], X["onset_sec"], alone, _offsets(X), strict=True)
+            Request(as_path(str(path)), onset, bool(only), offset, next_onset=following)
+            for path, onset, only, offset, following in zip(*parts, strict=True)
         ]
     is_sequence = isinstance(X, list | tuple | pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1)
     if is_sequence and all(isinstance(item, str | os.PathLike) for item in X):
@@ -51,3 +53,12 @@ def _offsets(events: pd.DataFrame) -> list[float | None]:
         return [None] * len(events)
     offsets = pd.to_numeric(events["offset_sec"], errors="coerce").to_numpy(dtype=np.float64)
     return [float(offset) if np.isfinite(offset) else None for offset in offsets]
+
+
+def _next_onsets(paths: pd.Series, onsets: np.ndarray) -> list[float | None]:
+    """Return the onset that follows each event in its recording, None for the last one."""
+    following = np.full(len(onsets), np.inf)
+    for rows in paths.reset_index(drop=True).groupby(paths.to_numpy(), sort=False).indices.values():
+        if len(rows) > 1:
+            following[rows] = next_onsets(onsets[rows])
+    return [float(onset) if np.isfinite(onset) else None for onset in following]

@@ -10,6 +10,7 @@ than GRAIN_SEC before it is read, or while it is read.
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,11 +30,11 @@ ROOM = "audio"
 class FileStates:
     """The state of each recording, asked for once, and the keys of the events in it.
 
-    ``with_offsets`` says that an event's offset shapes its row, and so is part of its key.
+    ``until`` tells until when an event is heard, if that shapes its row, and so is part of its key.
     """
 
-    def __init__(self, *, with_offsets: bool = False):
-        self.with_offsets = with_offsets
+    def __init__(self, until: Callable[[Request], float | None] | None = None):
+        self.until = until
         self.here = os.getcwd()
         self.states: dict[str, bytes | None] = {}
 
@@ -45,8 +46,8 @@ class FileStates:
         if state is None:
             return NO_KEY
         place = b"%s\0%r\0%d %d" % (state, request.onset, request.alone, request.by_itself)
-        if self.with_offsets:
-            place += b"\0%r" % request.offset
+        if self.until is not None:
+            place += b"\0%r" % self.until(request)
         return hashlib.blake2b(place, digest_size=16).digest()
 
     def is_unchanged(self, path: str) -> bool:

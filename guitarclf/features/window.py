@@ -38,6 +38,8 @@ class EventWindow(TransformerMixin, BaseEstimator):
     zero_after_offset : bool
         Whether sound after ``offset_sec`` is set to zero, before the level is set; it fades out in the 5 ms before. A
         path or a waveform has no offset and stays whole.
+    until_next_onset : bool
+        Whether the next event of the recording, 0.1 s or more after the onset, ends a note as its offset does.
     channel : {"auto", "mean", "left", "right"} or int
         What is heard of several channels: those that carry a note, and one of them if they cancel; the mean of all; or
         the channel of a number, the first being 1. A mean above 1 % of the peak, DC, is removed.
@@ -51,6 +53,7 @@ class EventWindow(TransformerMixin, BaseEstimator):
     snippet_crop: SnippetCrop = WindowReader.snippet_crop
     normalize: Level = WindowReader.normalize
     zero_after_offset: bool = WindowReader.zero_after_offset
+    until_next_onset: bool = WindowReader.until_next_onset
     channel: str | int = WindowReader.channel
     num_workers: int = WindowReader.num_workers
 

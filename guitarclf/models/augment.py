@@ -9,6 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from guitarclf.models.context import begin_another, cut_short, ring_on, summed, uniform
 from guitarclf.parameters.sections import DECIBEL_CHANGES, AugmentParameters
 
 # A noise floor is drawn this far below the loudest cell of the note, in dB.
@@ -19,11 +20,6 @@ NOISE_SPREAD = 3.0
 EQ_TERMS = 4
 # A band limit lies above this share of the bands and falls by so many dB a band.
 LOWEST_LIMIT, LIMIT_SLOPE = 0.5, 6.0
-# Another note begins in this part of the window, up to so many dB louder or softer; two of three times the note before
-# it is damped there, by so many dB a frame.
-EARLIEST_NEXT, LATEST_NEXT = 0.1, 0.9
-NEXT_LEVEL, DAMPED_SHARE, DAMPING = 9.0, 2 / 3, 25.0
-NEPERS_PER_DB = math.log(10) / 10  # of power
 
 
 class Augment(nn.Module):
@@ -50,12 +46,16 @@ class Augment(nn.Module):
     next_note : float
         Share of notes in whose window another note of the batch begins and is heard from its start on, as in a phrase:
         the label stays that of the note before it.
+    previous_note : float
+        Share of notes into whose window another note of the batch, begun before it, rings on for a while.
+    cut_short : float
+        Share of notes that fall silent at a random frame, as ``window.zero_after_offset`` makes them.
     mask_bands, mask_frames : int
         Widest stripe of bands and of frames set to the note's mean (Park et al. 2019, SpecAugment).
     last_is_mask : bool
         Whether the last channel tells which frames count: it is shifted with the others, and is no sound to change.
 
-    Each is off at 0. Gain, equaliser, band limit, noise and next note act on channel 0, shift, swap and masks on all.
+    Each is off at 0. Shift, swap and masks act on all channels, the others on channel 0.
     """
 
     def __init__(
@@ -69,6 +69,8 @@ class Augment(nn.Module):
         swap_start: float = AugmentParameters.swap_start,
         swap_frames: int = AugmentParameters.swap_frames,
         next_note: float = AugmentParameters.next_note,
+        previous_note: float = AugmentParameters.previous_note,
+        cut_short: float = AugmentParameters.cut_short,
         mask_bands: int = AugmentParameters.mask_bands,
         mask_frames: int = AugmentParameters.mask_frames,
         last_is_mask: bool = False,
@@ -83,6 +85,8 @@ class Augment(nn.Module):
         self.swap_start = swap_start
         self.swap_frames = swap_frames
         self.next_note = next_note
+        self.previous_note = previous_note
+        self.cut_short = cut_short
         self.mask_bands = mask_bands
         self.mask_frames = mask_frames
 
@@ -112,8 +116,13 @@ class Augment(nn.Module):
         return x
 
     def _change_levels(self, x: Tensor) -> Tensor:
+        others = x[torch.randperm(len(x), device=x.device)] if self.previous_note > 0 else x
         if self.next_note > 0:
             x = begin_another(x, self.next_note)
+        if self.previous_note > 0:
+            x = ring_on(x, others, self.previous_note)
+        if self.cut_short > 0:
+            x = cut_short(x, self.cut_short)
         if self.eq_db > 0:
             x = x + equaliser(x, self.eq_db)
         if self.band_limit > 0:
@@ -121,13 +130,8 @@ class Augment(nn.Module):
         if self.noise_floor > 0:
             x = add_noise_floor(x, self.noise_floor)
         if self.gain_db > 0:
-            x = x + _uniform(x, -self.gain_db, self.gain_db)
+            x = x + uniform(x, -self.gain_db, self.gain_db)
         return x
-
-
-def _uniform(x: Tensor, low: float, high: float) -> Tensor:
-    """One draw a row, shaped `[B, 1, 1, 1]`."""
-    return torch.empty(len(x), 1, 1, 1, device=x.device, dtype=x.dtype).uniform_(low, high)
 
 
 def shift_frames(x: Tensor, share: float, *, last_is_mask: bool = False) -> Tensor:
@@ -157,17 +161,16 @@ def equaliser(x: Tensor, widest: float) -> Tensor:
 def limit_band(x: Tensor, share: float) -> Tensor:
     """Let the bands above a random one fall away in a ``share`` of the rows."""
     n_bands = x.shape[2]
-    limit = _uniform(x, LOWEST_LIMIT, 1.0) * n_bands
+    limit = uniform(x, LOWEST_LIMIT, 1.0) * n_bands
     above = (torch.arange(n_bands, device=x.device)[:, None] - limit).clamp(min=0)
-    return torch.where(_uniform(x, 0.0, 1.0) < share, x - LIMIT_SLOPE * above, x)
+    return torch.where(uniform(x, 0.0, 1.0) < share, x - LIMIT_SLOPE * above, x)
 
 
 def add_noise_floor(x: Tensor, share: float) -> Tensor:
     """Add the power of a flat noise to a ``share`` of the rows (dB in, dB out)."""
-    level = x.amax(dim=(1, 2, 3), keepdim=True) + _uniform(x, NOISE_LOWEST, NOISE_HIGHEST)
+    level = x.amax(dim=(1, 2, 3), keepdim=True) + uniform(x, NOISE_LOWEST, NOISE_HIGHEST)
     noise = level + NOISE_SPREAD * torch.randn_like(x)
-    louder = torch.logaddexp(x * NEPERS_PER_DB, noise * NEPERS_PER_DB) / NEPERS_PER_DB
-    return torch.where(_uniform(x, 0.0, 1.0) < share, louder, x)
+    return torch.where(uniform(x, 0.0, 1.0) < share, summed(x, noise), x)
 
 
 def swap_starts(x: Tensor, share: float, widest: int) -> Tensor:
@@ -176,20 +179,6 @@ def swap_starts(x: Tensor, share: float, widest: int) -> Tensor:
     width = width * (torch.rand(len(x), 1, device=x.device) < share)
     start = (torch.arange(x.shape[3], device=x.device) < width)[:, None, None, :]  # [B, 1, 1, T]
     return torch.where(start, x[torch.randperm(len(x), device=x.device)], x)
-
-
-def begin_another(x: Tensor, share: float) -> Tensor:
-    """Let another row begin at a random frame of a ``share`` of the rows, which are damped there or ring on."""
-    n_frames = x.shape[3]
-    first = torch.empty(len(x), 1, device=x.device).uniform_(EARLIEST_NEXT, LATEST_NEXT) * n_frames
-    since = torch.arange(n_frames, device=x.device) - first.ceil().long()  # [B, T] frames since it began
-    other = x[torch.randperm(len(x), device=x.device)] + _uniform(x, -NEXT_LEVEL, NEXT_LEVEL)
-    other = other.gather(3, since.clamp(min=0)[:, None, None, :].expand_as(x))
-    damping = DAMPING * (_uniform(x, 0.0, 1.0) < DAMPED_SHARE)
-    before = x - damping * (since + 1).clamp(min=0)[:, None, None, :]
-    both = torch.logaddexp(before * NEPERS_PER_DB, other * NEPERS_PER_DB) / NEPERS_PER_DB
-    begins = (since >= 0)[:, None, None, :] & (_uniform(x, 0.0, 1.0) < share)
-    return torch.where(begins, both, x)
 
 
 def mask_stripe(x: Tensor, widest: int, *, axis: int) -> Tensor:

@@ -28,7 +28,7 @@ CACHE_GB = 10.0
 SEED = 42
 THREADS = 0  # of torch: as many as it takes by itself
 # Augmentation that is right on a log-mel in dB only.
-DECIBEL_CHANGES = ("gain_db", "eq_db", "band_limit", "noise_floor", "next_note")
+DECIBEL_CHANGES = ("gain_db", "eq_db", "band_limit", "noise_floor", "next_note", "previous_note", "cut_short")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class WindowParameters(Parameters):
         False,
         "silence after a table's offset_sec, before the level is set; the last 5 ms before it fade out. "
         "Files without a table stay whole",
+    )
+    until_next_onset: bool = knob(
+        False,
+        "what ends at offset_sec (zero_after_offset, the channel sounding) also ends where the next event of the "
+        "recording begins, 0.1 s or more after its own onset",
     )
     channel: str | int = knob(
         "auto",
@@ -179,6 +184,12 @@ class AugmentParameters(Parameters):
     swap_frames: int = knob(5, "most frames of a start that is swapped", unit="frames", low=1, high=65536)
     next_note: float = knob(
         0.0, "share of notes in whose window another note begins, after its first tenth; 0: off", low=0, high=1
+    )
+    previous_note: float = knob(
+        0.0, "share of notes into whose window another note, begun before, rings on; 0: off", low=0, high=1
+    )
+    cut_short: float = knob(
+        0.0, "share of notes that fall silent after a random frame, as at an offset; 0: off", low=0, high=1
     )
     mask_bands: int = knob(0, "widest SpecAugment stripe of mel bands; 0: off", unit="bands", low=0, high=1024)
     mask_frames: int = knob(0, "widest SpecAugment stripe of frames; 0: off", unit="frames", low=0, high=65536)

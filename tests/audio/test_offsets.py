@@ -1,12 +1,14 @@
 """After the offset: silence in the window, frames that do not count, and neither without an offset."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from small import NO_AUGMENTATION, still_config
 
-from guitarclf.audio.offsets import NEVER, silenced_after, sounding_frames
+from guitarclf.audio.offsets import NEVER, next_onsets, silenced_after, sounding_frames, sounding_until
 from guitarclf.bundle.engines import OnnxModel, load_model
 from guitarclf.bundle.pipelines import save_bundle
 from guitarclf.data.synth import render_notes
@@ -62,6 +64,52 @@ def test_the_offset_is_found_in_the_window(write_wav, make_tone, onset, events_i
     assert not silenced[end:].any()
 
 
+def test_the_next_onset_is_that_of_another_chord():
+    onsets = [2.0, 0.0, 0.05, 0.1, 0.15, 1.0]
+    np.testing.assert_allclose(next_onsets(onsets), [np.inf, 0.1, 0.15, 1.0, 1.0, 2.0])
+    assert next_onsets([]).shape == (0,)
+
+
+def test_an_event_is_heard_alone_until_its_offset_or_the_next_onset():
+    np.testing.assert_allclose(sounding_until([0.0, 1.0], [0.5, 1.5]), [0.5, 1.5])
+    np.testing.assert_allclose(sounding_until([0.0, 1.0], [1.5, np.nan]), [1.0, np.inf])
+    np.testing.assert_allclose(sounding_until([0.0, 1.0]), [1.0, np.inf])
+
+
+@pytest.mark.parametrize(("offset", "end"), [(np.nan, 0.4), (0.9, 0.4), (0.3, 0.2)])
+def test_the_next_event_of_a_recording_ends_a_note(write_wav, make_tone, offset, end):
+    path = str(write_wav(make_tone(440, 3.0)))
+    events = pd.DataFrame({"audio_path": [path, path], "onset_sec": [0.5, 0.1], "offset_sec": [np.nan, offset]})
+    whole, silenced = (
+        EventWindow(normalize="none", zero_after_offset=True, until_next_onset=on).transform(events)
+        for on in (False, True)
+    )
+    np.testing.assert_array_equal(silenced[0], whole[0])  # the last one
+    n_heard = round(end * RATE)
+    np.testing.assert_array_equal(silenced[1][: n_heard - N_FADE], whole[1][: n_heard - N_FADE])
+    assert silenced[1][n_heard - N_FADE : n_heard].any()
+    assert not silenced[1][n_heard:].any()
+
+
+def test_events_of_other_recordings_end_nothing(write_wav, make_tone):
+    paths = [str(write_wav(make_tone(440, 3.0), name)) for name in ("a.wav", "b.wav")]
+    events = pd.DataFrame({"audio_path": paths, "onset_sec": [0.5, 0.7]})
+    window = EventWindow(zero_after_offset=True, until_next_onset=True).transform(events)
+    np.testing.assert_array_equal(np.asarray(window), np.asarray(EventWindow().transform(events)))
+
+
+def test_the_next_onset_is_part_of_the_key_of_features(write_wav, make_tone, tmp_path):
+    path = str(write_wav(make_tone(440, 3.0)))
+    os.utime(path, (0, 0))
+    steps = build_pipeline(
+        still_config(window__zero_after_offset=True, window__until_next_onset=True, data__cache=str(tmp_path / "cache"))
+    )[:-1]
+    events = pd.DataFrame({"audio_path": [path, path], "onset_sec": [0.1, 0.9], "events_in_file": [2, 2]})
+    before = np.asarray(steps.transform(events))
+    after = np.asarray(steps.transform(events.assign(onset_sec=[0.1, 0.3])))
+    assert (before[0] != after[0]).any()
+
+
 def test_the_level_is_that_of_what_is_left(write_wav, tone):
     tone[RATE // 2 :] *= 50
     window = EventWindow(zero_after_offset=True).transform(one_event(write_wav(tone), 0.4))[0]
@@ -104,7 +152,7 @@ def test_the_sounding_channel_is_of_tables_and_1_elsewhere(small_table):
     np.testing.assert_array_equal(of_table[:, :2], of_paths[:, :2])
 
 
-def test_modelled_notes_end_as_those_of_a_table():
+def test_every_second_modelled_note_ends_as_those_of_a_table():
     (_, plain), (rows, silenced) = (
         draw_synthetic_rows(config, build_pipeline(config)["logmel"])
         for config in (
@@ -116,6 +164,10 @@ def test_modelled_notes_end_as_those_of_a_table():
     assert (offsets < 0.9).sum() > 10
     for row, offset in enumerate(offsets):
         end = round(offset * RATE)
+        if row % 2 == 0:
+            assert (rows.features[row, 1] == 1).all()
+            np.testing.assert_array_equal(plain[row], silenced[row])
+            continue
         assert rows.features[row, 1, 0].sum() == min(87, -(-end // HOP))
         assert silenced[row, : end - N_FADE].any()
         assert end >= RATE or not silenced[row, end:].any()

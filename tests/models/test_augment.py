@@ -4,7 +4,7 @@ import pytest
 import torch
 from small import NO_AUGMENTATION
 
-from guitarclf.models.augment import Augment, add_noise_floor, begin_another, mask_stripe, shift_frames, swap_starts
+from guitarclf.models.augment import Augment, add_noise_floor, mask_stripe, shift_frames, swap_starts
 
 EVERYTHING = {
     "gain_db": 6.0,
@@ -14,6 +14,8 @@ EVERYTHING = {
     "noise_floor": 1.0,
     "swap_start": 1.0,
     "next_note": 1.0,
+    "previous_note": 1.0,
+    "cut_short": 1.0,
     "mask_bands": 8,
     "mask_frames": 8,
 }
@@ -174,6 +176,8 @@ def test_levels_need_decibels():
         "band_limit",
         "noise_floor",
         "next_note",
+        "previous_note",
+        "cut_short",
     }
 
 
@@ -210,31 +214,3 @@ def test_a_swapped_start_is_another_rows_and_the_rest_stays():
 def test_a_start_may_be_as_long_as_the_note():
     x = batch(20, n_frames=3)
     assert swap_starts(x, 1.0, 8).shape == x.shape
-
-
-def test_another_note_begins_late_in_a_share_of_the_windows():
-    loud = torch.full((400, 1, 4, 50), -100.0)
-    loud[:, :, :, :5] = -20.0  # every row sounds in its first frames alone
-    heard = begin_another(loud, 0.5)
-    torch.testing.assert_close(heard[..., :5], loud[..., :5])  # the first tenth is as it was
-    begins = (heard[:, 0, 0, 5:] > -50).float()
-    has_another = begins.any(dim=1)
-    assert 0.4 < has_another.float().mean() < 0.6
-    levels = heard[has_another][..., 5:].amax(dim=(1, 2, 3))
-    assert (levels - -20).abs().max() < 9.1
-    assert levels.std() > 3
-    first = begins[has_another].argmax(dim=1) + 5
-    assert 5 < first.min() <= first.max() <= 45
-
-
-@pytest.mark.parametrize(("share", "is_damped"), [(1.0, True), (0.0, False)])
-def test_the_note_before_it_is_damped_or_rings_on(share, is_damped, monkeypatch):
-    monkeypatch.setattr("guitarclf.models.augment.DAMPED_SHARE", share)
-    x = torch.full((60, 1, 4, 50), -20.0)
-    x[::2] = -200.0  # where one of these begins, the note before it is heard by itself
-    quietest = begin_another(x, 1.0)[1::2, 0, 0, -1].min()
-    assert quietest < -40 if is_damped else quietest > -20.1
-
-
-def test_a_next_note_is_only_for_decibels():
-    assert Augment(**NO_AUGMENTATION | {"next_note": 0.5}).needs_decibels
