@@ -62,7 +62,8 @@ def hear_in_context(
     window = pipeline["window"]
     logmel = clone(pipeline["logmel"]).set_params(cache=None)  # which would find none of these recordings again
     ended = window if uses_offsets(pipeline) else clone(window).set_params(zero_after_offset=True)
-    heard = {"windows": window.transform(phrases.assign(offset_sec=np.nan)), "offsets": ended.transform(phrases)}
+    endless = clone(window).set_params(until_next_onset=False)
+    heard = {"windows": endless.transform(phrases.assign(offset_sec=np.nan)), "offsets": ended.transform(phrases)}
     return {setting: logmel.transform(windows) for setting, windows in heard.items()}
 
 
