@@ -49,7 +49,7 @@ def parse_description(content: bytes, path: Path) -> dict[str, Any]:
         raise RunError(f"{path} must describe a model. {reason(error)}. Copy the bundle again.") from error
     if isinstance(version, bool) or version not in FORMAT_VERSIONS:
         raise RunError(
-            f"{path}: the bundle's format must be version {', '.join(map(str, FORMAT_VERSIONS[:-1]))} or {FORMAT_VERSION}. "
+            f"{path}: the bundle's format must be version 1 to {FORMAT_VERSION}. "
             f"Got {shortened(version)}. Install the guitarclf version named in the file."
         )
     if labels != list(LABELS):
