@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 3
 FORMAT_VERSIONS = (1, 2, 3)
-TENSORS_OF_FORMAT_3 = {"unknown_below"}  # formats before it lack them, and they are then 0
+OPTIONAL_TENSORS = {"unknown_below"}  # weights of formats before 3 lack it, and it is then 0
 DESCRIPTION = "model.json"
 MAX_HEADER_BYTES = 2**20  # of the weights: names and shapes; ours has some 3,000
 SAFETENSORS_NAMES = {"torch.float32": "F32", "torch.int64": "I64", "torch.bool": "BOOL", "torch.float64": "F64"}
@@ -108,16 +108,9 @@ def parse_weights(content: bytes, path: Path) -> "dict[str, torch.Tensor]":
     return weights
 
 
-def require_tensors(
-    found: "dict[str, torch.Tensor]",
-    expected: "dict[str, torch.Tensor]",
-    path: Path,
-    format_version: int = FORMAT_VERSION,
-) -> None:
+def require_tensors(found: "dict[str, torch.Tensor]", expected: "dict[str, torch.Tensor]", path: Path) -> None:
     """Raise RunError unless a file has the tensors that a module expects, of their types and shapes."""
-    if format_version < 3:
-        expected = {name: tensor for name, tensor in expected.items() if name not in TENSORS_OF_FORMAT_3}
-    missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    missing, extra = sorted(expected.keys() - found.keys() - OPTIONAL_TENSORS), sorted(found.keys() - expected.keys())
     pairs = {name: (_kind(found[name]), _kind(expected[name])) for name in expected if name in found}
     misshapen = [f"{name} is {has}, expected {wanted}" for name, (has, wanted) in pairs.items() if has != wanted]
     reasons = [f"Missing: {_names(missing)}."] if missing else []

@@ -99,7 +99,7 @@ class Bundle:
         path = self.path / WEIGHTS
         weights = parse_weights(self.read(WEIGHTS), path)
         if expected is not None:
-            require_tensors(weights, expected, path, self.description["format_version"])
+            require_tensors(weights, expected, path)
         return weights
 
     @property
