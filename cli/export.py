@@ -28,7 +28,8 @@ def command(model, form, output, overwrite, license):
     guitarclf export runs/mine --format onnx --output mine.onnx
 
     The file takes a mono waveform, [batch, n_samples] at the rate and of the length in its metadata, and gives
-    probabilities, [batch, 3], in the order harmonic, dead_note, general_note. Its answers are compared with
+    probabilities, [batch, 3], in the order harmonic, dead_note, general_note, and confidence, [batch]; below
+    unknown_below, which is in the metadata too, it is better not believed. Its answers are compared with
     torch's before it is written.
     """
     if form == "bundle" and output:

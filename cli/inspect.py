@@ -53,6 +53,8 @@ def command(path, metadata_path, note_id, audio_root, config, model, allow_pickl
     output = output or f"{Path(event['note_id'].iloc[0]).name}.png"
     require_writable(output, suffix=".png", overwrite=overwrite, mark=b"Software\0guitarclf")
     scores = inspect_event(event, output, model=loaded)
-    for label, value in scores.items():
-        click.echo(f"{label:14}{value:.4f}")
+    if loaded.unknown_below:
+        scores["unknown below"] = loaded.unknown_below
+    for name, value in scores.items():
+        click.echo(f"{name:14}{value:.4f}")
     click.echo(f"Drawn: {output}")

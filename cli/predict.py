@@ -40,7 +40,11 @@ ENOUGH_FOR_AUTO = 100  # events
 @click.option("--overwrite", is_flag=True, help="Replace --output if it is there.")
 @click.option("--resume", is_flag=True, help="With --output: go on where a command like this one was killed.")
 @click.option("--priors", help="Shares expected: harmonic=0.03,dead_note=0.05 (the rest: general_note), or auto.")
-@click.option("--min-confidence", type=click.FloatRange(0, 1), help="Below it the label is `unknown`.")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    help="Below it the label is `unknown`; 0: never.  [default: the model's]",
+)
 @click.option("--engine", type=click.Choice(["onnx", "torch"]), help="Default: onnx where the model has it.")
 def command(
     paths,
@@ -67,8 +71,8 @@ def command(
 
     Rows are kept beside --output as they come: if the command is killed, --resume goes on with the rest.
 
-    --min-confidence adds a column `confidence`: the highest probability there would be if all classes
-    were equally common, whatever the shares expected.
+    `confidence` is the highest probability there would be if all classes were equally common, whatever
+    the shares expected, times that of being a note at all in a model that tells notes from other sounds.
     """
     data = read_data(config)
     if not paths:
@@ -82,7 +86,7 @@ def command(
         advice = "go on with what was killed with --resume, "
         require_writable(output, overwrite=overwrite or resume, advice=advice)
     from guitarclf.bundle.engines import load_model
-    from guitarclf.experiment.predict import joined, predict_notes
+    from guitarclf.experiment.predict import UNKNOWN, joined, predict_notes
     from guitarclf.files.progress import watched
     from guitarclf.files.whole import write_text
     from guitarclf.runs.journal import unfinished_path
@@ -105,8 +109,8 @@ def command(
             click.echo(f"Warning: {n_readable} events are few to estimate shares from; name them.", err=True)
         shares = zip(LABELS, predictions.adapt_to_batch(loaded.priors_), strict=True)
         click.echo("Estimated priors: " + ", ".join(f"{label}={share:.3f}" for label, share in shares), err=True)
-    predictions.min_confidence = min_confidence or 0.0
-    text = as_text(predictions, form, audio_paths=shown_paths, with_confidence=min_confidence is not None)
+    predictions.min_confidence = loaded.unknown_below if min_confidence is None else min_confidence
+    text = as_text(predictions, form, audio_paths=shown_paths)
     if output is None:
         click.echo(text, nl=False)
     elif is_finished:
@@ -116,6 +120,12 @@ def command(
         if kept:
             kept.unlink(missing_ok=True)
         say(f"{output}: {predictions.summary()}")
+    n_unknown = predictions.labels.count(UNKNOWN)
+    if n_unknown and min_confidence is None:
+        say(
+            f"{n_unknown} of {len(predictions)} rows are `{UNKNOWN}`: their confidence is below the model's own "
+            f"threshold, {loaded.unknown_below:.3f}. --min-confidence 0 names a class for each."
+        )
     n_errors = len(predictions) - n_readable
     if n_errors:
         told = f"{n_errors} of {len(predictions)} events could not be read"
@@ -180,16 +190,15 @@ def read_priors(text: str) -> dict[str, float]:
     return priors
 
 
-def as_text(predictions, form: str, *, audio_paths, with_confidence: bool) -> str:
+def as_text(predictions, form: str, *, audio_paths) -> str:
     """Return predictions as CSV or JSON."""
     from guitarclf.experiment.predict import PREDICTION_COLUMNS
 
-    columns = [name for name in PREDICTION_COLUMNS if with_confidence or name != "confidence"]
-    rows = [{name: as_cell(row[name]) for name in columns} for row in predictions.rows(audio_paths)]
+    rows = [{name: as_cell(row[name]) for name in PREDICTION_COLUMNS} for row in predictions.rows(audio_paths)]
     if form == "json":
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, PREDICTION_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -1,7 +1,8 @@
 """What the files of a bundle must be before anything in them is used: description, checksums, weights.
 
-Format 1 has no checksums; format 2 has one for every file that is read but ``model.json``, which holds them. They
-tell a damaged or half-copied bundle, not a forged one: whoever forges a file can forge its checksum too.
+Format 1 has no checksums; from format 2 on there is one for every file that is read but ``model.json``, which holds
+them. They tell a damaged or half-copied bundle, not a forged one: whoever forges a file can forge its checksum too.
+Format 3 adds the threshold of confidence to the weights, and to model.onnx its second output.
 """
 
 import hashlib
@@ -17,8 +18,9 @@ from guitarclf.labels import LABELS
 if TYPE_CHECKING:
     import torch
 
-FORMAT_VERSION = 2
-FORMAT_VERSIONS = (1, 2)
+FORMAT_VERSION = 3
+FORMAT_VERSIONS = (1, 2, 3)
+OPTIONAL_TENSORS = {"unknown_below"}  # weights of formats before 3 lack it, and it is then 0
 DESCRIPTION = "model.json"
 MAX_HEADER_BYTES = 2**20  # of the weights: names and shapes; ours has some 3,000
 SAFETENSORS_NAMES = {"torch.float32": "F32", "torch.int64": "I64", "torch.bool": "BOOL", "torch.float64": "F64"}
@@ -47,7 +49,7 @@ def parse_description(content: bytes, path: Path) -> dict[str, Any]:
         raise RunError(f"{path} must describe a model. {reason(error)}. Copy the bundle again.") from error
     if isinstance(version, bool) or version not in FORMAT_VERSIONS:
         raise RunError(
-            f"{path}: the bundle's format must be version {' or '.join(map(str, FORMAT_VERSIONS))}. "
+            f"{path}: the bundle's format must be version 1 to {FORMAT_VERSION}. "
             f"Got {shortened(version)}. Install the guitarclf version named in the file."
         )
     if labels != list(LABELS):
@@ -61,7 +63,7 @@ def parse_description(content: bytes, path: Path) -> dict[str, Any]:
     files = description.get("files")
     if (version > 1) != isinstance(files, dict):
         what = "It has none" if version > 1 else "It has some in format 1"
-        raise RunError(f"{path}: a bundle of format 2 must have checksums. {what}. Copy the bundle again.")
+        raise RunError(f"{path}: a bundle from format 2 on must have checksums. {what}. Copy the bundle again.")
     return description
 
 
@@ -108,7 +110,7 @@ def parse_weights(content: bytes, path: Path) -> "dict[str, torch.Tensor]":
 
 def require_tensors(found: "dict[str, torch.Tensor]", expected: "dict[str, torch.Tensor]", path: Path) -> None:
     """Raise RunError unless a file has the tensors that a module expects, of their types and shapes."""
-    missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    missing, extra = sorted(expected.keys() - found.keys() - OPTIONAL_TENSORS), sorted(found.keys() - expected.keys())
     pairs = {name: (_kind(found[name]), _kind(expected[name])) for name in expected if name in found}
     misshapen = [f"{name} is {has}, expected {wanted}" for name, (has, wanted) in pairs.items() if has != wanted]
     reasons = [f"Missing: {_names(missing)}."] if missing else []

@@ -29,9 +29,13 @@ logger = logging.getLogger(__name__)
 
 
 class Answers(NamedTuple):
-    """Probabilities under the training priors, `[n_events, 3]`, NaN where reading failed; and row -> error."""
+    """Probabilities under the training priors `[n_events, 3]`, confidence `[n_events]`, and row -> error.
+
+    They are NaN where reading failed.
+    """
 
     as_learnt: np.ndarray
+    confidence: np.ndarray
     errors: dict[int, AudioReadError]
 
 
@@ -46,6 +50,7 @@ class Model:
     data: DataConfig  # how the table that the model was trained on is read
     priors: dict[str, float] | None  # label -> share to expect; None: the shares of the loss
     train_priors_: np.ndarray  # the shares of the classes in the loss, in the order of LABELS
+    unknown_below: float  # the confidence below which `predict` says unknown; 0: it always names a class
     n_threads = 1  # how many `run` may be called at once
     rows_at_once = 256  # requests that one `run` does best with
 
@@ -63,12 +68,12 @@ class Model:
     def run(self, requests: Sequence[Request]) -> Answers:
         """Return the answers of the net to the recordings of requests."""
         windows, ends, errors = self.hear(requests)
-        as_learnt = np.full((len(requests), len(LABELS)), np.nan)
+        as_learnt, confidence = np.full((len(requests), len(LABELS)), np.nan), np.full(len(requests), np.nan)
         readable = [row for row in range(len(requests)) if row not in errors]
         if readable:
             ends = None if ends is None else ends[readable]
-            as_learnt[readable] = self.answer(self.features(windows[readable], ends))
-        return Answers(as_learnt, errors)
+            as_learnt[readable], confidence[readable] = self.answer(self.features(windows[readable], ends))
+        return Answers(as_learnt, confidence, errors)
 
     def hear(self, requests: Sequence[Request]) -> tuple[np.ndarray, np.ndarray | None, dict[int, AudioReadError]]:
         """Return windows `[n_events, n_samples]`, the offsets in them in samples (None if not needed), row -> error."""
@@ -82,10 +87,6 @@ class Model:
     def under_priors(self, as_learnt: np.ndarray) -> np.ndarray:
         """Return probabilities under ``priors_`` instead of the training priors."""
         return as_learnt if self.priors is None else with_priors(as_learnt, self.train_priors_, self.priors_)
-
-    def confidence(self, as_learnt: np.ndarray) -> np.ndarray:
-        """Return the highest probability of each event if all classes were equally common, shape (n_events,)."""
-        return highest_at_equal_shares(as_learnt, self.train_priors_)
 
     def predict_proba(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         """Return probabilities of shape (n_events, 3), in the order of LABELS.
@@ -102,10 +103,14 @@ class Model:
             If one is no such array, silent, or not finite.
         """
         windows = self.reader.hear(waveforms)
-        return self.under_priors(self.answer(self.features(windows)))
+        return self.under_priors(self.answer(self.features(windows))[0])
 
-    def answer(self, features: np.ndarray) -> np.ndarray:
-        """`[n_events, C, F, T]` -> `[n_events, 3]` under the training priors."""
+    def answer(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`[n_events, C, F, T]` -> `[n_events, 3]` under the training priors, and the confidence `[n_events]`.
+
+        Confidence is the highest probability there would be if all classes were equally common, times that of being a
+        note at all where the net tells it.
+        """
         raise NotImplementedError
 
 
@@ -133,7 +138,9 @@ class OnnxModel(Model):
         self.n_threads = min(bundle.config.data.num_workers, os.cpu_count() or 1)
         self.model, self.name = model, str(bundle.path / ONNX_FILE)
         self.session = open_session(model, self.name)
-        self.train_priors_ = np.array(json.loads(self.session.get_modelmeta().custom_metadata_map["train_priors"]))
+        metadata = self.session.get_modelmeta().custom_metadata_map
+        self.train_priors_ = np.array(json.loads(metadata["train_priors"]))
+        self.unknown_below = float(metadata.get("unknown_below", 0))  # bundles before format 3 have none
 
     def __getstate__(self) -> dict:
         return {name: value for name, value in vars(self).items() if name != "session"}  # which cannot be copied
@@ -141,10 +148,12 @@ class OnnxModel(Model):
     def __setstate__(self, state: dict) -> None:
         self.__dict__ |= state | {"session": open_session(state["model"], state["name"])}
 
-    def answer(self, features: np.ndarray) -> np.ndarray:
+    def answer(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if not len(features):
-            return np.zeros((0, len(LABELS)))  # on no rows ONNX Runtime ends the process
-        return self.session.run(None, {"log_mel": features})[0].astype(np.float64)
+            return np.zeros((0, len(LABELS))), np.zeros(0)  # on no rows ONNX Runtime ends the process
+        as_learnt, *confidence = (value.astype(np.float64) for value in self.session.run(None, {"log_mel": features}))
+        # Bundles before format 3 have one output.
+        return as_learnt, confidence[0] if confidence else highest_at_equal_shares(as_learnt, self.train_priors_)
 
 
 class TorchModel(Model):
@@ -167,9 +176,10 @@ class TorchModel(Model):
         self.data = Config().data if data is None else data
         self.priors = pipeline["net"].priors
         self.train_priors_ = pipeline["net"].train_priors_
+        self.unknown_below = pipeline["net"].unknown_below
 
-    def answer(self, features: np.ndarray) -> np.ndarray:
-        return self.pipeline["net"].predict_proba_as_learnt(features)
+    def answer(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.pipeline["net"].answer(features)
 
 
 def load_model(

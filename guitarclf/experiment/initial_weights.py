@@ -24,7 +24,8 @@ SHAPING_KEYS = [item.name for item in fields(ArchitectureParameters) if item.nam
 def with_model_sections(config: Config) -> Config:
     """Return a config with the window, the features and the net's shape of the model in ``training.init_from``.
 
-    Without one the config comes back as it is. ConfigError names a key that was set to something else.
+    Without one the config comes back as it is. ConfigError names a key that was set to something else. A model without
+    a note head can be given one, which is then fresh.
     """
     if config.training.init_from is None:
         if config.training.freeze_epochs:
@@ -35,6 +36,8 @@ def with_model_sections(config: Config) -> Config:
     model = bundle.config
     start = bundle.name if bundle.path == PRETRAINED else str(Path(bundle.name).absolute())
     shaping = {name: getattr(model.net.module, name) for name in SHAPING_KEYS}
+    adds_note_head = config.net.module.note_head and not model.net.module.note_head
+    shaping["note_head"] |= adds_note_head
     taken = replace(
         config,
         window=model.window,
@@ -49,6 +52,8 @@ def with_model_sections(config: Config) -> Config:
                 f"`{path}` must be as in the model that training starts from, {theirs}. Got {ours}. Leave it out."
             )
     logger.info("window, features and the shape of the net are those of %s", config.training.init_from)
+    if adds_note_head:
+        logger.info("its head for note or not is fresh: %s has none", config.training.init_from)
     _tell_what_is_not_taken(taken, model)
     return taken
 
@@ -58,7 +63,8 @@ def _tell_what_is_not_taken(config: Config, model: Config) -> None:
 
     It is told, not taken: a key that stands at its default may be meant so, and a run must resume as it began.
     """
-    paths = [path for path, _ in leaves() if path.startswith("net.") and path not in MACHINE_KEYS]
+    shaping = [f"net.module.{name}" for name in SHAPING_KEYS]
+    paths = [path for path, _ in leaves() if path.startswith("net.") and path not in (*MACHINE_KEYS, *shaping)]
     theirs = {path: get_value(model, path) for path in paths if get_value(config, path) != get_value(model, path)}
     if theirs:
         kept = shlex.join(part for path, value in theirs.items() for part in ("--set", f"{path}={json.dumps(value)}"))

@@ -38,7 +38,7 @@ def find_event(
 
 
 def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | None = None) -> dict[str, float]:
-    """Draw one event into a PNG as a model hears it, and return label -> probability.
+    """Draw one event into a PNG as a model hears it, and return label -> probability, and its ``confidence``.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | Non
     if errors:
         raise errors[0]
     features = listener.features(windows, ends)
-    proba = listener.under_priors(listener.answer(features))[0]
+    as_learnt, confidence = listener.answer(features)
+    proba = listener.under_priors(as_learnt)[0]
     scores = dict(zip(LABELS, proba.tolist(), strict=True))
     said = ", ".join(f"{label} {value:.3f}" for label, value in scores.items())
     figure = blank_figure(figsize=(9, 8))
@@ -71,7 +72,7 @@ def inspect_event(event: pd.DataFrame, output: str | Path, *, model: Model | Non
     image = _draw_log_mel(bottom, features[0, 0], listener.settings)
     figure.colorbar(image, ax=bottom, label="level")
     save_figure(figure, output)
-    return scores
+    return scores | {"confidence": float(confidence[0])}
 
 
 def _draw_surroundings(axis: "Axes", reader: WindowReader, request: Request) -> None:

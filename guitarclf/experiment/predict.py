@@ -54,7 +54,8 @@ class Predictions:
 
     ``confidence`` is the highest probability there would be if all classes were equally common: what the
     sound itself says. Under uneven shares even a net that cannot tell at all is fairly sure of the
-    commonest class. An event whose audio cannot be read has no label, and NaN for its numbers.
+    commonest class. Where the net tells notes from other sounds, it is that times the probability of a note.
+    An event whose audio cannot be read has no label, and NaN for its numbers.
     """
 
     notes: list[Note]
@@ -189,9 +190,9 @@ def predict_notes(model: Model, notes: Sequence[Note]) -> Iterator[Predictions]:
     parts = [notes[first : first + n_rows] for first in range(0, len(notes), n_rows)]
 
     def run(part):
-        as_learnt, errors = model.run([note.request for note in part])
-        messages = [str(errors.get(row, "")) for row in range(len(part))]
-        return Predictions(list(part), model.under_priors(as_learnt), model.confidence(as_learnt), messages)
+        answers = model.run([note.request for note in part])
+        messages = [str(answers.errors.get(row, "")) for row in range(len(part))]
+        return Predictions(list(part), model.under_priors(answers.as_learnt), answers.confidence, messages)
 
     yield from in_threads(run, parts, model.n_threads)
 

@@ -43,7 +43,8 @@ def draw_synthetic_rows(config: Config, logmel: LogMelSpectrogram) -> tuple[Trai
     rows = []
     for events, windows, ends in parts:
         features = log_mel_channels(windows, ends=ends, **logmel.settings)
-        rows.append(TrainingSet.of(events, features, valid=events["valid"].to_numpy()))
+        is_note = bool(events["label_category"].notna().any())
+        rows.append(TrainingSet.of(events, features, valid=events["valid"].to_numpy(), modelled=is_note))
     return reduce(TrainingSet.add, rows), np.concatenate([windows for _, windows, _ in parts])
 
 

@@ -11,10 +11,10 @@ from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
 from guitarclf.models.augment import Augment
 from guitarclf.models.calibrate import Calibrate
+from guitarclf.models.note_head import UNHEARD, NoteHead
 from guitarclf.parameters.sections import CONV_CHANNELS, POOLS, ArchitectureParameters, ModuleParameters, Pooling
 
 N_CLASSES = len(LABELS)
-UNHEARD = -1e9  # attention's score of a frame that does not count: its weight is exactly 0
 
 
 class CRNN(nn.Module):
@@ -44,9 +44,18 @@ class CRNN(nn.Module):
         Whether the last input channel is no sound but a mask, above 0 in the frames before the note's offset
         (``logmel.extra_channels: [sounding]``): what the convolutions make of later frames is set to 0 before the
         GRU reads it, and pooling looks at the others alone, at least at one.
+    note_head : bool
+        Whether there is a second output, :meth:`note_logit`: note or not.
     **augment
         The parameters of :class:`Augment`, which is active in training mode only.
+
+    Attributes
+    ----------
+    unknown_below : Tensor
+        The confidence below which an answer is better not believed, a buffer; 0 until it is fitted.
     """
+
+    unknown_below: Tensor
 
     def __init__(
         self,
@@ -65,6 +74,7 @@ class CRNN(nn.Module):
         head_hidden_size: int = ArchitectureParameters.head_hidden_size,
         dropout: float = ArchitectureParameters.dropout,
         mask_after_offset: bool = ArchitectureParameters.mask_after_offset,
+        note_head: bool = ArchitectureParameters.note_head,
         **augment: Any,
     ):
         super().__init__()
@@ -108,23 +118,53 @@ class CRNN(nn.Module):
             nn.Linear(head_hidden_size, n_classes),
         )
         self.calibrate = Calibrate(n_classes)
+        self.register_buffer("unknown_below", torch.zeros(()))
+        # Last, so that the other weights are drawn as without it.
+        self.note_head: Any = NoteHead(self.n_features) if note_head else None
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classify(self.encode(x))
 
     def encode(self, x: Tensor) -> Tensor:
-        """`[B, C, F, T]` log-mel in dB -> `[B, n_features]`, the note in one vector."""
+        """`[B, C, F, T]` log-mel in dB -> `[B, n_features]`, the note in one vector.
+
+        With a note head it is `[B, 3 * n_features]`: the same, and what this head alone reads.
+        """
         x = self.augment(x)
         n_sounding = self._n_sounding(x[:, -1:]) if self.mask_after_offset else None
         frames = self._frames(self.standardize(x)[:, : self.n_heard])
+        sounds = None
         if n_sounding is None:
-            return self._pool(*self.rnn(frames))
-        sounds = torch.arange(frames.shape[1], device=x.device) < n_sounding  # [B, T]
-        return self._pool_sounding(self.rnn(frames * sounds[:, :, None])[0], sounds, n_sounding)
+            frames, state = self.rnn(frames)
+            pooled = self._pool(frames, state)
+        else:
+            sounds = torch.arange(frames.shape[1], device=x.device) < n_sounding  # [B, T]
+            frames, _ = self.rnn(frames * sounds[:, :, None])
+            pooled = self._pool_sounding(frames, sounds, n_sounding)
+        return pooled if self.note_head is None else self.note_head.pool(pooled, frames, sounds)
 
     def classify(self, encoded: Tensor) -> Tensor:
-        """`[B, n_features]` -> `[B, n_classes]` logits."""
-        return self.calibrate(self.head(encoded))
+        """An encoded note -> `[B, n_classes]` logits."""
+        return self.calibrate(self.head(encoded[:, : self.n_features]))
+
+    def note_logit(self, encoded: Tensor) -> Tensor:
+        """An encoded note -> `[B]` logits, above 0 for a note; there must be a note head."""
+        return self.note_head(encoded)
+
+    def classify_and_doubt(self, x: Tensor) -> Tensor:
+        """`[B, C, F, T]` log-mel in dB -> `[B, n_classes + 1]`: the logits of the classes, then :meth:`note_logit`."""
+        encoded = self.encode(x)
+        return torch.cat([self.classify(encoded), self.note_logit(encoded)[:, None]], dim=1)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        state_dict.setdefault(f"{prefix}unknown_below", torch.zeros(()))  # weights of 0.1.0 lack it
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "unknown_below" not in self._buffers:  # a pickle of 0.1.0
+            self.register_buffer("unknown_below", torch.zeros(()))
+            self.note_head = None
 
     def _frames(self, x: Tensor) -> Tensor:
         """`[B, C, F, T]` -> `[B, T', C' * F']`, the GRU's input."""

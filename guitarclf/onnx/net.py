@@ -1,28 +1,30 @@
-"""The ONNX nodes of a trained CRNN: log-mel -> probabilities under the shares of its loss."""
+"""The ONNX nodes of a trained CRNN: log-mel -> probabilities under the shares of its loss, and how sure it is."""
 
 import numpy as np
 from torch import nn
 
 from guitarclf.errors import RunError
-from guitarclf.models.crnn import CRNN, UNHEARD
+from guitarclf.models.crnn import CRNN
+from guitarclf.models.note_head import UNHEARD, NoteHead
 from guitarclf.onnx.graph import TENSOR_TYPES, Graph
 
 FLOAT = TENSOR_TYPES[np.dtype(np.float32)]
 
 
-def add_net(graph: Graph, module: CRNN, value: str, n_frames: int) -> str:
-    """`[B, C, F, n_frames]` log-mel -> `[B, n_classes]` probabilities in the order of LABELS.
+def add_net(graph: Graph, module: CRNN, value: str, n_frames: int) -> tuple[str, str | None]:
+    """`[B, C, F, n_frames]` log-mel -> `[B, n_classes]` probabilities in the order of LABELS, and of a note `[B]`.
 
-    Adds what a CRNN does outside training, its temperature and the softmax included.
+    Adds what a CRNN does outside training, its temperature and the softmax included. The second is None without a
+    note head.
     """
+    sounding = None
     scaling = _arrays(module.standardize)
     x = graph.node("Div", graph.node("Sub", value, scaling["mean"]), scaling["scale"])
     if module.mask_after_offset:
         n_sounding = _add_n_sounding(graph, module, value)
         x = graph.node("Gather", x, np.arange(module.n_heard), axis=1)
     for block in module.blocks.children():
-        for layer in block.children():
-            x = _add_layer(graph, layer, x)
+        x = _add_layers(graph, block, x)
     n_steps = n_frames // module.frames_per_step
     x = graph.node("Transpose", x, perm=[3, 0, 1, 2])  # [B, C, F, T] -> [T, B, C, F]
     x = graph.node("Reshape", x, [n_steps, -1, module.rnn.input_size])
@@ -30,12 +32,34 @@ def add_net(graph: Graph, module: CRNN, value: str, n_frames: int) -> str:
         places = np.arange(n_steps, dtype=np.float32)[:, None, None]
         sounds = graph.node("Cast", graph.node("Less", places, n_sounding), to=FLOAT)  # [T, B, 1]
         frames, _ = _add_gru(graph, module.rnn, graph.node("Mul", x, sounds), n_steps)
-        x = _add_pooling_of_sounding(graph, module, frames, places, n_sounding)
+        sounding = graph.node("Less", places, n_sounding)  # [T, B, 1]
+        pooled = _add_pooling_of_sounding(graph, module, frames, places, n_sounding)
     else:
-        x = _add_pooling(graph, module, *_add_gru(graph, module.rnn, x, n_steps))
-    for layer in module.head:
+        frames, state = _add_gru(graph, module.rnn, x, n_steps)
+        pooled = _add_pooling(graph, module, frames, state)
+    x = _add_layers(graph, module.head, pooled)
+    proba = graph.node("Softmax", graph.node("Div", x, _arrays(module.calibrate)["temperature"]), axis=-1)
+    is_note = None if module.note_head is None else _add_note_head(graph, module.note_head, pooled, frames, sounding)
+    return proba, is_note
+
+
+def _add_note_head(graph: Graph, head: NoteHead, pooled: str, frames: str, sounding: str | None) -> str:
+    """`[B, H]` and frames `[T, B, H]`, of which only the ``sounding`` `[T, B, 1]` count -> `[B]` probabilities."""
+    scores, heard = _add_scores(graph, head.attention, frames), frames
+    if sounding is not None:
+        scores, heard = (graph.node("Where", sounding, value, np.float32(UNHEARD)) for value in (scores, heard))
+    weighted = graph.node("Mul", graph.node("Softmax", scores, axis=0), frames)
+    weighted = graph.node("ReduceSum", weighted, [0], keepdims=0)
+    highest = graph.node("ReduceMax", heard, axes=[0], keepdims=0)
+    logit = _add_layers(graph, head.layers, graph.node("Concat", pooled, weighted, highest, axis=1))
+    return graph.node("Sigmoid", graph.node("Squeeze", logit, [1]))
+
+
+def _add_layers(graph: Graph, layers: nn.Module, x: str) -> str:
+    """Add the layers of a Sequential, one after the other."""
+    for layer in layers.children():
         x = _add_layer(graph, layer, x)
-    return graph.node("Softmax", graph.node("Div", x, _arrays(module.calibrate)["temperature"]), axis=-1)
+    return x
 
 
 def _arrays(module: nn.Module) -> dict[str, np.ndarray]:
@@ -113,14 +137,14 @@ def _add_pooling(graph: Graph, module: CRNN, frames: str, state: str) -> str:
         return graph.node("Reshape", graph.node("Transpose", state, perm=[1, 0, 2]), [-1, module.n_features])
     if module.pooling == "mean":
         return graph.node("ReduceMean", frames, axes=[0], keepdims=0)
-    weights = graph.node("Softmax", _add_scores(graph, module, frames), axis=0)
+    weights = graph.node("Softmax", _add_scores(graph, module.attention, frames), axis=0)
     return graph.node("ReduceSum", graph.node("Mul", weights, frames), [0], keepdims=0)
 
 
-def _add_scores(graph: Graph, module: CRNN, frames: str) -> str:
+def _add_scores(graph: Graph, attention: nn.Linear, frames: str) -> str:
     """`[T, B, H]` -> `[T, B, 1]`, the scores that attention gives the frames."""
-    attention = _arrays(module.attention)
-    return graph.node("Add", graph.node("MatMul", frames, attention["weight"].T), attention["bias"])
+    arrays = _arrays(attention)
+    return graph.node("Add", graph.node("MatMul", frames, arrays["weight"].T), arrays["bias"])
 
 
 def _add_pooling_of_sounding(graph: Graph, module: CRNN, frames: str, places: np.ndarray, n_sounding: str) -> str:
@@ -139,5 +163,5 @@ def _add_pooling_of_sounding(graph: Graph, module: CRNN, frames: str, places: np
     if module.pooling == "mean":
         heard = graph.node("Mul", frames, graph.node("Cast", sounds, to=FLOAT))
         return graph.node("Div", graph.node("ReduceSum", heard, [0], keepdims=0), n_sounding)
-    scores = graph.node("Where", sounds, _add_scores(graph, module, frames), np.float32(UNHEARD))
+    scores = graph.node("Where", sounds, _add_scores(graph, module.attention, frames), np.float32(UNHEARD))
     return graph.node("ReduceSum", graph.node("Mul", graph.node("Softmax", scores, axis=0), frames), [0], keepdims=0)

@@ -21,15 +21,16 @@ from guitarclf.priors import UNSEEN
 
 TOLERANCE = 1e-4  # of a probability
 N_COMPARED = 16  # random inputs
-MODEL_VERSION = 1  # of the inputs, outputs and metadata of the files; without one ONNX Runtime says 2 ** 63 - 1
+MODEL_VERSION = 2  # of the inputs, outputs and metadata of the files; without one ONNX Runtime says 2 ** 63 - 1
 NO_LICENSE = "NOASSERTION"  # SPDX's word where nobody has said one
 
 
 def write_net(pipeline: Pipeline, path: str | Path, *, license: str = NO_LICENSE) -> None:
-    """Write the bundle's ``model.onnx``: `[batch, C, F, T]` log-mel -> `[batch, 3]` probabilities.
+    """Write the bundle's ``model.onnx``: `[batch, C, F, T]` log-mel -> probabilities and confidence.
 
-    They are under the shares of the net's loss, in the order of LABELS. ``license`` is that of the weights, by its
-    SPDX name; it stands in the metadata.
+    The probabilities `[batch, 3]` are under the shares of the net's loss, in the order of LABELS; the confidence
+    `[batch]` is that of ``net.predict_confidence``. ``license`` is that of the weights, by its SPDX name; it stands in
+    the metadata.
 
     Raises
     ------
@@ -39,20 +40,21 @@ def write_net(pipeline: Pipeline, path: str | Path, *, license: str = NO_LICENSE
     net, graph = pipeline["net"], Graph("log-mel to probabilities")
     value = graph.input("log_mel", (None, *net.input_shape_))
     value, n_rows = _with_a_row(graph, value, 4)
-    proba = _rows(graph, add_net(graph, net.module_, value, net.input_shape_[2]), n_rows)
-    graph.output(proba, "probabilities", (None, len(LABELS)))
+    proba, is_note = add_net(graph, net.module_, value, net.input_shape_[2])
+    _add_outputs(graph, proba, _add_confidence(graph, net, proba, is_note), n_rows)
     standardize, rng = net.module_.standardize, np.random.default_rng(0)
     spread = rng.standard_normal((N_COMPARED, *net.input_shape_)).astype(np.float32)
     features = spread * standardize.scale.cpu().numpy() + standardize.mean.cpu().numpy()
     model = _to_bytes(graph, pipeline, "log-mel to probabilities as learnt", license)
-    _keep_if_equal(model, path, features, net.predict_proba_as_learnt(features))
+    _keep_if_equal(model, path, features, net.answer(features))
 
 
 def write_sound_to_probabilities(pipeline: Pipeline, path: str | Path, *, license: str = NO_LICENSE) -> None:
-    """Write a fitted pipeline as one file, `[batch, n_samples]` waveform -> `[batch, 3]` probabilities.
+    """Write a fitted pipeline as one file, `[batch, n_samples]` waveform -> probabilities and confidence.
 
     The waveform is mono and of any level, at the rate and of the length in the file's metadata. The probabilities
-    are under ``net.priors`` if they are set, in the order of LABELS. ``license`` is as in :func:`write_net`.
+    `[batch, 3]` are under ``net.priors`` if they are set, in the order of LABELS; the confidence `[batch]`, and
+    ``license``, are as in :func:`write_net`.
 
     Raises
     ------
@@ -62,11 +64,12 @@ def write_sound_to_probabilities(pipeline: Pipeline, path: str | Path, *, licens
     net, reader, graph = pipeline["net"], pipeline["window"].reader, Graph("waveform to probabilities")
     value, n_rows = _with_a_row(graph, graph.input("waveform", (None, reader.n_samples)), 2)
     features = add_sound(graph, value, reader.n_samples, reader.normalize, pipeline["logmel"].settings)
-    proba = _add_priors(graph, net, add_net(graph, net.module_, features, net.input_shape_[2]))
-    graph.output(_rows(graph, proba, n_rows), "probabilities", (None, len(LABELS)))
+    proba, is_note = add_net(graph, net.module_, features, net.input_shape_[2])
+    _add_outputs(graph, _add_priors(graph, net, proba), _add_confidence(graph, net, proba, is_note), n_rows)
     waveforms = _example_notes(reader.n_samples, reader.sample_rate)
-    expected = net.predict_proba_by_label(pipeline[:-1].transform(waveforms))
-    _keep_if_equal(_to_bytes(graph, pipeline, "waveform to probabilities", license), path, waveforms, expected)
+    as_learnt, confidence = net.answer(pipeline[:-1].transform(waveforms))
+    model = _to_bytes(graph, pipeline, "waveform to probabilities", license)
+    _keep_if_equal(model, path, waveforms, (net.under_priors(as_learnt), confidence))
 
 
 def _with_a_row(graph: Graph, value: str, n_axes: int) -> tuple[str, str]:
@@ -76,9 +79,20 @@ def _with_a_row(graph: Graph, value: str, n_axes: int) -> tuple[str, str]:
     return graph.node("Pad", value, graph.node("Concat", [0] * n_axes, missing, [0] * (n_axes - 1), axis=0)), n_rows
 
 
-def _rows(graph: Graph, proba: str, n_rows: str) -> str:
-    """Return the first rows."""
-    return graph.node("Slice", proba, [0], n_rows, [0])
+def _add_outputs(graph: Graph, proba: str, confidence: str, n_rows: str) -> None:
+    """Make the first rows of both the outputs of a graph."""
+    proba, confidence = (graph.node("Slice", value, [0], n_rows, [0]) for value in (proba, confidence))
+    graph.output(proba, "probabilities", (None, len(LABELS)))
+    graph.output(confidence, "confidence", (None,))
+
+
+def _add_confidence(graph: Graph, net: Any, proba: str, is_note: str | None) -> str:
+    """Add guitarclf.priors.highest_at_equal_shares, times the probability of a note where there is one: `[B]`."""
+    before = net.train_priors_
+    changed = graph.node("Mul", proba, np.where(before > UNSEEN, 1 / (len(before) * before), 0.0))
+    highest = graph.node("ReduceMax", changed, axes=[1], keepdims=0)
+    highest = graph.node("Div", highest, graph.node("ReduceSum", changed, [1], keepdims=0))
+    return highest if is_note is None else graph.node("Mul", highest, is_note)
 
 
 def _add_priors(graph: Graph, net: Any, proba: str) -> str:
@@ -102,6 +116,7 @@ def _to_bytes(graph: Graph, pipeline: Pipeline, kind: str, license: str) -> byte
         "logmel": plain(pipeline["logmel"].settings),
         "train_priors": net.train_priors_.tolist(),
         "priors": net.priors_.tolist(),
+        "unknown_below": net.unknown_below,
         "guitarclf_version": guitarclf.__version__,
         "license": license,
     }
@@ -126,13 +141,14 @@ def _example_notes(n_samples: int, sample_rate: int) -> np.ndarray:
     return notes
 
 
-def _keep_if_equal(model: bytes, path: str | Path, inputs: np.ndarray, expected: np.ndarray) -> None:
+def _keep_if_equal(model: bytes, path: str | Path, inputs: np.ndarray, expected: tuple[np.ndarray, np.ndarray]) -> None:
     """Write a model; RunError, and nothing is written, if its answers to ``inputs`` are not the ``expected`` ones."""
     session = open_session(model)
     (name,) = (value.name for value in session.get_inputs())
     # None, alone and together: the batch must be free.
-    parts = [session.run(None, {name: part})[0] for part in (inputs[:0], inputs[:1], inputs[1:])]
-    difference = float(np.abs(np.concatenate(parts) - expected).max())
+    parts = [session.run(None, {name: part}) for part in (inputs[:0], inputs[:1], inputs[1:])]
+    answers = (np.concatenate(outputs) for outputs in zip(*parts, strict=True))
+    difference = max(float(np.abs(ours - theirs).max()) for ours, theirs in zip(answers, expected, strict=True))
     if not difference <= TOLERANCE:
         raise RunError(
             f"The ONNX model must answer as torch does, to {TOLERANCE:g}. It differs by {difference:.2g}, and {path} "

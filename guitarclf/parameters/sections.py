@@ -132,6 +132,13 @@ class CriterionParameters(Parameters):
         low=0,
         high=100,
     )
+    note_weight: float = knob(
+        0.5, "weight in the loss of note or not, beside the classes, with `net.module.note_head`", low=0, high=100
+    )
+    given_weight: float = knob(
+        8.0, "weight in note or not of a note of the table, where a modelled note has 1", above=0, high=1000
+    )
+    no_note_weight: float = knob(3.0, "weight in note or not of a row that is no note", above=0, high=1000)
 
 
 @dataclass(frozen=True)
@@ -149,6 +156,9 @@ class ArchitectureParameters(Parameters):
     dropout: float = knob(0.3, "dropout before both layers of the head", low=0, high=0.99)
     mask_after_offset: bool = knob(
         False, "frames after a table's offset_sec do not count; `logmel.extra_channels` must then end in sounding"
+    )
+    note_head: bool = knob(
+        False, "a second output, note or not, which rows that are no note teach in the place of the classes"
     )
 
     def check(self, prefix: str = "") -> None:
@@ -218,16 +228,31 @@ class NetParameters(Parameters):
     mixup: float = knob(
         0.0, "alpha of the Beta distribution that training notes are mixed in pairs by; 0: off", low=0, high=10
     )
+    broken_notes: float = knob(
+        0.0,
+        "notes broken into what is no note (reversed, shuffled, gliding, of two halves) added to each step, for "
+        "`net.module.note_head`; 0: off",
+        unit="share of the batch",
+        low=0,
+        high=1,
+    )
+    unknown_share: float = knob(
+        0.0,
+        "share of the validation notes that may fall below the confidence under which `predict` says unknown; 0: off",
+        low=0,
+        high=0.5,
+    )
     optimizer: OptimizerParameters = field(default_factory=OptimizerParameters)
     criterion: CriterionParameters = field(default_factory=CriterionParameters)
     module: ModuleParameters = field(default_factory=ModuleParameters)
 
     def check(self, prefix: str = "") -> None:
-        """Also check ``class_weight`` and ``priors``."""
+        """Also check ``class_weight`` and ``priors``, and that ``broken_notes`` has a head to teach."""
         super().check(prefix)
         check_class_weight(self.class_weight, f"{prefix}class_weight")
         if self.priors is not None:
             check_priors(self.priors, f"{prefix}priors")
+        check_broken_notes(self.broken_notes, self.module.note_head, prefix)
 
 
 @dataclass(frozen=True)
@@ -261,6 +286,15 @@ def check_class_weight(class_weight: Any, name: str = "class_weight") -> None:
     if not are_weights or len(weights) != len(LABELS):
         raise ParameterError(
             f"`{name}` must be balanced, none, or three numbers above 0 in the order of LABELS. Got {class_weight!r}."
+        )
+
+
+def check_broken_notes(broken_notes: float, note_head: bool, prefix: str = "") -> None:
+    """Raise ParameterError for broken notes without a head that learns from them."""
+    if broken_notes and not note_head:
+        raise ParameterError(
+            f"`{prefix}broken_notes` must be 0 without `{prefix}module.note_head`, which alone learns from them. "
+            f"Got {broken_notes:g}. Set {prefix}module.note_head=true, or broken_notes=0."
         )
 
 

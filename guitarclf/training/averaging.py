@@ -43,7 +43,9 @@ class WeightAverage(Callback):
         self.n_steps_ += 1
         decay = min(self.decay, self.n_steps_ / (WARM_UP + self.n_steps_))
         for name, value in net.module_.state_dict().items():
-            if value.is_floating_point():
+            if name not in self.mean_:  # an unfinished run of 0.1.0 lacks a buffer
+                self.mean_[name] = value.clone()
+            elif value.is_floating_point():
                 self.mean_[name].lerp_(value, 1 - decay)
             else:
                 self.mean_[name].copy_(value)

@@ -12,12 +12,16 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
 from guitarclf.errors import TrainingError
 from guitarclf.labels import LABELS
-from guitarclf.models.loss import NO_NOTE
+from guitarclf.models.augment import begin_another
+from guitarclf.models.loss import NO_NOTE, classes_of
 from guitarclf.parameters.sections import NetParameters, Schedule, WatchParameters
 from guitarclf.priors import UNSEEN
+from guitarclf.training.answers import answers_of
 from guitarclf.training.averaging import WeightAverage
+from guitarclf.training.randomness import own_stream
 
 MONITOR = "valid_macro_f1"
+NOTE_HEAD = "note_head."  # before the names of its weights
 BATCH_NORM_MOMENTUM = 0.1  # torch's default; 0 keeps the running statistics as they are
 
 
@@ -36,7 +40,7 @@ class EpochMetrics(Callback):
         self.confusion_ = {side: np.zeros((len(LABELS), len(LABELS)), dtype=int) for side in (True, False)}
 
     def on_batch_end(self, net, batch=None, training=False, y_pred=None, **kwargs):
-        y, predicted = batch[1].numpy(), y_pred.detach().argmax(dim=1).cpu().numpy()
+        y, predicted = classes_of(batch[1]).numpy(), y_pred.detach().argmax(dim=1).cpu().numpy()
         is_note = y != NO_NOTE
         np.add.at(self.confusion_[training], (y[is_note], predicted[is_note]), 1)
 
@@ -134,15 +138,48 @@ class Temperature(Callback):
             calibrate.fit(torch.cat(logits), codes, net.criterion_.weight.cpu())
 
 
+class UnknownBelow(Callback):
+    """Fit the confidence below which an answer is better not believed, when training ends, after the temperature.
+
+    Below it is the share ``net.unknown_share`` of the validation notes, as they are or with another of them begun in
+    the window, whichever gives the lower figure: a note in a phrase is less sure, and is a note. It is 0 without
+    validation notes, or with a share of 0.
+    """
+
+    def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
+        self.dataset_ = dataset_valid
+
+    def on_train_end(self, net, **kwargs):
+        dataset, self.dataset_ = getattr(self, "dataset_", None), None  # a pickle must not hold the rows
+        threshold = getattr(net.module_, "unknown_below", None)
+        if threshold is not None:
+            is_off = dataset is None or not net.unknown_share
+            threshold.fill_(0 if is_off else self._lowest(net, dataset))
+
+    def _lowest(self, net, dataset) -> float:
+        alone, in_phrases = [], []
+        with own_stream(net.random_state or 0):
+            for x, _ in net.get_iterator(dataset, training=False):
+                alone.append(answers_of(net, x)[1])
+                # A log-mel in dB always has cells below 0 dB, log(1 + alpha x) never has: it cannot be added to.
+                if (x[:, 0] < 0).any():
+                    followed = torch.cat([begin_another(x[:, :1], 1.0), x[:, 1:]], dim=1)
+                    in_phrases.append(answers_of(net, followed)[1])
+        sides = [np.concatenate(side) for side in (alone, in_phrases) if side]
+        return min(np.quantile(side, net.unknown_share, method="lower") for side in sides)
+
+
 class StartFrom(Callback):
     """Begin with the weights of a trained module instead of fresh ones.
 
-    Its per-band statistics come with them; the temperature and the shares of the classes are set anew.
+    Its per-band statistics come with them; the temperature, the shares of the classes and the threshold of confidence
+    are set anew. A note head that it lacks stays as it was drawn. One that it has stays as it is where no row tells it
+    what is no note: notes alone would teach it to take everything for one.
 
     Parameters
     ----------
     weights : dict of str -> Tensor
-        A state dict of the same module.
+        A state dict of the same module, with or without its note head.
     freeze_epochs : int
         First epochs in which the convolutions and the GRU keep these weights.
     """
@@ -152,10 +189,14 @@ class StartFrom(Callback):
         self.freeze_epochs = freeze_epochs
 
     def on_train_begin(self, net, **kwargs):
-        net.module_.load_state_dict(self.weights)
+        fresh = {name: value for name, value in net.module_.state_dict().items() if name.startswith(NOTE_HEAD)}
+        net.module_.load_state_dict(fresh | self.weights)
         net.module_.calibrate.temperature.fill_(1)
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        has_learnt = any(name.startswith(NOTE_HEAD) for name in self.weights)
+        if has_learnt and not net.broken_notes and NO_NOTE not in dataset_train.y[dataset_train.rows]:
+            net.criterion_.note_weight = 0.0
         self._freeze(net, len(net.history) <= self.freeze_epochs)  # the history already has this epoch's row
 
     def on_train_end(self, net, **kwargs):
@@ -247,6 +288,7 @@ def watching_callbacks(
         ("weight_average", WeightAverage(decay=weight_average)),
         ("best_epoch", BestEpoch()),
         ("temperature", Temperature()),
+        ("unknown_below", UnknownBelow()),
         ("lr_scheduler", schedule),
         ("early_stopping", EarlyStop(patience=patience)),
     ]

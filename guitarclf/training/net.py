@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn import config_context
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring, PrintLog
@@ -18,8 +17,16 @@ from guitarclf.models.auxiliary import encoding_size
 from guitarclf.models.crnn import CRNN
 from guitarclf.models.loss import NO_NOTE
 from guitarclf.parameters.retired import require_off
-from guitarclf.parameters.sections import SEED, THREADS, NetParameters, Precision, SplitParameters
-from guitarclf.priors import complete_priors, highest_at_equal_shares, with_priors
+from guitarclf.parameters.sections import (
+    SEED,
+    THREADS,
+    NetParameters,
+    Precision,
+    SplitParameters,
+    check_broken_notes,
+)
+from guitarclf.priors import complete_priors, with_priors
+from guitarclf.training.answers import answers_of, has_note_head, require_statistics
 from guitarclf.training.batches import FeatureDataset, check_features
 from guitarclf.training.callbacks import EpochMetrics, FiniteLoss, StopTraining, watching_callbacks
 from guitarclf.training.device import (
@@ -32,7 +39,7 @@ from guitarclf.training.device import (
 )
 from guitarclf.training.randomness import own_stream
 from guitarclf.training.skorch_settings import SKORCH_SETTINGS, has_stopped, require_effect, require_scores
-from guitarclf.training.statistics import repeated, set_buffers, validation_mask, with_background
+from guitarclf.training.statistics import repeated, set_buffers, validation_mask, with_background, with_origin
 from guitarclf.training.steps import loss_of_step
 from guitarclf.training.targets import SORTED_LABELS, TO_SORTED, class_weights, encode_labels
 
@@ -71,6 +78,12 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
     mixup : float
         Training notes are mixed in pairs, in shares drawn from Beta(mixup, mixup), and so are their losses
         (Zhang et al. 2018); 0 is off.
+    broken_notes : float
+        Notes broken into what is no note that are added to each step, as a share of the batch; for a module with a
+        note head.
+    unknown_share : float
+        Share of the validation notes that may fall below the module's ``unknown_below``, which is fitted at the end of
+        training; 0 leaves it at 0. ``predict`` names a class whatever the confidence.
     threads : int
         Threads of torch in fit and in prediction; 0 is torch's own number. Another number gives other roundings, and
         so other weights.
@@ -102,6 +115,8 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         device: str = NetParameters.device,
         precision: Precision = NetParameters.precision,
         mixup: float = NetParameters.mixup,
+        broken_notes: float = NetParameters.broken_notes,
+        unknown_share: float = NetParameters.unknown_share,
         priors: dict[str, float] | None = NetParameters.priors,
         threads: int = THREADS,
         integer_labels: IntegerLabels = "refuse",
@@ -114,6 +129,8 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         self.random_state = random_state
         self.precision = precision
         self.mixup = mixup
+        self.broken_notes = broken_notes
+        self.unknown_share = unknown_share
         self.priors = priors
         self.threads = threads
         self.integer_labels = integer_labels
@@ -148,6 +165,7 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         valid: ArrayLike | None = None,
         repeats: ArrayLike | None = None,
         no_note: ArrayLike | None = None,
+        modelled: ArrayLike | None = None,
     ) -> "NoteEventClassifier":
         """Train from fresh weights.
 
@@ -163,11 +181,14 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
             Times each training row is seen an epoch; 1 where not given.
         no_note : array-like of bool, shape (n_events,), optional
             Rows that are no note. Whatever ``y`` says of them, the net learns to give every class the same
-            probability; they are never for validation.
+            probability or, with a note head, that they are none; they are never for validation.
+        modelled : array-like of bool, shape (n_events,), optional
+            Rows that are modelled notes, which count less in "note or not" than those of a table.
         """
         self._take_input_shape(X)
         with own_stream(self.random_state), torch_threads(self.threads):
-            return super().fit(X, y, groups=groups, valid=valid, repeats=repeats, no_note=no_note)
+            given = {"groups": groups, "valid": valid, "repeats": repeats, "no_note": no_note, "modelled": modelled}
+            return super().fit(X, y, **given)
 
     def partial_fit(
         self, X: Features, y: ArrayLike | None = None, classes: Any = None, **fit_params: Any
@@ -212,7 +233,14 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
             raise ParameterError("X must be features of at least one event. It has none.")
 
     def get_split_datasets(
-        self, X: Features, y: ArrayLike | None = None, *, repeats: Any = None, no_note: Any = None, **by: Any
+        self,
+        X: Features,
+        y: ArrayLike | None = None,
+        *,
+        repeats: Any = None,
+        no_note: Any = None,
+        modelled: Any = None,
+        **by: Any,
     ) -> tuple[FeatureDataset, FeatureDataset | None]:
         """Return (training, validation) datasets; what is learnt from the training rows is set here."""
         codes, self.y_was_encoded_ = encode_labels(y, self.integer_labels)
@@ -226,7 +254,8 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         weights = class_weights(self.class_weight, codes[notes])
         self.criterion_.weight = torch.from_numpy(weights).to(resolve_device(self.device))
         set_buffers(self.module_, X, notes, weights * np.bincount(codes[notes], minlength=len(weights)))
-        training = FeatureDataset(X, codes, train_rows)
+        targets = with_origin(codes, modelled)
+        training = FeatureDataset(X, targets if self.has_note_head else codes, train_rows)
         return training, FeatureDataset(X, codes, valid_rows) if len(valid_rows) else None
 
     def infer(self, x: Tensor, part: Callable[[Tensor], Tensor] | None = None, **fit_params: Any) -> Tensor:
@@ -265,7 +294,9 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         computes_in_bf16(self.precision, resolve_device(self.device))  # refuses a bad name of either
         if self.priors is not None:
             complete_priors(self.priors)
-        return super().initialize()
+        super().initialize()
+        check_broken_notes(self.broken_notes, self.has_note_head)
+        return self
 
     def initialize_for(self, input_shape: Sequence[int]) -> "NoteEventClassifier":
         """Build the module for inputs of shape (n_channels, n_mels, n_frames), untrained."""
@@ -310,24 +341,33 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
 
     def predict_proba_as_learnt(self, X: Features) -> np.ndarray:
         """Return probabilities under the shares of the loss, shape (n_events, 3), in the order of LABELS."""
-        self.check_is_fitted()
-        standardize = getattr(self.module_, "standardize", None)
-        if standardize is not None and not standardize.is_set:
-            # Weights are drawn anew by initialize(), and by set_params(module__...) on a fitted net.
-            raise NotFittedError("This net has fresh weights since its module was set up anew. Call fit first.")
-        self._require_input_shape(X)
-        if not len(X):
-            return np.zeros((0, len(SORTED_LABELS)))
-        with torch_threads(self.threads):
-            logits = torch.cat([batch.cpu() for batch in self.forward_iter(X)])
-        if not logits.isfinite().all():
-            raise ParameterError("X must hold finite features. It has NaN or infinity, or the net's weights have.")
-        # In float32 a row sums to 1 only to 1e-7, and scikit-learn's log_loss wants better.
-        return logits.softmax(dim=1, dtype=torch.float64).numpy()
+        return self.answer(X)[0]
 
     def predict_confidence(self, X: Features) -> np.ndarray:
-        """Return how sure the answer to each event is, from 0 to 1, shape (n_events,)."""
-        return highest_at_equal_shares(self.predict_proba_as_learnt(X), self.train_priors_)
+        """Return how sure the answer to each event is, from 0 to 1, shape (n_events,).
+
+        The highest probability there would be if all classes were equally common, times that of being a note at all
+        where the module has a note head.
+        """
+        return self.answer(X)[1]
+
+    def answer(self, X: Features) -> tuple[np.ndarray, np.ndarray]:
+        """Return :meth:`predict_proba_as_learnt` and :meth:`predict_confidence`, from one pass through the net."""
+        self.check_is_fitted()
+        require_statistics(self.module_)
+        self._require_input_shape(X)
+        with torch_threads(self.threads):
+            return answers_of(self, X)
+
+    @property
+    def has_note_head(self) -> bool:
+        """Whether the module has an output for note or not."""
+        return has_note_head(self.module_)
+
+    @property
+    def unknown_below(self) -> float:
+        """The confidence below which an answer is better not believed; 0 is none."""
+        return float(getattr(self.module_, "unknown_below", 0.0))
 
     @property
     def train_priors_(self) -> np.ndarray:
@@ -349,4 +389,5 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         return tags
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({"integer_labels": "refuse", "threads": THREADS, **state})  # pickles of 0.1.0 lack them
+        lacking = {"integer_labels": "refuse", "threads": THREADS, "broken_notes": 0.0, "unknown_share": 0.0}
+        super().__setstate__(lacking | state)  # pickles of 0.1.0 lack them

@@ -21,7 +21,8 @@ class TrainingSet:
     ----------
     events : DataFrame
         A row each, with the columns ``label_category`` (missing for background, which is of no class), ``valid`` (bool,
-        whether the row is for validation) and ``repeats`` (times a training row is seen an epoch); others are kept.
+        whether the row is for validation), ``repeats`` (times a training row is seen an epoch) and ``modelled`` (bool,
+        whether it is a modelled note); others are kept.
     features : float32 array-like of shape (n_rows, n_channels, n_mels, n_frames)
     """
 
@@ -30,10 +31,16 @@ class TrainingSet:
 
     @classmethod
     def of(
-        cls, events: pd.DataFrame, features: ArrayLike, *, valid: np.ndarray | bool = False, repeats: int = 1
+        cls,
+        events: pd.DataFrame,
+        features: ArrayLike,
+        *,
+        valid: np.ndarray | bool = False,
+        repeats: int = 1,
+        modelled: bool = False,
     ) -> TrainingSet:
-        """Return the rows of a table of events; ``valid`` and ``repeats`` become columns of it."""
-        return cls(events.assign(valid=valid, repeats=repeats), features)
+        """Return the rows of a table of events; ``valid``, ``repeats`` and ``modelled`` become columns of it."""
+        return cls(events.assign(valid=valid, repeats=repeats, modelled=modelled), features)
 
     def __len__(self) -> int:
         return len(self.events)
@@ -75,4 +82,5 @@ class TrainingSet:
             valid=self.events["valid"].to_numpy(),
             repeats=self.events["repeats"].to_numpy(),
             no_note=self.is_background,
+            modelled=self.events["modelled"].to_numpy(),
         )

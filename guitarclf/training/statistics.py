@@ -7,7 +7,7 @@ import torch
 
 from guitarclf.data.splits import draw_sides
 from guitarclf.errors import ParameterError, SplitError
-from guitarclf.models.loss import NO_NOTE
+from guitarclf.models.loss import MODELLED, NO_NOTE
 from guitarclf.parameters.sections import DECIBEL_CHANGES
 from guitarclf.priors import SMALLEST
 
@@ -81,6 +81,19 @@ def with_background(codes: np.ndarray, no_note) -> np.ndarray:
             f"Got dtype {no_note.dtype}, shape {no_note.shape}, {no_note.sum()} of {len(codes)} true."
         )
     return np.where(no_note, NO_NOTE, codes)
+
+
+def with_origin(codes: np.ndarray, modelled) -> np.ndarray:
+    """Return class indices with MODELLED added to those of notes where ``modelled`` is true; None is nowhere."""
+    if modelled is None:
+        return codes
+    modelled = np.asarray(modelled)
+    if modelled.shape != codes.shape or modelled.dtype != bool:
+        raise ParameterError(
+            f"`modelled` must be one boolean per event. Got dtype {modelled.dtype}, shape {modelled.shape} for "
+            f"{len(codes)} events."
+        )
+    return np.where(modelled & (codes != NO_NOTE), codes + MODELLED, codes)
 
 
 def band_statistics(X, rows: np.ndarray) -> BandStatistics:

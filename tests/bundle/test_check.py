@@ -82,10 +82,10 @@ def test_weights_that_are_none_are_refused(bundle, content, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": 3}, r"format must be version 1 or 2\. Got 3\. Install the guitarclf version named"),
-        ({"format_version": True}, r"format must be version 1 or 2\. Got True"),
+        ({"format_version": 4}, r"format must be version 1 to 3\. Got 4\. Install the guitarclf version named"),
+        ({"format_version": True}, r"format must be version 1 to 3\. Got True"),
         ({"format_version": 1}, r"must have checksums\. It has some in format 1"),
-        ({"files": None}, r"a bundle of format 2 must have checksums\. It has none"),
+        ({"files": None}, r"a bundle from format 2 on must have checksums\. It has none"),
         ({"files": {}}, r"config\.yaml must have a checksum in model\.json"),
         ({"labels": ["harmonic", "dead_note", "slide"]}, r"the labels must be harmonic, dead_note, general_note"),
         (

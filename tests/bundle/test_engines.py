@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from make import tone
 from payload import Payload
+from small import small_config
 
 from guitarclf.audio.windows import Request
 from guitarclf.bundle.engines import OnnxModel, TorchModel, load_model
@@ -25,6 +26,8 @@ from guitarclf.cli import main
 from guitarclf.config.files import with_values
 from guitarclf.errors import ParameterError, RunError
 from guitarclf.experiment.ship import ship
+from guitarclf.pipeline import build_pipeline
+from guitarclf.priors import highest_at_equal_shares
 
 ATOL = 1e-4
 PRIORS = {"harmonic": 0.02, "dead_note": 0.3}
@@ -45,7 +48,7 @@ def require_sealed(folder):
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
         for name in ("config.yaml", "model.onnx", "weights.safetensors")
     }
-    assert description["format_version"] == 2
+    assert description["format_version"] == 3
     assert description["files"] == digests
 
 
@@ -62,20 +65,73 @@ def test_both_engines_answer_alike(small_bundle, small_table, priors):
     onnx.priors = torch.priors = priors
     ours, theirs = onnx.run(requests), torch.run(requests)
     np.testing.assert_allclose(ours.as_learnt, theirs.as_learnt, rtol=0, atol=ATOL)
-    for shown in (Under.priors, Under.equal_shares):
-        np.testing.assert_allclose(shown(onnx, ours), shown(torch, theirs), rtol=0, atol=ATOL)
+    under_priors = [model.under_priors(answers.as_learnt) for model, answers in ((onnx, ours), (torch, theirs))]
+    np.testing.assert_allclose(*under_priors, rtol=0, atol=ATOL)
+    np.testing.assert_allclose(ours.confidence, theirs.confidence, rtol=0, atol=ATOL)
+    at_equal_shares = highest_at_equal_shares(ours.as_learnt, onnx.train_priors_)
+    np.testing.assert_allclose(ours.confidence, at_equal_shares, rtol=0, atol=ATOL)
 
 
-class Under:
-    """What is shown of an answer."""
+@pytest.fixture
+def doubting_bundle(small_pipeline, tmp_path):
+    """A bundle with a fresh head for note or not, that is not believed below a confidence of 0.25."""
+    config = small_config(net__module__note_head=True)
+    pipeline = build_pipeline(config)
+    net = pipeline["net"].initialize_for(small_pipeline["net"].input_shape_)
+    net.module_.load_state_dict(net.module_.state_dict() | small_pipeline["net"].module_.state_dict())
+    net.module_.unknown_below.fill_(0.25)
+    save_bundle(pipeline, config, tmp_path / "doubting")
+    return tmp_path / "doubting"
 
-    @staticmethod
-    def priors(model, answer):
-        return model.under_priors(answer.as_learnt)
 
-    @staticmethod
-    def equal_shares(model, answer):
-        return model.confidence(answer.as_learnt)
+def test_a_head_for_note_or_not_and_a_threshold_are_in_every_form_of_a_model(
+    doubting_bundle, small_bundle, small_table
+):
+    requests = [Request(path, 0.0, True) for path in small_table.events["audio_path"]]
+    onnx, torch = OnnxModel(doubting_bundle), load_model(doubting_bundle, "torch")
+    plain = OnnxModel(small_bundle).run(requests)
+    for model in (onnx, torch, pickle.loads(pickle.dumps(onnx))):
+        answers = model.run(requests)
+        np.testing.assert_allclose(answers.as_learnt, plain.as_learnt, rtol=0, atol=ATOL)
+        np.testing.assert_allclose(answers.confidence, torch.run(requests).confidence, rtol=0, atol=ATOL)
+        assert (answers.confidence < plain.confidence).all()
+        assert model.unknown_below == 0.25
+
+
+def test_below_the_models_own_threshold_the_label_is_unknown_until_it_is_turned_off(doubting_bundle, small_table):
+    paths = small_table.events["audio_path"].tolist()
+    own = call("predict", "--model", doubting_bundle, *paths)
+    table = pd.read_csv(io.StringIO(own.stdout))
+    is_unknown = table["label"] == "unknown"
+    assert is_unknown.equals(table["confidence"] < 0.25)
+    assert is_unknown.any()
+    told = f"{is_unknown.sum()} of 30 rows are `unknown`: their confidence is below the model's own threshold, 0.250. "
+    assert f"{told}--min-confidence 0 names a class for each." in own.stderr
+    off = call("predict", "--model", doubting_bundle, *paths, "--min-confidence", "0")
+    assert "unknown" not in off.stdout + off.stderr
+    higher = call("predict", "--model", doubting_bundle, *paths, "--min-confidence", "0.99")
+    assert set(pd.read_csv(io.StringIO(higher.stdout))["label"]) == {"unknown"}
+    assert "--min-confidence 0" not in higher.stderr
+
+
+def test_inspect_tells_the_confidence_and_the_threshold(doubting_bundle, small_bundle, small_table, tmp_path):
+    asked = ("inspect", small_table.events["audio_path"].iloc[0], "--output", tmp_path / "note.png", "--model")
+    told = call(*asked, doubting_bundle).stdout
+    assert "\nconfidence    0." in told
+    assert "\nunknown below 0.2500\n" in told
+    assert "unknown below" not in call(*asked, small_bundle).stdout
+
+
+def test_a_model_with_one_output_answers_as_it_did(small_table):
+    requests = [Request(path, 0.0, True) for path in small_table.events["audio_path"]]
+    model = OnnxModel("pretrained")
+    assert [output.name for output in model.session.get_outputs()] == ["probabilities"]
+    answers = model.run(requests)
+    expected = highest_at_equal_shares(answers.as_learnt, model.train_priors_)
+    np.testing.assert_array_equal(answers.confidence, expected)
+    torch = load_model("pretrained", "torch")
+    np.testing.assert_allclose(torch.run(requests).confidence, expected, rtol=0, atol=ATOL)
+    assert model.unknown_below == torch.unknown_below == 0
 
 
 def test_the_onnx_engine_is_the_pipeline(small_bundle, small_table):
@@ -119,9 +175,7 @@ def test_predict_prints_the_same_by_either_engine(small_bundle, small_table, tmp
     pd.testing.assert_frame_equal(ours, theirs, check_exact=False, rtol=0, atol=ATOL)
     assert list(ours)[-2:] == ["confidence", "error"]
     assert np.isnan(ours["p_harmonic"].iloc[-1])
-    plain = call("predict", "--model", small_bundle, "--format", form, *paths, code=1).stdout
-    assert "label" in plain
-    assert "confidence" not in plain
+    assert "confidence" in call("predict", "--model", small_bundle, "--format", form, *paths, code=1).stdout
 
 
 def test_predict_of_a_table_is_the_same_by_either_engine(small_bundle, small_table):

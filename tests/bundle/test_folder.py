@@ -15,8 +15,9 @@ from make import tone
 from payload import Payload
 
 from guitarclf.bundle.check import FORMAT_VERSION, FORMAT_VERSIONS
+from guitarclf.bundle.engines import OnnxModel
 from guitarclf.bundle.folder import PRETRAINED, Bundle, find_bundle, seal
-from guitarclf.bundle.pipelines import load_pipeline
+from guitarclf.bundle.pipelines import add_onnx, load_pipeline, pipeline_of
 from guitarclf.config.files import load_config
 from guitarclf.errors import ConfigError, RunError
 from guitarclf.labels import LABELS
@@ -30,10 +31,26 @@ BUNDLES = Path(__file__).parent.parent / "fixtures" / "bundles"
 def test_a_committed_bundle_of_every_format_says_what_it_said(version):
     folder = BUNDLES / f"v{version}"
     assert Bundle.open(folder).description["format_version"] == version
-    expected = json.loads((folder / "expected.json").read_text())["probabilities"]
+    expected = json.loads((folder / "expected.json").read_text())
     for path in (folder, folder / "model"):
-        proba = predict_by_label(load_pipeline(path), [tone()])[0]
-        np.testing.assert_allclose(proba, expected, atol=1e-5)
+        pipeline = load_pipeline(path)
+        np.testing.assert_allclose(predict_by_label(pipeline, [tone()])[0], expected["probabilities"], atol=1e-5)
+        confidence = pipeline["net"].predict_confidence(pipeline[:-1].transform([tone()]))
+        # Before format 3 it was the highest probability at equal shares, as these were trained.
+        assert confidence == pytest.approx(expected.get("confidence", max(expected["probabilities"])), abs=1e-5)
+        assert pipeline["net"].unknown_below == expected.get("unknown_below", 0)
+
+
+@pytest.mark.parametrize("version", FORMAT_VERSIONS)
+def test_a_bundle_of_every_format_is_given_a_model_for_onnx(version, tmp_path):
+    shutil.copytree(BUNDLES / f"v{version}" / "model", tmp_path / "model")
+    bundle = Bundle.open(tmp_path)
+    add_onnx(bundle, pipeline_of(bundle))
+    model, expected = OnnxModel(tmp_path), json.loads((BUNDLES / f"v{version}" / "expected.json").read_text())
+    np.testing.assert_allclose(model.predict_proba([tone()])[0], expected["probabilities"], atol=1e-4)
+    by_torch = predict_by_label(load_pipeline(tmp_path), [tone()])[0]
+    np.testing.assert_allclose(by_torch, expected["probabilities"], atol=1e-5)
+    assert model.unknown_below == expected.get("unknown_below", 0)
 
 
 def test_what_is_written_today_is_the_newest_format(bundle):

@@ -54,7 +54,7 @@ def test_folder_without_a_bundle_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("format_version", 99, "format must be version 1 or 2. Got 99"),
+        ("format_version", 99, "format must be version 1 to 3. Got 99"),
         ("labels", ["a", "b", "c"], "the labels must be harmonic, dead_note, general_note"),
         ("input_shape", [1, 0, 87], "`input_shape` must be three whole numbers"),
     ],

@@ -123,3 +123,19 @@ def test_a_small_table_is_pointed_to_the_model_that_ships(n_events, changes, is_
     caplog.set_level("INFO", logger="guitarclf")
     suggest_initial_weights(small_config(**changes), n_events)
     assert ("--init-from pretrained" in caplog.text) == is_told
+
+
+def test_a_model_is_given_a_head_for_note_or_not_that_is_fresh(run, small_table, tmp_path, caplog):
+    caplog.set_level("INFO", logger="guitarclf")
+    start = {"training__init_from": str(run.folder.root), "net__max_epochs": 1, "net__lr": 1e-9}
+    config = config_for(small_table, tmp_path / "headed", **start, net__module__note_head=True)
+    headed = train(config).pipeline[-1].module_
+    told = [record.getMessage() for record in caplog.records if "note or not" in record.getMessage()]
+    assert told == [f"its head for note or not is fresh: {run.folder.root} has none"]
+    assert not any("net.module.note_head" in record.getMessage() for record in caplog.records)
+    torch.testing.assert_close(headed.head[-1].weight, run.pipeline[-1].module_.head[-1].weight, atol=1e-6, rtol=0)
+    start |= {"training__init_from": str(tmp_path / "headed")}
+    tuned = train(config_for(small_table, tmp_path / "tuned", **start))
+    assert tuned.pipeline[-1].has_note_head  # it is part of the net's shape
+    ours, theirs = tuned.pipeline[-1].module_.note_head, headed.note_head
+    torch.testing.assert_close(ours.layers[-1].weight, theirs.layers[-1].weight, atol=1e-6, rtol=0)

@@ -43,6 +43,7 @@ def test_synthetic_rows_are_notes_then_background_and_some_guitars_are_for_valid
     valid = rows.events["valid"].to_numpy()
     assert len(rows) == len(rows.features) == len(windows) == 430
     assert rows.is_background.tolist() == [False] * 400 + [True] * 30
+    assert rows.events["modelled"].tolist() == [True] * 400 + [False] * 30
     assert not valid[rows.is_background].any()
     held_out = rows.notes["track"][valid[:400]]
     assert 0.05 < held_out.nunique() / rows.notes["track"].nunique() < 0.2

@@ -41,8 +41,9 @@ def test_an_exported_file_takes_any_number_of_rows(write, tmp_path):
     session = open_session((tmp_path / "model.onnx").read_bytes())
     (value,) = session.get_inputs()
     inputs = np.random.default_rng(0).standard_normal((3, *value.shape[1:])).astype(np.float32)
-    (together,) = session.run(None, {value.name: inputs})
+    together = session.run(None, {value.name: inputs})
     for rows in (0, 1, 2, 3):
-        (answers,) = session.run(None, {value.name: inputs[:rows]})
-        assert answers.shape == (rows, 3)
-        np.testing.assert_allclose(answers, together[:rows], atol=1e-6)
+        proba, confidence = session.run(None, {value.name: inputs[:rows]})
+        assert (proba.shape, confidence.shape) == ((rows, 3), (rows,))
+        np.testing.assert_allclose(proba, together[0][:rows], atol=1e-6)
+        np.testing.assert_allclose(confidence, together[1][:rows], atol=1e-6)

@@ -56,6 +56,8 @@ def fresh_pipeline(**overrides):
         MASKED | {"net__module__pooling": "mean"},
         MASKED | {"net__module__pooling": "final"},
         MASKED | {"net__module__pooling": "final", "net__module__rnn_bidirectional": False},
+        {"net__module__note_head": True},
+        MASKED | {"net__module__note_head": True},
     ],
     ids=str,
 )
@@ -67,8 +69,9 @@ def test_the_net_answers_as_torch_does(shape, tmp_path, rng):
     if net.module_.mask_after_offset:
         features[:, -1] = np.arange(87) < np.array([0, 20, 40, 60, 87])[:, None, None]
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
-    answers = session.run(None, {"log_mel": features})[0]
+    answers, confidence = session.run(None, {"log_mel": features})
     np.testing.assert_allclose(answers, net.predict_proba_as_learnt(features), rtol=0, atol=ATOL)
+    np.testing.assert_allclose(confidence, net.predict_confidence(features), rtol=0, atol=ATOL)
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-6)
     assert np.ptp(answers) > 0.01
 
@@ -109,6 +112,28 @@ def test_a_trained_pipeline_is_exported_on_real_input(small_pipeline, small_tabl
     np.testing.assert_allclose(session.run(None, {"waveform": notes})[0], expected, rtol=0, atol=ATOL)
 
 
+@pytest.mark.parametrize("note_head", [False, True])
+def test_confidence_is_the_second_output_of_both_files(small_table, tmp_path, note_head):
+    pipeline = fresh_pipeline(net__priors={"harmonic": 0.01}, net__module__note_head=note_head)
+    net = pipeline["net"]
+    net.module_.calibrate.train_priors.copy_(torch.tensor([0.2, 0.7, 0.1]))
+    net.module_.unknown_below.fill_(0.375)
+    write_net(pipeline, tmp_path / "net.onnx")
+    write_sound_to_probabilities(pipeline, tmp_path / "whole.onnx")
+    windows = np.asarray(pipeline["window"].transform(small_table.events))
+    features = pipeline["logmel"].transform(windows)
+    for name, given in (("net.onnx", {"log_mel": features}), ("whole.onnx", {"waveform": windows})):
+        session = onnxruntime.InferenceSession(tmp_path / name)
+        assert [output.name for output in session.get_outputs()] == ["probabilities", "confidence"]
+        assert [output.shape for output in session.get_outputs()] == [["batch", 3], ["batch"]]
+        proba, confidence = session.run(None, given)
+        np.testing.assert_allclose(confidence, net.predict_confidence(features), rtol=0, atol=ATOL)
+        assert (confidence.max() < proba.max(axis=1).min()) or not note_head
+        none = session.run(None, {key: value[:0] for key, value in given.items()})
+        assert [value.shape for value in none] == [(0, 3), (0,)]
+        assert json.loads(session.get_modelmeta().custom_metadata_map["unknown_below"]) == 0.375
+
+
 def test_the_files_are_valid_onnx_with_a_free_batch(tmp_path):
     pipeline = fresh_pipeline()
     write_net(pipeline, tmp_path / "net.onnx")
@@ -131,15 +156,19 @@ def test_the_metadata_says_how_to_feed_it(tmp_path):
     assert values["logmel"]["n_mels"] == 32
 
 
-def test_a_model_that_answers_otherwise_is_not_written(tmp_path, monkeypatch):
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_model_that_answers_otherwise_is_not_written(tmp_path, monkeypatch, which):
     (tmp_path / "net.onnx").write_text("the last one")
 
     def halved(graph, *rest):
-        return graph.node("Mul", add_net(graph, *rest), np.float32(0.5))
+        values = add_net(graph, *rest)
+        return [
+            graph.node("Mul", value, np.float32(0.5)) if place == which else value for place, value in enumerate(values)
+        ]
 
     monkeypatch.setattr(write, "add_net", halved)
     with pytest.raises(RunError, match=r"must answer as torch does, to 0\.0001\. It differs by"):
-        write_net(fresh_pipeline(), tmp_path / "net.onnx")
+        write_net(fresh_pipeline(net__module__note_head=True), tmp_path / "net.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
     assert (tmp_path / "net.onnx").read_text() == "the last one"
 

@@ -62,3 +62,17 @@ def test_a_net_learns_the_rows_as_from_plain_arrays(table, background):
     )
     weights = plain.module_.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in net.module_.state_dict().items())
+
+
+@pytest.mark.parametrize(("told", "same"), [(np.arange(8) < 6, True), (None, False)])
+def test_a_net_with_a_note_head_is_told_which_notes_are_modelled(table, background, told, same):
+    modelled = TrainingSet.of(table.events, table.features, modelled=True)
+    rows = modelled.add(background)
+    assert rows.events["modelled"].tolist() == [True] * 6 + [False] * 2
+    settings = {"net__max_epochs": 1, "net__module__note_head": True}
+    net = rows.fit(build_net(small_config(**settings)))
+    labels, no_note = [*LABELS, *LABELS, "general_note", "general_note"], np.arange(8) >= 6
+    plain = build_net(small_config(**settings))
+    plain.fit(rows.features, labels, valid=np.zeros(8, bool), no_note=no_note, modelled=told)
+    weights = plain.module_.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in net.module_.state_dict().items()) is same
