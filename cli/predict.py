@@ -71,8 +71,8 @@ def command(
 
     Rows are kept beside --output as they come: if the command is killed, --resume goes on with the rest.
 
-    `confidence` is the highest probability there would be if all classes were equally common, whatever
-    the shares expected, times that of being a note at all in a model that tells notes from other sounds.
+    `confidence` is the probability that it is a note, and of the class it is called, under the shares that the
+    model was made with; of a model that only knows notes, the highest probability at equal shares.
     """
     data = read_data(config)
     if not paths:

@@ -49,6 +49,17 @@ def highest_at_equal_shares(y_proba: np.ndarray, before: np.ndarray) -> np.ndarr
     return with_priors(y_proba, before, np.full(len(before), 1 / len(before))).max(axis=1)
 
 
+def confidence_of(y_proba: np.ndarray, is_note: np.ndarray | None, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return how sure an answer is, shape (n_events,): the probability of a note, and of the class it is called.
+
+    Without ``is_note``, the probabilities of being a note at all, :func:`highest_at_equal_shares`: a net that only
+    knows notes is fairly sure of the commonest class whatever it hears. ``before``, ``after``: :func:`with_priors`.
+    """
+    if is_note is None:
+        return highest_at_equal_shares(y_proba, before)
+    return is_note * with_priors(y_proba, before, after).max(axis=1)
+
+
 def estimate_priors(y_proba: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Return the shares under which unlabelled events make most sense, by expectation maximisation.
 

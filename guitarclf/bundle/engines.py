@@ -108,8 +108,7 @@ class Model:
     def answer(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`[n_events, C, F, T]` -> `[n_events, 3]` under the training priors, and the confidence `[n_events]`.
 
-        Confidence is the highest probability there would be if all classes were equally common, times that of being a
-        note at all where the net tells it.
+        Confidence is :func:`guitarclf.priors.confidence_of` under the shares that the model was made with.
         """
         raise NotImplementedError
 

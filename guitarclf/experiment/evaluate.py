@@ -20,7 +20,7 @@ from guitarclf.evaluation.baselines import duration_only
 from guitarclf.evaluation.figures import save_confusion_matrix
 from guitarclf.evaluation.in_context import ContextReport, score_settings
 from guitarclf.evaluation.metrics import PROBA_COLUMNS, Report, evaluate
-from guitarclf.experiment.in_context import predict_settings, require_snippets, threshold_of, uses_offsets
+from guitarclf.experiment.in_context import predict_settings, require_snippets, uses_offsets
 from guitarclf.experiment.tables import other_events, run_events
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
@@ -162,7 +162,7 @@ def score_rows(
     baseline = None
     if train_rows is not None and len(train_rows) and not any(own["offset_sec"].hasnans for own in (train_rows, rows)):
         baseline = duration_score(train_rows, rows)
-    result = Evaluation(name, report, baseline, in_context, threshold_of(pipeline["net"]))
+    result = Evaluation(name, report, baseline, in_context, pipeline["net"].unknown_below)
     if run is None:
         return result
     make_folder(run.figures)

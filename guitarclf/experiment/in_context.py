@@ -71,13 +71,8 @@ def ask(net: NoteEventClassifier, features: np.ndarray | FeatureRows) -> pd.Data
     """Return the probabilities and the ``confidence`` that a net gives rows, possibly none."""
     if not len(features):
         return pd.DataFrame(columns=[*PROBA_COLUMNS, "confidence"], dtype=np.float64)
-    table = pd.DataFrame(net.predict_proba_by_label(features), columns=PROBA_COLUMNS, dtype=np.float64)
-    return table.assign(confidence=np.asarray(net.predict_confidence(features), dtype=np.float64))
-
-
-def threshold_of(net: NoteEventClassifier) -> float:
-    """Return the confidence below which an answer of a fitted net is not believed, 0 if it has no such threshold."""
-    return float(getattr(net.module_, "unknown_below", 0.0))
+    proba, confidence = net.answer(features)
+    return pd.DataFrame(net.under_priors(proba), columns=PROBA_COLUMNS, dtype=np.float64).assign(confidence=confidence)
 
 
 def with_answers(events: pd.DataFrame, notes: Mapping[str, pd.DataFrame], unknown_below: float) -> pd.DataFrame:
@@ -97,4 +92,4 @@ def predict_settings(pipeline: Pipeline, events: pd.DataFrame, *, phrases_seed: 
         with TemporaryDirectory(prefix="guitarclf-") as folder:
             heard = hear_in_context(pipeline, events, Path(folder), seed=phrases_seed)
             notes |= {setting: ask(net, features) for setting, features in heard.items()}
-    return with_answers(events[["track", "label_category"]].assign(repeat=1), notes, threshold_of(net))
+    return with_answers(events[["track", "label_category"]].assign(repeat=1), notes, net.unknown_below)

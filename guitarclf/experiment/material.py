@@ -11,7 +11,7 @@ from guitarclf.config import Config
 from guitarclf.evaluation.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
 from guitarclf.experiment.background import background_rows
 from guitarclf.experiment.fits import CLIP_COLUMNS, Outcome
-from guitarclf.experiment.in_context import ask, hear_in_context, threshold_of
+from guitarclf.experiment.in_context import ask, hear_in_context
 from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.experiment.train import seed_everything
 from guitarclf.features.arrays import FeatureRows
@@ -87,7 +87,7 @@ def fit_and_predict(
     return Outcome(
         notes={setting: ask(net, X[held_out]) for setting, X in material.features.items()},
         background=named.join(ask(net, X_clips[is_scored])),
-        unknown_below=threshold_of(net),
+        unknown_below=net.unknown_below,
     )
 
 

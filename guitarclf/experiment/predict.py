@@ -52,9 +52,9 @@ class Note(NamedTuple):
 class Predictions:
     """What a model says of some notes, in their order.
 
-    ``confidence`` is the highest probability there would be if all classes were equally common: what the
-    sound itself says. Under uneven shares even a net that cannot tell at all is fairly sure of the
-    commonest class. Where the net tells notes from other sounds, it is that times the probability of a note.
+    ``confidence`` is the probability that it is a note, and of the class it is called, under the shares that the model
+    was made with. Of a model that only knows notes it is the highest probability there would be if all classes were
+    equally common: under uneven shares such a net is fairly sure of the commonest class whatever it hears.
     An event whose audio cannot be read has no label, and NaN for its numbers.
     """
 

@@ -25,13 +25,17 @@ SILENCE_DB = -100.0  # of the log-mel of digital silence
 
 
 def begin_another(x: Tensor, share: float) -> Tensor:
-    """Let another row begin at a random frame of a ``share`` of the rows, which are damped there or ring on."""
+    """Let another row begin at a random frame of a ``share`` of the rows, which are damped there or ring on.
+
+    The loudest cell of a row stays as loud as it was: windows are levelled with all that is in them.
+    """
     since = _frames_since(x)
     other = x[torch.randperm(len(x), device=x.device)] + uniform(x, -NEXT_LEVEL, NEXT_LEVEL)
     other = other.gather(3, since.clamp(min=0).expand_as(x))
     damping = DAMPING * (uniform(x, 0.0, 1.0) < DAMPED_SHARE)
     before = x - damping * (since + 1).clamp(min=0)
-    return torch.where((since >= 0) & _chosen(x, share), summed(before, other), x)
+    both = torch.where(since >= 0, summed(before, other), x)
+    return torch.where(_chosen(x, share), both + _loudest(x) - _loudest(both), x)
 
 
 def ring_on(x: Tensor, others: Tensor, share: float) -> Tensor:
@@ -39,7 +43,7 @@ def ring_on(x: Tensor, others: Tensor, share: float) -> Tensor:
     n_frames = x.shape[3]
     frames = torch.arange(n_frames, device=x.device)
     age = torch.randint(*AGE, (len(x), 1), device=x.device)
-    level = x.amax(dim=(2, 3), keepdim=True) - others[..., :ATTACK].amax(dim=(2, 3), keepdim=True)
+    level = _loudest(x) - _loudest(others[..., :ATTACK])
     late = others.gather(3, (frames + age).clamp(max=n_frames - 1)[:, None, None, :].expand_as(x))
     late = late + level + uniform(x, *PREVIOUS_LEVEL)
     sounds = frames < uniform(x, *PREVIOUS_END) * n_frames
@@ -60,6 +64,10 @@ def summed(x: Tensor, y: Tensor) -> Tensor:
 def uniform(x: Tensor, low: float, high: float) -> Tensor:
     """Return one draw a row, shaped `[B, 1, 1, 1]`."""
     return torch.empty(len(x), 1, 1, 1, device=x.device, dtype=x.dtype).uniform_(low, high)
+
+
+def _loudest(x: Tensor) -> Tensor:
+    return x.amax(dim=(2, 3), keepdim=True)
 
 
 def _chosen(x: Tensor, share: float) -> Tensor:

@@ -87,19 +87,19 @@ def _add_outputs(graph: Graph, proba: str, confidence: str, n_rows: str) -> None
 
 
 def _add_confidence(graph: Graph, net: Any, proba: str, is_note: str | None) -> str:
-    """Add guitarclf.priors.highest_at_equal_shares, times the probability of a note where there is one: `[B]`."""
-    before = net.train_priors_
-    changed = graph.node("Mul", proba, np.where(before > UNSEEN, 1 / (len(before) * before), 0.0))
-    highest = graph.node("ReduceMax", changed, axes=[1], keepdims=0)
-    highest = graph.node("Div", highest, graph.node("ReduceSum", changed, [1], keepdims=0))
+    """Add guitarclf.priors.confidence_of: `[B]`."""
+    after = np.full(len(LABELS), 1 / len(LABELS)) if is_note is None else net.priors_
+    highest = graph.node("ReduceMax", _add_shares(graph, proba, net.train_priors_, after), axes=[1], keepdims=0)
     return highest if is_note is None else graph.node("Mul", highest, is_note)
 
 
 def _add_priors(graph: Graph, net: Any, proba: str) -> str:
-    """Add what guitarclf.priors.with_priors does, if the net has priors."""
-    if net.priors is None:
-        return proba
-    before, after = net.train_priors_, net.priors_
+    """Add the priors of a net, if it has some."""
+    return proba if net.priors is None else _add_shares(graph, proba, net.train_priors_, net.priors_)
+
+
+def _add_shares(graph: Graph, proba: str, before: np.ndarray, after: np.ndarray) -> str:
+    """Add guitarclf.priors.with_priors."""
     changed = graph.node("Mul", proba, np.where(before > UNSEEN, after / before, 0.0))
     return graph.node("Div", changed, graph.node("ReduceSum", changed, [1], keepdims=1))
 

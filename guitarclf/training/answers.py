@@ -9,7 +9,7 @@ from torch import Tensor
 
 from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
-from guitarclf.priors import highest_at_equal_shares
+from guitarclf.priors import confidence_of
 from guitarclf.training.batches import FeatureDataset
 
 
@@ -31,8 +31,7 @@ def require_statistics(module: torch.nn.Module) -> None:
 def answers_of(net: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities under the shares of the loss `[n_events, 3]`, and the confidence in each row `[n_events]`.
 
-    Confidence is the highest probability there would be if all classes were equally common, times that of being a
-    note at all where the net has a note head.
+    Confidence is :func:`guitarclf.priors.confidence_of` under the shares of the net's ``priors``.
     """
     if not len(X):
         return np.zeros((0, len(LABELS))), np.zeros(0)
@@ -40,12 +39,12 @@ def answers_of(net: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
     outputs = torch.cat([_outputs(net, batch[0]) for batch in batches])
     if not outputs.isfinite().all():
         raise ParameterError("X must hold finite features. It has NaN or infinity, or the net's weights have.")
-    logits, is_note = outputs, np.ones(len(X))
+    logits, is_note = outputs, None
     if has_note_head(net.module_):
         logits, is_note = outputs[:, :-1], outputs[:, -1].double().sigmoid().numpy()
     # In float32 a row sums to 1 only to 1e-7, and scikit-learn's log_loss wants better.
     proba = logits.softmax(dim=1, dtype=torch.float64).numpy()
-    return proba, highest_at_equal_shares(proba, net.train_priors_) * is_note
+    return proba, confidence_of(proba, is_note, net.train_priors_, net.priors_)
 
 
 @torch.no_grad()

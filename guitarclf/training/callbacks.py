@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
 from guitarclf.errors import TrainingError
 from guitarclf.labels import LABELS
-from guitarclf.models.augment import begin_another
+from guitarclf.models.context import begin_another
 from guitarclf.models.loss import NO_NOTE, classes_of
 from guitarclf.parameters.sections import NetParameters, Schedule, WatchParameters
 from guitarclf.priors import UNSEEN

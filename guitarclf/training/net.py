@@ -346,8 +346,7 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
     def predict_confidence(self, X: Features) -> np.ndarray:
         """Return how sure the answer to each event is, from 0 to 1, shape (n_events,).
 
-        The highest probability there would be if all classes were equally common, times that of being a note at all
-        where the module has a note head.
+        See :func:`guitarclf.priors.confidence_of`.
         """
         return self.answer(X)[1]
 

@@ -17,6 +17,7 @@ from guitarclf.experiment.evaluate import evaluate_run
 from guitarclf.experiment.folds import fold_of_clips
 from guitarclf.experiment.in_context import hear_in_context, require_snippets
 from guitarclf.pipeline import build_pipeline
+from guitarclf.training.net import NoteEventClassifier
 
 SETTINGS = ["alone", "windows", "offsets"]
 RESULTS = ("predictions.csv", "background.csv", "crossval.json", "crossval.txt")
@@ -184,7 +185,7 @@ def test_eval_scores_a_model_in_context(run, note_table):
 
 def test_eval_tells_what_the_threshold_of_a_model_makes_unknown(run, monkeypatch):
     assert evaluate_run(run.folder.root).unknown_as_text() is None
-    monkeypatch.setattr("guitarclf.experiment.in_context.threshold_of", lambda net: 1.01)
+    monkeypatch.setattr(NoteEventClassifier, "unknown_below", 1.01)
     text = evaluate_run(run.folder.root).unknown_as_text()
     assert "are below the model's confidence of" in text
     assert "harmonic 0.0000" in text
