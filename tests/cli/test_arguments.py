@@ -135,7 +135,7 @@ def test_an_exported_file_has_a_version_and_a_licence(run, tmp_path, source, giv
     facts = onnxruntime.InferenceSession(tmp_path / "m.onnx").get_modelmeta()
     inherited = "CC-BY-SA-3.0" if source == "pretrained" else "NOASSERTION"
     assert json.loads(facts.custom_metadata_map["license"]) == (given or inherited)
-    assert facts.version == 1
+    assert facts.version == 2
 
 
 def test_train_finds_audio_beside_the_table_and_says_at_once_what_it_does(beside, tmp_path):
