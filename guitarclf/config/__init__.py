@@ -56,6 +56,12 @@ class TrainingConfig(WatchParameters, SplitParameters):
 
     repeat_table: int = knob(1, "times each training row of the table is seen an epoch", low=1, high=10000)
     add_modelled: int = knob(0, "modelled notes added to the training rows", unit="notes", low=0, high=10000000)
+    modelled_in_phrases: float = knob(
+        0.0,
+        "share of the modelled notes that have another note after them, some the tail of one before them; 0: all alone",
+        low=0,
+        high=1,
+    )
     add_clutter: int = knob(
         0,
         "clips that are no note (noise, voices, handling) added to the training rows, to be unsure of",

@@ -10,6 +10,7 @@ import pandas as pd
 from guitarclf.audio.mel import log_mel_channels
 from guitarclf.audio.offsets import NEVER
 from guitarclf.config import Config
+from guitarclf.data.neighbours import among_others
 from guitarclf.data.splits import draw_sides
 from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.labels import LABEL_TO_INDEX
@@ -87,6 +88,15 @@ def modelled_notes(config: Config) -> Part:
     events["track"] = "modelled " + events["track"]
     codes = events["label_category"].map(LABEL_TO_INDEX).to_numpy()
     events["valid"] = draw_sides(events["track"].to_numpy(), codes, (VALID_SHARE,), seed=config.seed) == 1
+    if config.training.modelled_in_phrases:
+        waveforms, events["offset_sec"] = among_others(
+            waveforms,
+            events["offset_sec"].to_numpy(),
+            events["track"].to_numpy(),
+            share=config.training.modelled_in_phrases,
+            sample_rate=config.window.sample_rate,
+            seed=config.seed,
+        )
     reader = build_window(config).reader
     ends = reader.ends_in(waveforms, events["offset_sec"])
     ends[::2] = NEVER  # a net that knew the offset of every note would be lost where there is none
