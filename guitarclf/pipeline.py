@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -61,6 +62,12 @@ def build_net(config: Config) -> NoteEventClassifier:
         threads=config.training.threads,
         callbacks=watching_callbacks(**watching, max_epochs=config.net.max_epochs),
     )
+
+
+def features_to_train_on(pipeline: Pipeline, events: pd.DataFrame, rows: np.ndarray) -> Any:
+    """Return the features of events, those of ``rows`` (bool) as if nothing told where they end."""
+    windows = pipeline["window"].transform(events)
+    return pipeline["logmel"].transform(windows.without_ends(rows) if rows.any() else windows)
 
 
 def parameter_name(path: str) -> str:

@@ -55,6 +55,13 @@ class TrainingConfig(WatchParameters, SplitParameters):
     """One run: its split, when it stops, what it writes."""
 
     repeat_table: int = knob(1, "times each training row of the table is seen an epoch", low=1, high=10000)
+    without_offsets: float = knob(
+        0.0,
+        "share of the rows that `train` and `crossval` train on, modelled ones too, that are heard as if nothing told "
+        "where they end, for a model that uses offsets and does without",
+        low=0,
+        high=1,
+    )
     add_modelled: int = knob(0, "modelled notes added to the training rows", unit="notes", low=0, high=10000000)
     modelled_in_phrases: float = knob(
         0.0,

@@ -12,10 +12,10 @@ from guitarclf.evaluation.baselines import N_TIMBRE, duration_only, majority, sv
 from guitarclf.experiment.background import background_rows
 from guitarclf.experiment.fits import CLIP_COLUMNS, Outcome
 from guitarclf.experiment.in_context import ask, hear_in_context
-from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
+from guitarclf.experiment.synthetic_rows import draw_endless, draw_synthetic_rows
 from guitarclf.experiment.train import seed_everything
 from guitarclf.features.arrays import FeatureRows
-from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.pipeline import build_net, build_pipeline, features_to_train_on
 from guitarclf.training.rows import TrainingSet
 from guitarclf.training.statistics import validation_mask
 from guitarclf.training.targets import encode_labels
@@ -29,12 +29,14 @@ N_LEARNING_STEPS = 2  # of svm_on_mfcc: what comes before is stateless, and is c
 class Material:
     """What the folds share: the table, its features, synthetic rows, and the user's sounds that are no note.
 
-    ``features`` has those of the table's rows in each setting that is scored; nets learn from "alone".
+    ``features`` has those of the table's rows in each setting that is scored, ``training_features`` those that nets
+    learn from.
     ``timbre`` and ``synthetic_timbre`` are the MFCC statistics of the table's rows and of the modelled notes.
     """
 
     events: pd.DataFrame
     features: dict[str, np.ndarray | FeatureRows]
+    training_features: np.ndarray | FeatureRows
     synthetic: TrainingSet
     background: TrainingSet
     timbre: np.ndarray
@@ -54,6 +56,8 @@ def prepare(config: Config, events: pd.DataFrame, phrases: Phrases | None = None
     pipeline = build_pipeline(config)
     window, logmel = pipeline["window"], pipeline["logmel"]
     features = {"alone": logmel.transform(window.transform(events))}
+    is_endless = draw_endless(config, len(events))
+    to_train_on = features_to_train_on(pipeline, events, is_endless) if is_endless.any() else features["alone"]
     if phrases is not None:
         logger.info("joining %d notes into phrases in %s", len(events), phrases.folder)
         features |= hear_in_context(pipeline, events, phrases.folder, seed=phrases.seed)
@@ -62,7 +66,7 @@ def prepare(config: Config, events: pd.DataFrame, phrases: Phrases | None = None
     measure = svm_on_mfcc(window)[:-N_LEARNING_STEPS].transform
     notes = windows[~synthetic.is_background]
     synthetic_timbre = measure(notes) if len(notes) else np.zeros((0, N_TIMBRE))
-    return Material(events, features, synthetic, background, measure(events), synthetic_timbre)
+    return Material(events, features, to_train_on, synthetic, background, measure(events), synthetic_timbre)
 
 
 def fit_and_predict(
@@ -78,7 +82,7 @@ def fit_and_predict(
     valid_size = config.training.valid_size if len(set(groups)) > 1 else 0
     net = build_net(replace(config, seed=seed))
     valid = validation_mask(encode_labels(y)[0], groups=groups, valid_size=valid_size, seed=seed)
-    X, repeats = material.features["alone"][~held_out], config.training.repeat_table
+    X, repeats = material.training_features[~held_out], config.training.repeat_table
     rows = TrainingSet.of(training, X, valid=valid, repeats=repeats).add(material.synthetic)
     clips, X_clips = material.background.events, np.asarray(material.background.features)
     rows.add(TrainingSet(clips[~clips_left_out], X_clips[~clips_left_out])).fit(net)

@@ -99,5 +99,10 @@ def modelled_notes(config: Config) -> Part:
         )
     reader = build_window(config).reader
     ends = reader.ends_in(waveforms, events["offset_sec"])
-    ends[::2] = NEVER  # a net that knew the offset of every note would be lost where there is none
+    ends[draw_endless(config, n_events)] = NEVER
     return events, reader.cut(waveforms, ends), ends
+
+
+def draw_endless(config: Config, n_rows: int) -> np.ndarray:
+    """Return which training rows are heard as if nothing told where they end, bool of shape (n_rows,)."""
+    return np.random.default_rng(config.seed).random(n_rows) < config.training.without_offsets

@@ -23,10 +23,10 @@ from guitarclf.experiment.background import background_rows
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.evaluate import score_rows
 from guitarclf.experiment.initial_weights import require_outside, suggest_initial_weights, with_model_sections
-from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
+from guitarclf.experiment.synthetic_rows import draw_endless, draw_synthetic_rows
 from guitarclf.experiment.tables import split_events, with_absolute_paths
 from guitarclf.labels import LABELS
-from guitarclf.pipeline import build_net, build_pipeline
+from guitarclf.pipeline import build_net, build_pipeline, features_to_train_on
 from guitarclf.runs.environment import threads_of
 from guitarclf.runs.folder import RunFolder, make_folder
 from guitarclf.runs.session import open_run
@@ -156,7 +156,8 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
         logger.info("starting from the weights of %s", config.training.init_from)
     if config.training.tensorboard:
         recorders.append(("tensorboard", TensorBoardLog(run.tensorboard)))
-    X = pipeline[:-1].transform(events)
+    is_endless = (events["split"] == "train").to_numpy() & draw_endless(config, len(events))
+    X = features_to_train_on(pipeline, events, is_endless)
     background = background_rows(config, pipeline["logmel"])  # before the modelling, which is long
     rows = TrainingSet.of(events, X, valid=(events["split"] == "val").to_numpy(), repeats=config.training.repeat_table)
     rows = rows.add(draw_synthetic_rows(config, pipeline["logmel"])[0]).add(background)

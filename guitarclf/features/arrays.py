@@ -51,6 +51,14 @@ class Windows(RowArray):
         self.reader = reader
         self.requests = requests
 
+    def without_ends(self, rows: np.ndarray) -> "Windows":
+        """Return the windows with nothing told of where the events of ``rows`` end, bool of shape (n_events,)."""
+        endless = [
+            request._replace(offset=None, next_onset=None) if is_endless else request
+            for request, is_endless in zip(self.requests, rows.tolist(), strict=True)
+        ]
+        return Windows(self.reader, endless)
+
     def take(self, rows: np.ndarray) -> np.ndarray:
         windows, errors = self.reader.read([self.requests[row] for row in rows])
         raise_first(errors)

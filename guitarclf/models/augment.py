@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from guitarclf.models.context import begin_another, cut_short, ring_on, summed, uniform
+from guitarclf.models.context import begin_another, ring_on, summed, uniform
 from guitarclf.parameters.sections import DECIBEL_CHANGES, AugmentParameters
 
 # A noise floor is drawn this far below the loudest cell of the note, in dB.
@@ -48,8 +48,6 @@ class Augment(nn.Module):
         the label stays that of the note before it.
     previous_note : float
         Share of notes into whose window another note of the batch, begun before it, rings on for a while.
-    cut_short : float
-        Share of notes that fall silent at a random frame, as ``window.zero_after_offset`` makes them.
     mask_bands, mask_frames : int
         Widest stripe of bands and of frames set to the note's mean (Park et al. 2019, SpecAugment).
     last_is_mask : bool
@@ -70,7 +68,6 @@ class Augment(nn.Module):
         swap_frames: int = AugmentParameters.swap_frames,
         next_note: float = AugmentParameters.next_note,
         previous_note: float = AugmentParameters.previous_note,
-        cut_short: float = AugmentParameters.cut_short,
         mask_bands: int = AugmentParameters.mask_bands,
         mask_frames: int = AugmentParameters.mask_frames,
         last_is_mask: bool = False,
@@ -86,7 +83,6 @@ class Augment(nn.Module):
         self.swap_frames = swap_frames
         self.next_note = next_note
         self.previous_note = previous_note
-        self.cut_short = cut_short
         self.mask_bands = mask_bands
         self.mask_frames = mask_frames
 
@@ -121,8 +117,6 @@ class Augment(nn.Module):
             x = begin_another(x, self.next_note)
         if self.previous_note > 0:
             x = ring_on(x, others, self.previous_note)
-        if self.cut_short > 0:
-            x = cut_short(x, self.cut_short)
         if self.eq_db > 0:
             x = x + equaliser(x, self.eq_db)
         if self.band_limit > 0:

@@ -1,4 +1,4 @@
-"""The neighbours of a note, laid over its log-mel while training: what comes before it, after it, or after its offset.
+"""The neighbours of a note, laid over its log-mel while training: what comes before it and after it.
 
 In a recording a note has neighbours, and the second after its onset holds them too; modelled and collected notes are
 alone. All functions take and return `[B, 1, F, T]` in dB, and draw from torch's generator.
@@ -21,7 +21,6 @@ AGE = (4, 25)
 PREVIOUS_LEVEL = (-40.0, -3.0)
 PREVIOUS_END = (0.05, 0.6)
 ATTACK = 8  # frames
-SILENCE_DB = -100.0  # of the log-mel of digital silence
 
 
 def begin_another(x: Tensor, share: float) -> Tensor:
@@ -48,12 +47,6 @@ def ring_on(x: Tensor, others: Tensor, share: float) -> Tensor:
     late = late + level + uniform(x, *PREVIOUS_LEVEL)
     sounds = frames < uniform(x, *PREVIOUS_END) * n_frames
     return torch.where(sounds & _chosen(x, share), summed(x, late), x)
-
-
-def cut_short(x: Tensor, share: float) -> Tensor:
-    """Let a ``share`` of the rows fall silent at a random frame."""
-    silence = torch.full_like(x, SILENCE_DB)
-    return torch.where((_frames_since(x) >= 0) & _chosen(x, share), silence, x)
 
 
 def summed(x: Tensor, y: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ CACHE_GB = 10.0
 SEED = 42
 THREADS = 0  # of torch: as many as it takes by itself
 # Augmentation that is right on a log-mel in dB only.
-DECIBEL_CHANGES = ("gain_db", "eq_db", "band_limit", "noise_floor", "next_note", "previous_note", "cut_short")
+DECIBEL_CHANGES = ("gain_db", "eq_db", "band_limit", "noise_floor", "next_note", "previous_note")
 
 
 @dataclass(frozen=True)
@@ -197,9 +197,6 @@ class AugmentParameters(Parameters):
     )
     previous_note: float = knob(
         0.0, "share of notes into whose window another note, begun before, rings on; 0: off", low=0, high=1
-    )
-    cut_short: float = knob(
-        0.0, "share of notes that fall silent after a random frame, as at an offset; 0: off", low=0, high=1
     )
     mask_bands: int = knob(0, "widest SpecAugment stripe of mel bands; 0: off", unit="bands", low=0, high=1024)
     mask_frames: int = knob(0, "widest SpecAugment stripe of frames; 0: off", unit="frames", low=0, high=65536)

@@ -18,7 +18,7 @@ from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.features.window import EventWindow
 from guitarclf.models.augment import Augment
 from guitarclf.models.crnn import CRNN
-from guitarclf.pipeline import build_pipeline
+from guitarclf.pipeline import build_pipeline, features_to_train_on
 
 RATE, HOP = 22050, 256
 N_FADE = round(0.005 * RATE)
@@ -152,28 +152,47 @@ def test_the_sounding_channel_is_of_tables_and_1_elsewhere(small_table):
     np.testing.assert_array_equal(of_table[:, :2], of_paths[:, :2])
 
 
-def test_every_second_modelled_note_ends_as_those_of_a_table():
+def test_modelled_notes_end_as_those_of_a_table_but_for_a_share():
     (_, plain), (rows, silenced) = (
         draw_synthetic_rows(config, build_pipeline(config)["logmel"])
         for config in (
-            still_config(training__add_modelled=40, training__add_clutter=4, window__zero_after_offset=on, **MASKED)
+            still_config(
+                training__add_modelled=40,
+                training__add_clutter=4,
+                training__without_offsets=0.5,
+                window__zero_after_offset=on,
+                **MASKED,
+            )
             for on in (False, True)
         )
     )
     offsets = render_notes(40, n_guitars=8, seed=42)[1]["offset_sec"].to_numpy()
     assert (offsets < 0.9).sum() > 10
+    n_endless = 0
     for row, offset in enumerate(offsets):
         end = round(offset * RATE)
-        if row % 2 == 0:
-            assert (rows.features[row, 1] == 1).all()
+        if (rows.features[row, 1] == 1).all() and end < RATE:
+            n_endless += 1
             np.testing.assert_array_equal(plain[row], silenced[row])
             continue
         assert rows.features[row, 1, 0].sum() == min(87, -(-end // HOP))
         assert silenced[row, : end - N_FADE].any()
         assert end >= RATE or not silenced[row, end:].any()
+    assert 4 < n_endless < 30
     assert any(plain[row, round(offset * RATE) :].any() for row, offset in enumerate(offsets))
     np.testing.assert_array_equal(plain[40:], silenced[40:])
     assert (rows.features[40:, 1] == 1).all()
+
+
+def test_rows_are_heard_as_if_nothing_told_where_they_end(small_table):
+    pipeline = build_pipeline(still_config(window__zero_after_offset=True, window__until_next_onset=True))
+    events = small_table.events.assign(offset_sec=0.2)
+    is_endless = np.arange(len(events)) % 3 == 0
+    heard = features_to_train_on(pipeline, events, is_endless)
+    with_ends, without = (pipeline[:-1].transform(table) for table in (events, events.assign(offset_sec=np.nan)))
+    np.testing.assert_array_equal(heard[is_endless], without[is_endless])
+    np.testing.assert_array_equal(heard[~is_endless], with_ends[~is_endless])
+    assert (without != with_ends).any()
 
 
 def masked_crnn(**settings):

@@ -15,7 +15,6 @@ EVERYTHING = {
     "swap_start": 1.0,
     "next_note": 1.0,
     "previous_note": 1.0,
-    "cut_short": 1.0,
     "mask_bands": 8,
     "mask_frames": 8,
 }
@@ -177,7 +176,6 @@ def test_levels_need_decibels():
         "noise_floor",
         "next_note",
         "previous_note",
-        "cut_short",
     }
 
 
