@@ -14,7 +14,6 @@ from scipy.signal import butter, iirpeak, lfilter, sosfilt
 
 from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.data.events import read_events
-from guitarclf.pipeline import predict_by_label
 
 N_CLIPS = 500
 RATE = 22050
@@ -93,11 +92,14 @@ def make_clips(seed=0):
 def main(model, table, audio_root, reject):
     """Print what share of each kind of clip is unknown."""
     pipeline = load_pipeline(model)
-    pipeline[-1].set_params(priors={"harmonic": 1 / 3, "dead_note": 1 / 3})
-    confidence = predict_by_label(pipeline, read_events(table, audio_root=audio_root)).max(axis=1)
+
+    def sure_of(X):
+        return pipeline["net"].predict_confidence(pipeline[:-1].transform(X))
+
+    confidence = sure_of(read_events(table, audio_root=audio_root))
     threshold = np.quantile(confidence, reject, method="lower")  # no more than that share lies below
     clips, kinds = make_clips()
-    unknown = pd.Series(predict_by_label(pipeline, clips).max(axis=1) < threshold)
+    unknown = pd.Series(sure_of(clips) < threshold)
     click.echo(f"--min-confidence {threshold:.3f} rejects {(confidence < threshold).mean():.1%} of the real notes")
     for kind, share in unknown.groupby(kinds).mean().items():
         click.echo(f"{kind:16} {share:6.1%} unknown")
