@@ -81,7 +81,10 @@ class TrainingConfig(WatchParameters, SplitParameters):
         "table of recorded clips that are no note: `audio_path`, optionally `family` and `onset_sec`; null: none",
     )
     repeat_background: int = knob(
-        2, "times each recorded clip or row of the table that is no note is seen an epoch", low=1, high=10000
+        2,
+        "times each recorded clip or row of the table that is no note is seen an epoch; 0: crossval scores them alone",
+        low=0,
+        high=10000,
     )
     init_from: str | None = knob(None, "run or bundle whose weights training starts from; null: fresh weights")
     freeze_epochs: int = knob(

@@ -178,7 +178,7 @@ class NoteEventClassifier(AnyDevice, NeuralNetClassifier):
         valid : array-like of bool, shape (n_events,), optional
             The validation rows.
         repeats : array-like of int, shape (n_events,), optional
-            Times each training row is seen an epoch; 1 where not given.
+            Times each training row is seen an epoch, possibly none; 1 where not given.
         no_note : array-like of bool, shape (n_events,), optional
             Rows that are no note. Whatever ``y`` says of them, the net learns to give every class the same
             probability or, with a note head, that they are none; they are never for validation.

@@ -65,8 +65,10 @@ def repeated(rows: np.ndarray, repeats, n_events: int) -> np.ndarray:
     if repeats is None:
         return rows
     repeats = np.asarray(repeats)
-    if not np.issubdtype(repeats.dtype, np.integer) or repeats.shape != (n_events,) or (repeats < 1).any():
-        raise ParameterError(f"`repeats` must be one whole number from 1 up per event, {n_events}. Got {repeats!r}.")
+    if not np.issubdtype(repeats.dtype, np.integer) or repeats.shape != (n_events,) or (repeats < 0).any():
+        raise ParameterError(f"`repeats` must be one whole number from 0 up per event, {n_events}. Got {repeats!r}.")
+    if not repeats[rows].any():
+        raise ParameterError("`repeats` must be above 0 for at least one training row. All are 0.")
     return np.repeat(rows, repeats[rows])
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from small import small_config
 
+from guitarclf.errors import ParameterError
 from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net
 from guitarclf.training.rows import TrainingSet
@@ -24,6 +25,16 @@ def background(rng):
     """Two clips that are no note."""
     events = pd.DataFrame({"label_category": [None, None]}, dtype=object)
     return TrainingSet.of(events, rng.standard_normal((2, 1, 32, 87)).astype(np.float32))
+
+
+def test_rows_of_no_repeats_are_not_trained_on(table, background):
+    config = small_config(net__max_epochs=1, net__batch_size=64)
+    never = TrainingSet(background.events.assign(repeats=0), background.features)
+    with_them, without = table.add(never).fit(build_net(config)), table.fit(build_net(config))
+    for ours, theirs in zip(with_them.module_.parameters(), without.module_.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    with pytest.raises(ParameterError, match="above 0 for at least one training row"):
+        TrainingSet(table.events.assign(repeats=0), table.features).fit(build_net(config))
 
 
 def test_rows_that_are_added_come_after_with_their_columns(table, background):
