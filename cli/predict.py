@@ -71,8 +71,8 @@ def command(
 
     Rows are kept beside --output as they come: if the command is killed, --resume goes on with the rest.
 
-    `confidence` is the probability that it is a note, and of the class it is called, under the shares that the
-    model was made with; of a model that only knows notes, the highest probability at equal shares.
+    `confidence`, from 0 to 1, is high where the model is sure that it is a note, and of the class it is
+    called; of a model that only knows notes, it is the highest probability at equal shares.
     """
     data = read_data(config)
     if not paths:

@@ -52,9 +52,10 @@ class Note(NamedTuple):
 class Predictions:
     """What a model says of some notes, in their order.
 
-    ``confidence`` is the probability that it is a note, and of the class it is called, under the shares that the model
-    was made with. Of a model that only knows notes it is the highest probability there would be if all classes were
-    equally common: under uneven shares such a net is fairly sure of the commonest class whatever it hears.
+    ``confidence`` is high where the net is sure that it is a note, and of the class it is called, under the shares that
+    the model was made with (:func:`guitarclf.priors.confidence_of`). Of a model that only knows notes it is the
+    highest probability there would be if all classes were equally common: under uneven shares such a net is fairly
+    sure of the commonest class whatever it hears.
     An event whose audio cannot be read has no label, and NaN for its numbers.
     """
 

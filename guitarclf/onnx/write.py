@@ -17,7 +17,7 @@ from guitarclf.onnx.net import add_net
 from guitarclf.onnx.session import open_session
 from guitarclf.onnx.sound import add_sound
 from guitarclf.parameters.rules import plain
-from guitarclf.priors import UNSEEN
+from guitarclf.priors import CLASS_POWER, UNSEEN
 
 TOLERANCE = 1e-4  # of a probability
 N_COMPARED = 16  # random inputs
@@ -90,7 +90,9 @@ def _add_confidence(graph: Graph, net: Any, proba: str, is_note: str | None) -> 
     """Add guitarclf.priors.confidence_of: `[B]`."""
     after = np.full(len(LABELS), 1 / len(LABELS)) if is_note is None else net.priors_
     highest = graph.node("ReduceMax", _add_shares(graph, proba, net.train_priors_, after), axes=[1], keepdims=0)
-    return highest if is_note is None else graph.node("Mul", highest, is_note)
+    if is_note is None:
+        return highest
+    return graph.node("Mul", graph.node("Pow", highest, np.float32(CLASS_POWER)), is_note)
 
 
 def _add_priors(graph: Graph, net: Any, proba: str) -> str:
