@@ -21,7 +21,7 @@ from guitarclf.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
-FEW_EVENTS = 300  # a table with fewer is better trained on from a model than afresh (docs/accuracy.md)
+FEW_EVENTS = 300  # a table with fewer is better trained on from a model than afresh (docs/accuracy_0_1_0.md)
 
 
 def with_absolute_paths(config: Config) -> Config:

@@ -7,7 +7,7 @@ from guitarclf.errors import ParameterError
 
 OFF = {"net.criterion.aux_pitch": 0}  # a key -> its value where it is off
 VALUES = {("logmel.compression", "pcen"): "db or log1p"}  # a key and a value of it -> what to take instead
-WHY = "It is retired: it was no better in the ablation (docs/accuracy.md)."
+WHY = "It is retired: it was no better in the ablation (docs/accuracy_0_1_0.md)."
 
 
 def require_off(path: str, value: Any) -> None:
