@@ -58,7 +58,7 @@ class TrainingConfig(WatchParameters, SplitParameters):
     without_offsets: float = knob(
         0.0,
         "share of the rows that `train` and `crossval` train on, modelled ones too, that are heard as if nothing told "
-        "where they end, for a model that uses offsets and does without",
+        "where they end, so that a model that uses offsets does well without them",
         low=0,
         high=1,
     )
@@ -82,7 +82,7 @@ class TrainingConfig(WatchParameters, SplitParameters):
     )
     repeat_background: int = knob(
         2,
-        "times each recorded clip or row of the table that is no note is seen an epoch; 0: crossval scores them alone",
+        "times each recorded clip or row of the table that is no note is seen an epoch; 0: crossval only scores them",
         low=0,
         high=10000,
     )

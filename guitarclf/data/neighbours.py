@@ -75,7 +75,7 @@ def _join(
 def _add(joined: np.ndarray, sound: np.ndarray, start: int, joining: Joining, rate: int, rng: Generator) -> None:
     """Add a sound, at a level of its own and faded out, that begins at a sample which may lie before the first."""
     peak = np.abs(sound).max(initial=0)
-    if peak == 0:
+    if peak == 0 or start >= len(joined):
         return
     sound = sound * np.float32(10 ** (rng.uniform(-joining.level_db, 0) / 20) / peak)
     n_fade = min(len(sound), round(FADE_SEC * rate))

@@ -5,7 +5,10 @@ import logging
 import numpy as np
 
 from guitarclf.config import Config, feature_shape
+from guitarclf.experiment.synthetic_rows import draw_lengths
 from guitarclf.experiment.tables import background_events
+from guitarclf.features.arrays import Windows
+from guitarclf.features.inputs import as_requests
 from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.pipeline import build_window
 from guitarclf.training.rows import TrainingSet
@@ -13,7 +16,7 @@ from guitarclf.training.rows import TrainingSet
 logger = logging.getLogger(__name__)
 
 
-def background_rows(config: Config, logmel: LogMelSpectrogram) -> TrainingSet:
+def background_rows(config: Config, logmel: LogMelSpectrogram, *, to_train_on: bool = True) -> TrainingSet:
     """Return the rows of the table that are labelled no_note and the clips of ``training.background_path``.
 
     Parameters
@@ -21,6 +24,8 @@ def background_rows(config: Config, logmel: LogMelSpectrogram) -> TrainingSet:
     config : Config
     logmel : LogMelSpectrogram
         As `build_pipeline` has it, with the feature cache.
+    to_train_on : bool
+        Whether they fall silent as `draw_lengths` has it, where the window hears no sound after an offset.
 
     Returns
     -------
@@ -34,4 +39,7 @@ def background_rows(config: Config, logmel: LogMelSpectrogram) -> TrainingSet:
         return TrainingSet.of(events, np.zeros((0, *feature_shape(config)), dtype=np.float32), repeats=repeats)
     n_families = events["family"].nunique()
     logger.info("sounds that are no note: %d of %d families, each %d times an epoch", len(events), n_families, repeats)
-    return TrainingSet.of(events, logmel.transform(build_window(config).transform(events)), repeats=repeats)
+    offsets = events["onset_sec"].to_numpy() + draw_lengths(config, len(events))
+    windows = Windows(build_window(config).reader, as_requests(events))
+    windows = windows.ending(offsets if to_train_on else np.full(len(events), np.nan))
+    return TrainingSet.of(events, logmel.transform(windows), repeats=repeats)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from guitarclf.config import Config
 from guitarclf.evaluation.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
@@ -39,6 +40,7 @@ class Material:
     training_features: np.ndarray | FeatureRows
     synthetic: TrainingSet
     background: TrainingSet
+    background_as_scored: ArrayLike
     timbre: np.ndarray
     synthetic_timbre: np.ndarray
 
@@ -63,10 +65,12 @@ def prepare(config: Config, events: pd.DataFrame, phrases: Phrases | None = None
         features |= hear_in_context(pipeline, events, phrases.folder, seed=phrases.seed)
     synthetic, windows = draw_synthetic_rows(config, logmel)
     background = background_rows(config, logmel)
+    as_scored = background_rows(config, logmel, to_train_on=False).features
     measure = svm_on_mfcc(window)[:-N_LEARNING_STEPS].transform
     notes = windows[~synthetic.is_background]
     synthetic_timbre = measure(notes) if len(notes) else np.zeros((0, N_TIMBRE))
-    return Material(events, features, to_train_on, synthetic, background, measure(events), synthetic_timbre)
+    timbres = measure(events), synthetic_timbre
+    return Material(events, features, to_train_on, synthetic, background, as_scored, *timbres)
 
 
 def fit_and_predict(
@@ -85,12 +89,13 @@ def fit_and_predict(
     X, repeats = material.training_features[~held_out], config.training.repeat_table
     rows = TrainingSet.of(training, X, valid=valid, repeats=repeats).add(material.synthetic)
     clips, X_clips = material.background.events, np.asarray(material.background.features)
+    X_scored = np.asarray(material.background_as_scored)
     rows.add(TrainingSet(clips[~clips_left_out], X_clips[~clips_left_out])).fit(net)
     is_scored = clips_left_out & ~clips["from_table"].to_numpy(dtype=bool)
     named = clips.loc[is_scored, CLIP_COLUMNS].reset_index(drop=True)
     return Outcome(
         notes={setting: ask(net, X[held_out]) for setting, X in material.features.items()},
-        background=named.join(ask(net, X_clips[is_scored])),
+        background=named.join(ask(net, X_scored[is_scored])),
         unknown_below=net.unknown_below,
     )
 

@@ -23,6 +23,8 @@ NOTES_PER_GUITAR = 5
 VALID_SHARE = 0.1  # of the modelled guitars, whatever is held out of the table
 Part = tuple[pd.DataFrame, np.ndarray, np.ndarray | None]  # events, windows, and their ends in samples if they have any
 BACKGROUND_SEED = 1_000_003  # added to the run's, so that notes and background are drawn apart
+ENDLESS, LENGTHS = 1, 2  # beside the run's seed, for the same reason
+SHORTEST_SEC = 0.05  # after which what is no note may fall silent
 
 
 def draw_synthetic_rows(config: Config, logmel: LogMelSpectrogram) -> tuple[TrainingSet, np.ndarray]:
@@ -56,7 +58,7 @@ def _background_events(n_rows: int) -> pd.DataFrame:
 
 
 def background_clips(config: Config) -> Part:
-    """Return ``training.add_clutter`` clips that are no note, and have no ends."""
+    """Return ``training.add_clutter`` clips that are no note, and where they fall silent."""
     from guitarclf.data.synth import render_background  # slow to load, and few trainings need it
 
     n_clips = config.training.add_clutter
@@ -67,7 +69,10 @@ def background_clips(config: Config) -> Part:
         sample_rate=config.window.sample_rate,
         duration=config.window.target_duration,
     )
-    return _background_events(n_clips), build_window(config).reader.cut(clips), None  # some are silent, as they may be
+    lengths = draw_lengths(config, n_clips)
+    ends = np.full(n_clips, NEVER)
+    ends[~np.isnan(lengths)] = lengths[~np.isnan(lengths)] * config.window.sample_rate
+    return _background_events(n_clips), build_window(config).reader.cut(clips, ends), ends  # some are silent throughout
 
 
 def modelled_notes(config: Config) -> Part:
@@ -105,4 +110,13 @@ def modelled_notes(config: Config) -> Part:
 
 def draw_endless(config: Config, n_rows: int) -> np.ndarray:
     """Return which training rows are heard as if nothing told where they end, bool of shape (n_rows,)."""
-    return np.random.default_rng(config.seed).random(n_rows) < config.training.without_offsets
+    return np.random.default_rng([config.seed, ENDLESS]).random(n_rows) < config.training.without_offsets
+
+
+def draw_lengths(config: Config, n_rows: int) -> np.ndarray:
+    """Return after how many seconds training rows that are no note fall silent, NaN where they do not.
+
+    As many of them end as of the notes, at any time: else silence would tell a net what is a note.
+    """
+    lengths = np.random.default_rng([config.seed, LENGTHS]).uniform(SHORTEST_SEC, config.window.target_duration, n_rows)
+    return np.where(draw_endless(config, n_rows), np.nan, lengths)

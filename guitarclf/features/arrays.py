@@ -59,6 +59,12 @@ class Windows(RowArray):
         ]
         return Windows(self.reader, endless)
 
+    def ending(self, offsets: np.ndarray) -> "Windows":
+        """Return the windows of events that end at ``offsets``, in seconds and NaN where that is not known."""
+        ends = [None if np.isnan(offset) else float(offset) for offset in offsets]
+        pairs = zip(self.requests, ends, strict=True)
+        return Windows(self.reader, [request._replace(offset=end, next_onset=None) for request, end in pairs])
+
     def take(self, rows: np.ndarray) -> np.ndarray:
         windows, errors = self.reader.read([self.requests[row] for row in rows])
         raise_first(errors)
