@@ -5,6 +5,8 @@ An *end* is the place of a note's offset in its window, in samples: NEVER for a 
 or a waveform given by itself.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 FADE_SEC = 0.005  # a note fades out in this time before its offset: a cut to zero would be a click
@@ -23,19 +25,21 @@ def next_onsets(onsets: np.ndarray) -> np.ndarray:
 
     ``onsets`` of shape (n_events,), in any order.
     """
-    onsets = np.asarray(onsets, dtype=np.float64)
+    onsets = np.nan_to_num(np.asarray(onsets, dtype=np.float64), nan=np.inf)  # NaN: a broken cell, told elsewhere
     ordered = np.append(np.sort(onsets), np.inf)
     return ordered[np.searchsorted(ordered, onsets + CHORD_SEC - 1e-9)]
 
 
-def sounding_until(onsets: np.ndarray, offsets: np.ndarray | None = None) -> np.ndarray:
-    """Return until when each event of a recording is heard alone, in seconds: its offset, or the next onset before it.
-
-    ``onsets`` and ``offsets``, if they are known, of shape (n_events,); an offset that is NaN is not known. inf where
-    there is neither.
-    """
-    following = next_onsets(onsets)
-    return following if offsets is None else np.fmin(following, np.asarray(offsets, dtype=np.float64))
+def next_onsets_in(recordings: Sequence[str], onsets: np.ndarray) -> np.ndarray:
+    """Return :func:`next_onsets` of events in several recordings, each of which names its own; shape (n_events,)."""
+    onsets, following = np.asarray(onsets, dtype=np.float64), np.full(len(onsets), np.inf)
+    rows_of: dict[str, list[int]] = {}
+    for row, recording in enumerate(recordings):
+        rows_of.setdefault(recording, []).append(row)
+    for rows in rows_of.values():
+        if len(rows) > 1:
+            following[rows] = next_onsets(onsets[rows])
+    return following
 
 
 def silenced_after(window: np.ndarray, end: int, n_fade: int) -> np.ndarray:

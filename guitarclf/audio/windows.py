@@ -195,8 +195,8 @@ class WindowReader(WindowParameters):
         levelled = self._levelled(window, self._end(start, until))
         if self.zero_after_offset and not levelled.any():
             raise AudioReadError(
-                f"{shown(recording.name)} must be heard before the offset of an event, {until:.3f} s. "
-                "It is silent there. Correct `offset_sec`, or set window.zero_after_offset=false."
+                f"{shown(recording.name)} must be heard before {_end_as_text(request, until)}, {until:.3f} s. "
+                "It is silent there. Correct the table, or set window.zero_after_offset=false."
             )
         return levelled
 
@@ -233,6 +233,10 @@ class WindowReader(WindowParameters):
         if not is_snippet:
             return round(onset * self.sample_rate)
         return max(0, length - self.n_samples) // 2 if self.snippet_crop == "center" else 0
+
+
+def _end_as_text(request: Request, until: float | None) -> str:
+    return "the offset of an event" if until == request.offset else "the event after an event"
 
 
 def in_threads(function: Callable, tasks: list, n_threads: int) -> Iterator:

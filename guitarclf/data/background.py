@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from guitarclf.data.columns import map_columns
@@ -53,4 +54,4 @@ def read_background(path: str | Path) -> pd.DataFrame:
     cells["family"] = [family or file for family, file in zip(families, cells["audio_path"], strict=True)]
     cells["track"] = cells["family"]
     refuse(check_cells(raw, cells, require_labels=False))
-    return typed(cells, raw.path.parent).assign(label_category=None)
+    return typed(cells, raw.path.parent).assign(label_category=None, next_onset_sec=np.inf)

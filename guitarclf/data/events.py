@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from guitarclf.audio.offsets import next_onsets_in
 from guitarclf.data.columns import EVENT_COLUMNS, map_columns, own_columns, require_columns, told_of_columns
 from guitarclf.data.rules import NO_PITCH, Problem, as_events_in_file, as_lines, as_number, check_cells
 from guitarclf.data.table import read_table
@@ -53,9 +55,9 @@ def read_events(
         Ids, styles, tracks and paths as text, where a name that is not UTF-8 is escaped (``as_text``); times in
         seconds as float64, ``offset_sec`` NaN if the table has none; ``pitch_midi`` -1 where unknown; ``audio_path``
         in the spelling in which the file is there; ``track`` the stem of ``audio_path`` unless given;
-        ``events_in_file`` how many events the row's file has, counted unless given, so that a row means the same
-        without the others. ``events.attrs["told"]`` has a line for each thing that was taken for granted, such as
-        what ``"*"`` stood for.
+        ``events_in_file`` how many events the row's file has, and ``next_onset_sec`` the onset after this one's (inf
+        if there is none), both from the table unless given, so that a row means the same without the others.
+        ``events.attrs["told"]`` has a line for each thing that was taken for granted, such as what ``"*"`` stood for.
 
     Raises
     ------
@@ -148,11 +150,11 @@ def respell_paths(cells: dict[str, list[str]], audio_root: str | Path | None) ->
 def write_events(events: pd.DataFrame, path: str | Path, *, audio_root: str | Path | None = None) -> None:
     """Write an events table as CSV, its ``audio_path`` relative to ``audio_root`` where it lies below.
 
-    ``events_in_file`` is written only where some file has events that the table has not.
+    ``events_in_file`` and ``next_onset_sec`` are written only where some file has events that the table has not.
     """
     counted = events["audio_path"].map(events["audio_path"].value_counts())
     is_whole = "events_in_file" not in events or (events["events_in_file"] == counted).all()
-    table = events.drop(columns="events_in_file", errors="ignore") if is_whole else events
+    table = events.drop(columns=["events_in_file", "next_onset_sec"], errors="ignore") if is_whole else events
     if audio_root is not None:
         table = table.assign(audio_path=paths_below(audio_root, table["audio_path"]))
     write_text(path, table.to_csv(index=False))
@@ -180,6 +182,9 @@ def typed(cells: dict[str, list[str]], audio_root: str | Path | None) -> pd.Data
         as_events_in_file(text, counts[path]) or counts[path]
         for text, path in zip(told, data["audio_path"], strict=True)
     ]
+    told = data.get("next_onset_sec", [""] * len(data["track"]))
+    counted = next_onsets_in(data["audio_path"], np.array(data["onset_sec"]))
+    data["next_onset_sec"] = [as_number(text) if text else onset for text, onset in zip(told, counted, strict=True)]
     if audio_root is not None:
         data["audio_path"] = [as_text(os.path.join(str(audio_root), text)) for text in data["audio_path"]]
     return pd.DataFrame(data)

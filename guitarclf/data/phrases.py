@@ -11,7 +11,8 @@ from numpy.random import Generator
 
 from guitarclf.audio.recordings import load_segment, open_recording
 from guitarclf.data.events import EVENT_COLUMNS
-from guitarclf.errors import ParameterError
+from guitarclf.errors import AudioReadError, ParameterError
+from guitarclf.files.wording import shown
 
 COLUMNS = (*EVENT_COLUMNS, "track", "source_note")
 LEAD_SEC, TAIL_SEC = 0.05, 2.0  # before the first onset, and after the last
@@ -132,7 +133,13 @@ def _join(notes: pd.DataFrame, joining: Joining, rng: Generator) -> tuple[np.nda
         fade = min(len(sound), round(FADE_SEC * rate))
         sound[len(sound) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
         start = round(onsets[place] * rate)
-        phrase[start : start + len(sound)] += sound * (peaks[place] / np.abs(sound).max())
+        loudest = np.abs(sound).max(initial=0)
+        if not loudest:
+            raise AudioReadError(
+                f"{shown(note['audio_path'])} must sound from {note['onset_sec']:.3f} s on, to be in a phrase. It is "
+                f"silent there. Leave {note['note_id']} out."
+            )
+        phrase[start : start + len(sound)] += sound * (peaks[place] / loudest)
         length = note["offset_sec"] - note["onset_sec"]
         heard = min(len(sound) / rate if np.isnan(length) else length, steps[place])
         offsets[place] = onsets[place] + max(SHORTEST_SEC, heard)

@@ -111,6 +111,8 @@ def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: in
         yield "split", f"must be one of {', '.join(SPLITS)}"
     elif require_labels and label == NO_NOTE_LABEL and cell.get("split", "") not in ("", "train"):
         yield "split", f"must be train or empty where the label is {NO_NOTE_LABEL}, which is to train on alone"
+    if cell.get("next_onset_sec") and not as_number(cell["next_onset_sec"]) > onset:
+        yield "next_onset_sec", f"must be empty, or after `onset_sec` ({cell['onset_sec']})"
     n_events = cell.get("events_in_file", "")
     if n_events and as_events_in_file(n_events, n_rows_of_file) is None:
         yield "events_in_file", f"must be empty or a whole number from {n_rows_of_file}, the rows of this file, up"

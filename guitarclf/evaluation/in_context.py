@@ -122,7 +122,8 @@ def score_settings(table: pd.DataFrame, *, uses_offsets: bool) -> ContextReport:
     figures = {}
     for setting in [name for name in SETTINGS if name in set(table["setting"])]:
         repeats = [figures_of(part) for _, part in table[table["setting"] == setting].groupby("repeat")]
-        figures[setting] = {name: Spread.of(each[name] for each in repeats) for name in repeats[0]}
+        known = [name for name in TITLES if all(name in each for each in repeats)]  # a net may have no threshold
+        figures[setting] = {name: Spread.of(each[name] for each in repeats) for name in known}
     return ContextReport(figures, _per_track(table, list(figures)), uses_offsets)
 
 

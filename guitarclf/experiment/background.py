@@ -1,6 +1,7 @@
 """The user's own sounds that are no note, as rows to train on."""
 
 import logging
+from collections.abc import Collection
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from guitarclf.training.rows import TrainingSet
 logger = logging.getLogger(__name__)
 
 
-def background_rows(config: Config, logmel: LogMelSpectrogram, *, to_train_on: bool = True) -> TrainingSet:
+def background_rows(
+    config: Config, logmel: LogMelSpectrogram, *, left_out: Collection[str] = (), to_train_on: bool = True
+) -> TrainingSet:
     """Return the rows of the table that are labelled no_note and the clips of ``training.background_path``.
 
     Parameters
@@ -24,6 +27,8 @@ def background_rows(config: Config, logmel: LogMelSpectrogram, *, to_train_on: b
     config : Config
     logmel : LogMelSpectrogram
         As `build_pipeline` has it, with the feature cache.
+    left_out : collection of str
+        Tracks whose no_note rows are not among them: a net must not know the room of what it is scored on.
     to_train_on : bool
         Whether they fall silent as `draw_lengths` has it, where the window hears no sound after an offset.
 
@@ -34,6 +39,8 @@ def background_rows(config: Config, logmel: LogMelSpectrogram, *, to_train_on: b
         `background_events`, ``repeats`` is ``training.repeat_background``.
     """
     events = background_events(config)
+    is_left_out = events["from_table"].to_numpy(dtype=bool) & events["family"].isin(left_out).to_numpy(dtype=bool)
+    events = events[~is_left_out].reset_index(drop=True)
     repeats = config.training.repeat_background
     if events.empty:
         return TrainingSet.of(events, np.zeros((0, *feature_shape(config)), dtype=np.float32), repeats=repeats)

@@ -65,6 +65,7 @@ def _tell_what_is_not_taken(config: Config, model: Config) -> None:
     """
     shaping = [f"net.module.{name}" for name in SHAPING_KEYS]
     paths = [path for path, _ in leaves() if path.startswith("net.") and path not in (*MACHINE_KEYS, *shaping)]
+    paths.append("training.without_offsets")
     theirs = {path: get_value(model, path) for path in paths if get_value(config, path) != get_value(model, path)}
     if theirs:
         kept = shlex.join(part for path, value in theirs.items() for part in ("--set", f"{path}={json.dumps(value)}"))

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -131,7 +131,7 @@ def run_search(config: Config, candidates: list[dict], run: OpenRun, *, n_jobs: 
         what="candidates",
         before=scores_of_0_1_0(folder.kept_0_1_0, len(candidates), n_splits) if run.resume else (),
     )
-    features = KeptFeatures(rows)
+    features = KeptFeatures(rows, set(run.events.loc[run.events["split"] == "test", "track"]))
 
     def work(rest: Sequence[dict]) -> Iterator[list[dict]]:
         for first in range(0, len(rest), n_at_once):
@@ -177,11 +177,13 @@ def scores_of_0_1_0(path: Path, n_candidates: int, n_splits: int) -> list[list[d
 class KeptFeatures:
     """The rows of a table and the background with their features, kept for one setting of window and logmel at a time.
 
-    The rows of the table come first.
+    The rows of the table come first. Of the background those that the table itself holds of ``left_out`` tracks are
+    not among them.
     """
 
-    def __init__(self, rows: pd.DataFrame):
+    def __init__(self, rows: pd.DataFrame, left_out: Collection[str] = ()):
         self.rows = rows
+        self.left_out = left_out
         self._setting = ""
         self._features: Any = None
 
@@ -192,7 +194,7 @@ class KeptFeatures:
             self._setting, self._features = "", None  # frees the last ones before the next are in memory
             pipeline = build_pipeline(config)
             rows = TrainingSet.of(self.rows, pipeline[:-1].transform(self.rows))
-            self._features = rows.add(background_rows(config, pipeline["logmel"]))
+            self._features = rows.add(background_rows(config, pipeline["logmel"], left_out=self.left_out))
             self._setting = setting
         return self._features
 
@@ -211,17 +213,22 @@ def _score(config: Config, candidates: Sequence[dict], features: KeptFeatures, n
     return list(scores)
 
 
+def _background_beside(rows: TrainingSet, scored: np.ndarray) -> np.ndarray:
+    """Return the rows that are no note, but for those of the tracks that a fold scores."""
+    is_of_them = rows.events["track"].isin(rows.events["track"].iloc[scored])
+    return np.flatnonzero(rows.is_background & ~is_of_them.to_numpy())
+
+
 def _score_nets(config: Config, candidates: Sequence[dict], features: KeptFeatures, n_jobs: int) -> list[dict]:
     """Return what `_score` does, for candidates that share their features."""
     rows, notes = features.of(apply_candidate(config, candidates[0])), features.rows
-    background = np.arange(len(notes), len(rows))  # in the training side of every fold
     folds = GroupKFold(config.search.n_splits).split(notes, groups=notes["track"])
     seed_everything(config.seed)
     grid = GridSearchCV(
         Pipeline([("net", build_net(config))]),
         [_net_parameters(config, candidate) for candidate in candidates],
         scoring=scorer(config.search.scoring),
-        cv=[(np.concatenate([training, background]), scored) for training, scored in folds],
+        cv=[(np.concatenate([training, _background_beside(rows, scored)]), scored) for training, scored in folds],
         n_jobs=n_jobs,
         refit=False,
         error_score="raise",

@@ -118,8 +118,7 @@ def _train_into(run: RunFolder, config: Config, events: pd.DataFrame) -> Trained
     make_folder(run.figures)
     _describe(run, config, events)
     report_bad_audio(events, run.bad_audio)
-    fitted = events[events["split"] != "test"]
-    pipeline = fit(config, fitted, run)
+    pipeline = fit(config, events, run)
     save_joblib(pipeline, run.joblib)
     save_learning_curves(list(pipeline[-1].history), run.figures / "learning_curves.png")
     report = None
@@ -134,11 +133,13 @@ def _train_into(run: RunFolder, config: Config, events: pd.DataFrame) -> Trained
 
 
 def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
-    """Return the pipeline fitted on the train and val rows in ``events``; each epoch is recorded in ``run``.
+    """Return the pipeline fitted on the train and val rows of ``events``; each epoch is recorded in ``run``.
 
     Goes on from the state that an earlier process left in ``run``, if there is one.
     """
     seed_everything(config.seed)
+    left_out = set(events.loc[events["split"] != "train", "track"])
+    events = events[events["split"] != "test"]
     pipeline = build_pipeline(config)
     state = read_state(run.state) if run.state.exists() else None
     if state is not None:
@@ -158,9 +159,14 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
         recorders.append(("tensorboard", TensorBoardLog(run.tensorboard)))
     is_endless = (events["split"] == "train").to_numpy() & draw_endless(config, len(events))
     X = features_to_train_on(pipeline, events, is_endless)
-    background = background_rows(config, pipeline["logmel"])  # before the modelling, which is long
+    background = background_rows(config, pipeline["logmel"], left_out=left_out)  # before the modelling, which is long
     rows = TrainingSet.of(events, X, valid=(events["split"] == "val").to_numpy(), repeats=config.training.repeat_table)
     rows = rows.add(draw_synthetic_rows(config, pipeline["logmel"])[0]).add(background)
+    if config.net.module.note_head and not config.net.broken_notes and not rows.is_background.any():
+        logger.warning(
+            "Nothing tells the note head what is no note. Set net.broken_notes, training.add_clutter or "
+            "training.background_path, or confidence says little."
+        )
     if not rows.has_validation:
         logger.warning("There are no validation rows: the last epoch is kept, and nothing stops early.")
     with_recorders(pipeline[-1], recorders)

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pandas as pd
 
-from guitarclf.audio.offsets import next_onsets
+from guitarclf.audio.offsets import next_onsets_in
 from guitarclf.audio.windows import Request
 from guitarclf.errors import ParameterError
 from guitarclf.files.names import as_path
@@ -33,7 +33,7 @@ def as_requests(X) -> list[Request]:
             row = int((onsets < 0).argmax())
             raise ParameterError(f"`onset_sec` must be at least 0 in every row. Got {onsets[row]:g} in row {row}.")
         alone = X["events_in_file"] == 1 if "events_in_file" in X else [True] * len(X)
-        parts = (X["audio_path"], onsets.tolist(), alone, _offsets(X), _next_onsets(X["audio_path"], onsets))
+        parts = (X["audio_path"], onsets.tolist(), alone, _offsets(X), _next_onsets(X, onsets))
         return [
             Request(as_path(str(path)), onset, bool(only), offset, next_onset=following)
             for path, onset, only, offset, following in zip(*parts, strict=True)
@@ -55,10 +55,11 @@ def _offsets(events: pd.DataFrame) -> list[float | None]:
     return [float(offset) if np.isfinite(offset) else None for offset in offsets]
 
 
-def _next_onsets(paths: pd.Series, onsets: np.ndarray) -> list[float | None]:
-    """Return the onset that follows each event in its recording, None for the last one."""
-    following = np.full(len(onsets), np.inf)
-    for rows in paths.reset_index(drop=True).groupby(paths.to_numpy(), sort=False).indices.values():
-        if len(rows) > 1:
-            following[rows] = next_onsets(onsets[rows])
+def _next_onsets(events: pd.DataFrame, onsets: np.ndarray) -> list[float | None]:
+    """Return the onset that follows each event in its recording, None for the last one.
+
+    It is that of the table the events are from, where it was told: a row means the same in a part of it.
+    """
+    told = events.get("next_onset_sec")
+    following = next_onsets_in(events["audio_path"].tolist(), onsets) if told is None else told.to_numpy(np.float64)
     return [float(onset) if np.isfinite(onset) else None for onset in following]

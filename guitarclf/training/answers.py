@@ -12,6 +12,8 @@ from guitarclf.labels import LABELS
 from guitarclf.priors import confidence_of
 from guitarclf.training.batches import FeatureDataset
 
+EQUAL = np.full(len(LABELS), 1 / len(LABELS))
+
 
 def has_note_head(module: torch.nn.Module) -> bool:
     """Return whether a module has an output for note or not."""
@@ -44,6 +46,8 @@ def answers_of(net: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
         logits, is_note = outputs[:, :-1], outputs[:, -1].double().sigmoid().numpy()
     # In float32 a row sums to 1 only to 1e-7, and scikit-learn's log_loss wants better.
     proba = logits.softmax(dim=1, dtype=torch.float64).numpy()
+    if getattr(net.module_, "calibrate", None) is None:  # a module of another's: its classes were equally common
+        return proba, confidence_of(proba, is_note, EQUAL, EQUAL)
     return proba, confidence_of(proba, is_note, net.train_priors_, net.priors_)
 
 

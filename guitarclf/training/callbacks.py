@@ -173,8 +173,8 @@ class StartFrom(Callback):
     """Begin with the weights of a trained module instead of fresh ones.
 
     Its per-band statistics come with them; the temperature, the shares of the classes and the threshold of confidence
-    are set anew. A note head that it lacks stays as it was drawn. One that it has stays as it is where no row tells it
-    what is no note: notes alone would teach it to take everything for one.
+    are set anew. A note head that it lacks stays as it was drawn. One that it has keeps its weights where no row tells
+    it what is no note: notes alone would teach it to take everything for one. What it hears may drift all the same.
 
     Parameters
     ----------
@@ -197,10 +197,13 @@ class StartFrom(Callback):
         has_learnt = any(name.startswith(NOTE_HEAD) for name in self.weights)
         if has_learnt and not net.broken_notes and NO_NOTE not in dataset_train.y[dataset_train.rows]:
             net.criterion_.note_weight = 0.0
+            net.module_.note_head.requires_grad_(False)
         self._freeze(net, len(net.history) <= self.freeze_epochs)  # the history already has this epoch's row
 
     def on_train_end(self, net, **kwargs):
         self._freeze(net, False)
+        if net.has_note_head:
+            net.module_.note_head.requires_grad_(True)
 
     def _freeze(self, net, frozen: bool) -> None:
         for part in (net.module_.blocks, net.module_.rnn):

@@ -61,3 +61,12 @@ def test_a_note_alone_in_its_track_is_its_own_neighbour_and_silence_stays():
     after, _ = among_others(waveforms, np.ones(2), np.array([0, 1]), share=1.0, sample_rate=RATE, seed=0)
     assert (np.abs(after[0, 900:]) > 0.3).any()
     assert np.abs(after[1]).max() < 0.05
+
+
+def test_a_next_note_may_begin_after_the_window():
+    waveforms, offsets, tracks = pulses(20)
+    settings = {"share": 1.0, "sample_rate": RATE, "seed": 0, "joining": Joining(spacing=(0.3, 0.4), overlap=0.0)}
+    after, ends = among_others(waveforms[:, : RATE // 5], offsets, tracks, **settings)
+    assert after.shape == (20, RATE // 5)
+    np.testing.assert_allclose(ends, 0.1)
+    assert np.abs(after[:, 850:]).max() < 0.02

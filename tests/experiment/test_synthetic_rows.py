@@ -83,7 +83,7 @@ def test_repeated_rows_are_seen_as_often_and_weigh_as_much():
     np.testing.assert_allclose(net.criterion_.weight, 8 / 3 / np.array([5, 2, 1]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("repeats", [[1, 0], [0.5, 1.0], [[1, 1]]])
+@pytest.mark.parametrize("repeats", [[1, -1], [0.5, 1.0], [[1, 1]]])
 def test_repeats_must_be_counts(repeats):
     X = np.zeros((2, 1, 32, 87), dtype=np.float32)
     net = build_net(small_config(training__valid_size=0))

@@ -65,7 +65,7 @@ def test_every_artefact_holds_the_best_epoch(run, small_table):
 
 def test_joblib_has_no_callback_that_writes(run):
     names = [name for name, _ in joblib.load(run.folder.joblib)[-1].callbacks]
-    assert names == ["weight_average", "best_epoch", "temperature", "lr_scheduler", "early_stopping"]
+    assert names == ["weight_average", "best_epoch", "temperature", "unknown_below", "lr_scheduler", "early_stopping"]
 
 
 def test_config_of_a_run_runs_again_to_the_same_weights(run, tmp_path):

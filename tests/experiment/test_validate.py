@@ -50,7 +50,14 @@ def test_inspection_draws_a_png_with_the_answer_of_predict(run, small_table, tmp
     scores = inspect_event(event, tmp_path / "event.png", model=model)
     assert (tmp_path / "event.png").read_bytes().startswith(b"\x89PNG")
     predicted = joined(list(predict_notes(model or load_model(), notes_of_events(event))))
-    assert list(scores.values()) == pytest.approx(predicted.proba[0].tolist())
+    assert list(scores.values()) == pytest.approx([*predicted.proba[0].tolist(), predicted.confidence[0]])
+
+
+def test_inspection_hears_a_note_of_a_phrase_until_the_next_one(write_wav, make_tone, write_csv):
+    write_wav(make_tone(440, 3.0), "take.wav")
+    table = write_csv([{"note_id": f"n{n}", "audio_path": "take.wav", "onset_sec": n * 0.4} for n in range(3)])
+    event = find_event(table, "n1", audio_root=table.parent)
+    assert notes_of_events(event)[0].request.next_onset == pytest.approx(0.8)
 
 
 def test_inspecting_an_unknown_note_is_refused(small_table):
