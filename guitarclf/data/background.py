@@ -10,6 +10,7 @@ from guitarclf.data.events import refuse, respell_paths, typed
 from guitarclf.data.rules import check_cells
 from guitarclf.data.table import read_table
 from guitarclf.errors import EventTableError
+from guitarclf.labels import LABELS, folded
 
 NAMED = "training.background_path"
 
@@ -42,6 +43,12 @@ def read_background(path: str | Path) -> pd.DataFrame:
             f"{raw.path} must have the column audio_path, the file of each clip that is no note. "
             f"Its columns are {', '.join(raw.columns)}. Rename one, or correct {NAMED}."
         )
+    for row, label in enumerate(given.get("label_category", [])):
+        if folded(label) in LABELS:
+            raise EventTableError(
+                f"{raw.where(row)}: {NAMED} must name sounds that are no note. This row is labelled {label}. "
+                "Give notes in data.metadata_path."
+            )
     n_clips = len(raw)
     cells = {
         "note_id": [raw.where(row) for row in range(n_clips)],

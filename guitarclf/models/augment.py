@@ -56,6 +56,8 @@ class Augment(nn.Module):
     Each is off at 0. Shift, swap and masks act on all channels, the others on channel 0.
     """
 
+    next_note, previous_note = 0.0, 0.0  # of pickles that were made before there were these
+
     def __init__(
         self,
         *,

@@ -12,6 +12,7 @@ from small import config_for, options_for
 
 from guitarclf.cli import main
 from guitarclf.config.files import with_values
+from guitarclf.data.background import read_background
 from guitarclf.data.events import read_events
 from guitarclf.errors import AudioReadError, EventTableError, RunError
 from guitarclf.experiment.background import background_rows
@@ -184,3 +185,9 @@ def test_tables_of_several_folders_are_joined(note_table, tmp_path):
     assert len(events) == 12
     assert events["note_id"].is_unique
     assert events["audio_path"].iloc[-1] == f"{folders[1]}/audio/note005.wav"
+
+
+def test_a_table_of_notes_is_no_table_of_what_is_none(note_table, tmp_path):
+    table = note_table()
+    with pytest.raises(EventTableError, match=r"must name sounds that are no note\. This row is labelled harmonic"):
+        read_background(table.path)
