@@ -7,7 +7,7 @@ import pytest
 from guitarclf.audio.recordings import load_segment
 from guitarclf.data.events import read_events
 from guitarclf.data.phrases import COLUMNS, FADE_SEC, Joining, join_phrases, write_phrases
-from guitarclf.errors import ParameterError
+from guitarclf.errors import AudioReadError, ParameterError
 
 RATE = 22050
 STILL = {"level_db": 0.0, "notes_per_phrase": 5, "sample_rate": RATE}
@@ -74,3 +74,13 @@ def test_phrases_that_were_written_are_a_table_that_is_read(events, tmp_path):
 def test_a_way_of_joining_that_cannot_be_is_refused(name, value):
     with pytest.raises(ParameterError, match=f"`{name}`"):
         Joining(**{name: value})
+
+
+def test_a_note_that_is_silent_is_named(write_wav):
+    late = np.sin(np.arange(3 * RATE) / 10) * (np.arange(3 * RATE) > 2.5 * RATE)
+    path = str(write_wav(late.astype(np.float32)))
+    note = {"note_id": "mute", "audio_path": path, "onset_sec": 0.0, "offset_sec": 2.9, "track": "t", "pitch_midi": -1}
+    note |= {"expression_style": "NO", "label_category": "general_note", "events_in_file": 1}
+    events = pd.DataFrame([note, note | {"note_id": "too"}])
+    with pytest.raises(AudioReadError, match=r"must sound from 0\.000 s on, .* Leave (mute|too) out"):
+        list(join_phrases(events))

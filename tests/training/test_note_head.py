@@ -7,11 +7,13 @@ from sklearn.metrics import roc_auc_score
 from small import small_config, still_config
 
 from guitarclf.errors import ConfigError, ParameterError
+from guitarclf.labels import LABELS
 from guitarclf.models.loss import MODELLED, NO_NOTE
 from guitarclf.pipeline import build_net
 from guitarclf.priors import highest_at_equal_shares
 from guitarclf.training.answers import answers_of
 from guitarclf.training.callbacks import StartFrom
+from guitarclf.training.net import NoteEventClassifier
 
 HEADED = {"net__module__note_head": True, "training__patience": 0}
 
@@ -137,3 +139,20 @@ def test_a_head_that_was_learnt_elsewhere_stays_where_nothing_tells_what_is_no_n
     assert is_same is not learns
     assert not torch.equal(after["head.1.weight"], before["head.1.weight"])
     assert net.unknown_below == 0
+
+
+class Linear(torch.nn.Module):
+    """A module of another's, with neither calibration nor note head."""
+
+    def __init__(self, n_channels, n_mels, n_frames):
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(n_channels * n_mels * n_frames, 3))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def test_a_module_without_calibration_answers():
+    X = np.random.default_rng(0).normal(size=(6, 1, 4, 5)).astype(np.float32)
+    net = NoteEventClassifier(Linear, max_epochs=1, valid_size=0).fit(X, [*LABELS, *LABELS])
+    np.testing.assert_allclose(net.predict_confidence(X), net.predict_proba(X).max(axis=1))
