@@ -20,7 +20,7 @@ def ship(run_dir: str | Path, target: str | Path = PRETRAINED) -> Path:
     """Write a run's bundle to ``target`` without the paths of the machine it was made on, with its model.onnx."""
     bundle, target = Bundle.open(run_dir), Path(target)
     pipeline, config, default = pipeline_of(bundle), bundle.config, Config()
-    training = replace(config.training, init_from=None, background_path=None)
+    training = replace(config.training, init_from=None, background_path=None, threads=default.training.threads)
     target.mkdir(parents=True, exist_ok=True)
     write_bytes(target / WEIGHTS, bundle.read(WEIGHTS))
     write_config(replace(config, data=default.data, output_dir=default.output_dir, training=training), target / CONFIG)
