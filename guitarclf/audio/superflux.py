@@ -15,14 +15,15 @@ import numpy as np
 import soxr
 
 from guitarclf.audio.mel import hann, mel_edges, mel_filters
+from guitarclf.audio.mono import STEADY_DB
 from guitarclf.errors import AudioReadError
 from guitarclf.parameters.sections import OnsetParameters
 
 RATE, N_FFT, HOP = 22050, 512, 110  # Hz, samples: frames of 23 ms, one every 5 ms
 N_MELS, FMIN, FMAX = 80, 60.0, 10000.0
-LAG = 3  # frames between the two that are compared,
-N_NEAR = 3  # and bands of the earlier one that are: a tone that glides is no rise
+LAG = 3  # frames between the two that are compared
 SEGMENT = 100 * HOP  # samples that share a reference
+N_CUT, N_START = 3, 10  # frames that begin before the recording, and those after them whose level is that of its start
 LOUD_PERCENT = 98  # of the frames around are below the reference
 FRAMES_PER_SEC = RATE / HOP
 
@@ -51,16 +52,27 @@ def rises(blocks: Iterable[np.ndarray], rate: int, parameters: OnsetParameters) 
         If a sample is not finite.
     """
     bands = filters(min(rate, RATE))
-    n_around = round(parameters.reference_sec * RATE / SEGMENT)
-    before = None
-    for around, mel, reference in _with_reference(_mel_power(blocks, rate, bands), n_around, parameters.quietest_db):
+    n_around, before = round(parameters.reference_sec * RATE / SEGMENT), None
+    for mel, around, reference in _with_reference(_mel_power(blocks, rate, bands), n_around, parameters.quietest_db):
         if before is None:
-            # The recording is taken to have sounded before its start as it mostly does: hiss then starts no note.
-            before = np.tile(np.median(around, axis=0), (LAG, 1))
+            mel, before = _started(mel, np.concatenate(around))
         rows = np.concatenate([before, mel])
         before = rows[-LAG:]
         floor = reference / mel.shape[1] * 10 ** (-parameters.floor_db / 10)
         yield Rises(_rise(rows, floor), _decibels(mel.sum(axis=1), reference))
+
+
+def _started(mel: np.ndarray, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first frames of a recording, and what is taken to be in the LAG frames before them.
+
+    That is silence, or, if the start is hardly louder than the sound mostly is, what that mostly is: the start of a
+    file with hiss or hum is then no onset.
+    """
+    first = mel[N_CUT : N_CUT + N_START].sum(axis=1)
+    if len(first) < N_START or first.mean() >= np.median(around.sum(axis=1)) * 10 ** (STEADY_DB / 10):
+        return mel, np.zeros((LAG, mel.shape[1]), dtype=np.float32)
+    mel[:N_CUT] = mel[N_CUT]
+    return mel, np.tile(np.median(around, axis=0), (LAG, 1))
 
 
 def _rise(rows: np.ndarray, floor: float) -> np.ndarray:
@@ -68,9 +80,11 @@ def _rise(rows: np.ndarray, floor: float) -> np.ndarray:
     if not floor:
         return np.zeros(len(rows) - LAG)
     level = 10 * np.log10(rows + np.float32(floor))
-    sides = np.pad(level[:-LAG], ((0, 0), (N_NEAR // 2, N_NEAR // 2)), constant_values=-np.inf)
-    near = np.lib.stride_tricks.sliding_window_view(sides, N_NEAR, axis=1).max(axis=2)
-    return np.maximum(0, level[LAG:] - near).mean(axis=1, dtype=np.float64)
+    before = level[:-LAG]
+    highest = before.copy()  # of a band and its neighbours: a tone that glides is no rise
+    np.maximum(highest[:, 1:], before[:, :-1], out=highest[:, 1:])
+    np.maximum(highest[:, :-1], before[:, 1:], out=highest[:, :-1])
+    return np.maximum(0, level[LAG:] - highest).mean(axis=1, dtype=np.float64)
 
 
 def _decibels(power: np.ndarray, reference: float) -> np.ndarray:
@@ -90,34 +104,33 @@ def filters(rate: int) -> np.ndarray:
 
 def _with_reference(
     segments: Iterator[np.ndarray], n_around: int, quietest_db: float
-) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
-    """Yield (the mel power around, that of a segment, its reference power) of each segment.
+) -> Iterator[tuple[np.ndarray, list[np.ndarray], float]]:
+    """Yield (the mel power of a segment, that of the segments around, its reference power) of each segment.
 
     The reference is exceeded by 2 % of the frames in ``n_around`` segments before and after, and is at most
     ``quietest_db`` below the loudest frame up to there.
     """
-    held: deque[np.ndarray] = deque(maxlen=2 * n_around + 1)
+    around: deque[np.ndarray] = deque(maxlen=2 * n_around + 1)
     powers: deque[np.ndarray] = deque(maxlen=2 * n_around + 1)
-    loudest, nothing = 0.0, np.zeros((0, 0), dtype=np.float32)
-    for segment in chain(segments, repeat(nothing, n_around)):
-        held.append(segment)
-        powers.append(segment.sum(axis=1))
+    loudest = 0.0
+    for segment in chain(segments, repeat(None, n_around)):
+        around.append(segment)
+        powers.append(np.zeros(0) if segment is None else segment.sum(axis=1))
         loudest = max(loudest, float(powers[-1].max(initial=0)))
-        if len(held) > n_around:
+        middle = around[-1 - n_around] if len(around) > n_around else None
+        if middle is not None:
             loud = float(np.percentile(np.concatenate(powers), LOUD_PERCENT))
-            around = np.concatenate([part for part in held if len(part)])
-            yield around, held[-1 - n_around], max(loud, loudest * 10 ** (-quietest_db / 10))
+            yield middle, [s for s in around if s is not None], max(loud, loudest * 10 ** (-quietest_db / 10))
 
 
 def _mel_power(blocks: Iterable[np.ndarray], rate: int, bands: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the mel power of a segment in turn, `[n_frames, n_bands]`; the frames are centred at ``i * HOP``."""
-    window, half = hann(N_FFT).astype(np.float32), N_FFT // 2
-    end, rest = [np.zeros(half, dtype=np.float32)], None
-    for samples in chain(_regrouped(_resampled(blocks, rate), SEGMENT), end):
-        # Mirrored at its start, so that a sound that is there already does not rise.
-        rest = np.pad(samples, (half, 0), mode="reflect") if rest is None else np.concatenate([rest, samples])
-        n_frames = max(0, 1 + (len(rest) - N_FFT) // HOP)
-        if n_frames:
+    window, edge = hann(N_FFT).astype(np.float32), np.zeros(N_FFT // 2, dtype=np.float32)
+    rest = edge
+    for samples in chain(_regrouped(_resampled(blocks, rate), SEGMENT), [edge]):
+        rest = np.concatenate([rest, samples])
+        n_frames = 1 + (len(rest) - N_FFT) // HOP
+        if n_frames > 0:
             frames = np.lib.stride_tricks.sliding_window_view(rest, N_FFT)[::HOP][:n_frames]
             spectrum = np.fft.rfft(frames * window)
             yield (spectrum.real**2 + spectrum.imag**2).astype(np.float32) @ bands

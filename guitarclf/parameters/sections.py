@@ -115,10 +115,16 @@ class LogMelParameters(Parameters):
 
 @dataclass(frozen=True)
 class OnsetParameters(Parameters):
-    """What counts as an onset in a recording. The defaults were tuned on modelled minutes of guitar."""
+    """What counts as an onset in a recording: see :func:`guitarclf.audio.onset_times.find_onsets`.
+
+    The defaults were tuned on modelled minutes of guitar, and held on phrases of real notes and on IDMT-SMT-GUITAR.
+    """
 
     threshold_db: float = knob(
-        1.2, "rise, averaged over the bands, that an onset has, and has above the mean of 150 ms", unit="dB", above=0
+        1.2,
+        "rise, averaged over the bands, that an onset has above twice the mean of the 150 ms around",
+        unit="dB",
+        above=0,
     )
     floor_db: float = knob(
         30.0, "what is further below the loud level around, spread over the bands, makes no rise", unit="dB", above=0
