@@ -110,7 +110,7 @@ def _with_reference(
     The reference is exceeded by 2 % of the frames in ``n_around`` segments before and after, and is at most
     ``quietest_db`` below the loudest frame up to there.
     """
-    around: deque[np.ndarray] = deque(maxlen=2 * n_around + 1)
+    around: deque[np.ndarray | None] = deque(maxlen=2 * n_around + 1)
     powers: deque[np.ndarray] = deque(maxlen=2 * n_around + 1)
     loudest = 0.0
     for segment in chain(segments, repeat(None, n_around)):

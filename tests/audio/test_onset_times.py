@@ -13,6 +13,7 @@ from notes import decaying_sine, noise_click
 from guitarclf.audio.onset_times import BLOCK_SEC, find_onsets, mono_blocks, onsets_of
 from guitarclf.audio.recordings import open_recording
 from guitarclf.audio.superflux import FRAMES_PER_SEC, HOP, LAG, N_FFT, RATE, filters
+from guitarclf.audio.windows import WindowReader
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.parameters.sections import OnsetParameters
 
@@ -202,3 +203,14 @@ def test_samples_of_a_recording_that_are_not_finite_are_refused(write_wav):
     path = write_wav(sound)
     with open_recording(path) as recording, pytest.raises(AudioReadError, match="must hold finite samples"):
         list(onsets_of(recording))
+
+
+def test_a_file_by_itself_is_heard_from_its_first_note_on(rng, write_wav):
+    sound = phrase(onsets=(2.0, 2.5), seconds=4.0)
+    sound[RATE : RATE + 4000] += (1e-2 * np.hanning(4000) * rng.standard_normal(4000)).astype(np.float32)
+    with open_recording(write_wav(sound)) as recording:
+        assert WindowReader().find_onset(recording) == pytest.approx(2.0, abs=0.02)
+    seconds = np.arange(4 * RATE) / RATE
+    fading = np.sin(2 * np.pi * 220 * seconds) * np.clip(seconds - 2, 0, 1)
+    with open_recording(write_wav(fading.astype(np.float32))) as recording:
+        assert 2.0 <= WindowReader().find_onset(recording) < 2.2
