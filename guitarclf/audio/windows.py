@@ -12,6 +12,7 @@ import numpy as np
 
 from guitarclf.audio.mono import averaged, channels_heard, heard
 from guitarclf.audio.offsets import FADE_SEC, NEVER, silenced_after
+from guitarclf.audio.onset_times import BLOCK_SEC, onsets_of
 from guitarclf.audio.onsets import RISE_DB, SHORTEST_SEC, first_rise, is_note, powers
 from guitarclf.audio.recordings import open_recording, read_samples, read_segment, resampled_length, stretch_of
 from guitarclf.audio.waveforms import checked_waveforms, set_level
@@ -22,7 +23,6 @@ from guitarclf.parameters.sections import WindowParameters
 
 SNIPPET_MAX_RATIO = 1.2  # a snippet is at most this many windows long, holds one event,
 SNIPPET_MAX_ONSET = 0.05  # and that starts at most this late, in seconds
-BLOCK_SEC = 10.0  # of a long recording, searched for its first note at once
 EVENTS_AT_ONCE = 16  # most events of one recording that a thread reads as one task
 
 
@@ -155,16 +155,22 @@ class WindowReader(WindowParameters):
     def find_onset(self, recording) -> float | None:
         """Return where the first note of an open recording starts, in seconds; None if nothing in it rises.
 
-        A start that a snippet might have is 0.
+        That is its first onset; if it has none, as where a tone fades in, it is where the level rises. A start that a
+        snippet might have is 0.
         """
+        first = next(onsets_of(recording, self.channel), None)
+        onset = self._find_rise(recording) if first is None else first.time
+        return 0.0 if onset is not None and onset <= SNIPPET_MAX_ONSET else onset
+
+    def _find_rise(self, recording) -> float | None:
+        """Return where the level of an open recording first rises, in seconds."""
         rate, step, found = recording.samplerate, round(BLOCK_SEC * recording.samplerate), []
         for start in range(0, recording.frames, step):
             samples = read_samples(recording, start, min(start + step, recording.frames))
             if self.channel != "auto":
                 samples = averaged(samples[:, channels_heard(samples, rate, self.channel)])[:, None]
             found.append(powers(samples, rate))
-        onset = first_rise(np.concatenate(found))
-        return 0.0 if onset is not None and onset <= SNIPPET_MAX_ONSET else onset
+        return first_rise(np.concatenate(found))
 
     def samples_of(self, recording, request: Request) -> np.ndarray:
         """Return the samples of an open recording in the window of an event, `[n_samples, n_channels]`, as they are."""

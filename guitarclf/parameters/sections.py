@@ -114,6 +114,40 @@ class LogMelParameters(Parameters):
 
 
 @dataclass(frozen=True)
+class OnsetParameters(Parameters):
+    """What counts as an onset in a recording: see :func:`guitarclf.audio.onset_times.find_onsets`.
+
+    The defaults were tuned on modelled minutes of guitar, and held on phrases of real notes and on IDMT-SMT-GUITAR.
+    """
+
+    threshold_db: float = knob(
+        1.2,
+        "rise, averaged over the bands, that an onset has above twice the mean of the 150 ms around",
+        unit="dB",
+        above=0,
+    )
+    floor_db: float = knob(
+        30.0, "what is further below the loud level around, spread over the bands, makes no rise", unit="dB", above=0
+    )
+    quiet_db: float = knob(40.0, "a sound further below the loud level around is no event", unit="dB", above=0)
+    min_gap: float = knob(0.05, "shortest time from one onset to the next", unit="s", low=0, high=10)
+    echo_sec: float = knob(
+        0.08, "time within which a weak onset beside a strong one is its echo", unit="s", low=0, high=10
+    )
+    echo_ratio: float = knob(0.4, "share of the strong one's rise below which it is", low=0, high=1)
+    reference_sec: float = knob(
+        10.0,
+        "sound before and after a moment whose loud level, its 98th percentile, is the reference",
+        unit="s",
+        low=1,
+        high=600,
+    )
+    quietest_db: float = knob(
+        30.0, "the reference is at most this much below the loudest moment so far", unit="dB", above=0
+    )
+
+
+@dataclass(frozen=True)
 class OptimizerParameters(Parameters):
     """The optimizer, AdamW."""
 

@@ -1,0 +1,159 @@
+"""The onsets of a recording of any length, from a stream: one pass, in bounded memory."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+
+from guitarclf.audio.mono import channels_heard
+from guitarclf.audio.recordings import read_samples
+from guitarclf.audio.superflux import FRAMES_PER_SEC, Rises, rises
+from guitarclf.errors import AudioReadError
+from guitarclf.files.wording import shown
+from guitarclf.parameters.sections import OnsetParameters
+
+HIGHEST_BEFORE, MEAN_BEFORE, AFTER = 6, 20, 10  # frames of 5 ms around a peak: it is the highest, and above the mean
+MEANS = 2  # times the mean: noise, which has a peak of 2.5 dB now and then, has a mean of 1 dB too
+LATE_SEC = 0.005  # the rise is at its highest so much after the onset
+LAST = 6  # frames of a recording in which nothing starts: its end is a step
+BLOCK_SEC = 10.0  # of a recording, read at once
+FADE_SEC = 0.5  # in which the channels that are heard change
+
+
+class Onset(NamedTuple):
+    """Where an event starts, in seconds, and by how many dB the bands rise there on average."""
+
+    time: float
+    strength: float
+
+
+def find_onsets(blocks: Iterable[np.ndarray], rate: int, parameters: OnsetParameters | None = None) -> Iterator[Onset]:
+    """Yield the onsets in mono samples in turn, when about ``reference_sec`` of sound after each have come.
+
+    Parameters
+    ----------
+    blocks : iterable of float32 ndarrays of shape (n_samples,)
+        In turn, of any length; the onsets do not depend on it, nor on the level.
+    rate : int
+        Samples per second. What has another rate than 22050 Hz is resampled.
+    parameters : OnsetParameters, optional
+
+    Raises
+    ------
+    AudioReadError
+        If a sample is not finite.
+    ParameterError
+        If a parameter breaks its rule.
+    """
+    parameters = OnsetParameters() if parameters is None else parameters
+    parameters.check()
+    picker = PeakPicker(parameters)
+    for part in rises(blocks, rate, parameters):
+        yield from map(_as_onset, picker.add(part))
+    yield from map(_as_onset, picker.finish())
+
+
+def onsets_of(
+    recording: soundfile.SoundFile, channel: str | int = "auto", parameters: OnsetParameters | None = None
+) -> Iterator[Onset]:
+    """Yield the onsets of an open recording, as :func:`find_onsets` does; it is read as they are asked for.
+
+    ``channel`` is that of :func:`guitarclf.audio.mono.channels_heard`, which chooses anew every BLOCK_SEC. Raises
+    AudioReadError if the recording cannot be read to its end, or if there is no such channel.
+    """
+    return find_onsets(mono_blocks(recording, channel), recording.samplerate, parameters)
+
+
+def mono_blocks(recording: soundfile.SoundFile, channel: str | int = "auto") -> Iterator[np.ndarray]:
+    """Yield an open recording as mono, `[n_samples]` float32, in blocks of BLOCK_SEC, each read as it is asked for.
+
+    Where other channels are heard than before, the change fades in, so that it is no onset.
+    """
+    rate, shares = recording.samplerate, None
+    step, fade = round(BLOCK_SEC * rate), np.linspace(0, 1, round(FADE_SEC * rate), dtype=np.float32)[:, None]
+    for start in range(0, recording.frames, step):
+        samples = read_samples(recording, start, min(start + step, recording.frames))
+        try:
+            kept = channels_heard(samples, rate, channel)
+        except AudioReadError as error:
+            raise AudioReadError(f"{shown(recording.name)} must have the channel asked for. {error}") from None
+        before, shares = shares, np.zeros(samples.shape[1], dtype=np.float32)
+        shares[kept] = 1 / len(kept)
+        mono = samples @ shares
+        if before is not None and (before != shares).any():
+            part = samples[: len(fade)]
+            mono[: len(fade)] = (part * (before + (shares - before) * fade[: len(part)])).sum(axis=1)
+        yield mono
+
+
+class PeakPicker:
+    """Picks the peaks of a stream of rises: (frame, strength), as soon as nothing that comes can change them."""
+
+    def __init__(self, parameters: OnsetParameters) -> None:
+        self.parameters = parameters
+        self.gap, self.echo = (max(1, round(t * FRAMES_PER_SEC)) for t in (parameters.min_gap, parameters.echo_sec))
+        self.strength, self.level = np.zeros(0), np.zeros(0)  # of the frames from ``first`` on
+        self.first = self.seen = 0  # the frames before ``seen`` have been looked at
+        self.peaks: list[tuple[int, float]] = []  # the first ``n_told`` were given back, and are rivals of others yet
+        self.n_told = 0
+
+    def add(self, part: Rises) -> list[tuple[int, float]]:
+        """Return the peaks that are settled with the frames of ``part``, which come next."""
+        self.strength = np.concatenate([self.strength, part.strength])
+        self.level = np.concatenate([self.level, part.level])
+        self._look(self.first + len(self.strength) - AFTER)
+        settled = self._tell(self.seen - self.gap - self.echo)
+        self._forget()
+        return settled
+
+    def finish(self) -> list[tuple[int, float]]:
+        """Return the peaks that are left when no frames come any more."""
+        n_frames = self.first + len(self.strength)
+        self._look(n_frames)
+        return [peak for peak in self._tell(n_frames) if peak[0] < n_frames - LAST]
+
+    def _look(self, until: int) -> None:
+        """Find the peaks before frame ``until``; of two within the gap the stronger one stays."""
+        strength, threshold = self.strength, self.parameters.threshold_db
+        start = self.seen - self.first
+        for place in start + np.flatnonzero(strength[start : max(start, until - self.first)] >= threshold):
+            peak = strength[place]
+            if peak < strength[max(0, place - HIGHEST_BEFORE) : place + AFTER + 1].max():
+                continue
+            mean = strength[max(0, place - MEAN_BEFORE) : place + AFTER + 1].sum() / (MEAN_BEFORE + AFTER + 1)
+            if peak < MEANS * mean + threshold:
+                continue
+            if self.level[place : place + AFTER].max() < -self.parameters.quiet_db:
+                continue
+            found = (self.first + int(place), float(peak))
+            if not self.peaks or found[0] - self.peaks[-1][0] > self.gap:
+                self.peaks.append(found)
+            elif found[1] > self.peaks[-1][1]:
+                self.peaks[-1] = found
+        self.seen = max(self.seen, until)
+
+    def _tell(self, until: int) -> list[tuple[int, float]]:
+        """Return the peaks before frame ``until`` that are no echo of a stronger one, before or after."""
+        told = []
+        while self.n_told < len(self.peaks) and self.peaks[self.n_told][0] < until:
+            frame, strength = self.peaks[self.n_told]
+            strongest = max(rival for place, rival in self.peaks if abs(place - frame) <= self.echo)
+            if strength >= self.parameters.echo_ratio * strongest:
+                told.append((frame, strength))
+            self.n_told += 1
+        return told
+
+    def _forget(self) -> None:
+        """Drop the frames and the peaks that nothing will be compared with any more."""
+        n_old = max(0, self.seen - MEAN_BEFORE - self.first)
+        self.first += n_old
+        self.strength, self.level = self.strength[n_old:], self.level[n_old:]
+        oldest = self.seen - self.gap - 2 * self.echo
+        n_past = sum(place < oldest for place, _ in self.peaks[: self.n_told])
+        self.peaks, self.n_told = self.peaks[n_past:], self.n_told - n_past
+
+
+def _as_onset(peak: tuple[int, float]) -> Onset:
+    frame, strength = peak
+    return Onset(max(0.0, frame / FRAMES_PER_SEC - LATE_SEC), strength)
