@@ -138,8 +138,6 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
     Goes on from the state that an earlier process left in ``run``, if there is one.
     """
     seed_everything(config.seed)
-    left_out = set(events.loc[events["split"] != "train", "track"])
-    events = events[events["split"] != "test"]
     pipeline = build_pipeline(config)
     state = read_state(run.state) if run.state.exists() else None
     if state is not None:
@@ -157,24 +155,33 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
         logger.info("starting from the weights of %s", config.training.init_from)
     if config.training.tensorboard:
         recorders.append(("tensorboard", TensorBoardLog(run.tensorboard)))
-    is_endless = (events["split"] == "train").to_numpy() & draw_endless(config, len(events))
-    X = features_to_train_on(pipeline, events, is_endless)
-    background = background_rows(config, pipeline["logmel"], left_out=left_out)  # before the modelling, which is long
-    rows = TrainingSet.of(events, X, valid=(events["split"] == "val").to_numpy(), repeats=config.training.repeat_table)
-    rows = rows.add(draw_synthetic_rows(config, pipeline["logmel"])[0]).add(background)
-    if config.net.module.note_head and not config.net.broken_notes and not rows.is_background.any():
-        logger.warning(
-            "Nothing tells the note head what is no note. Set net.broken_notes, training.add_clutter or "
-            "training.background_path, or confidence says little."
-        )
-    if not rows.has_validation:
-        logger.warning("There are no validation rows: the last epoch is kept, and nothing stops early.")
+    rows = _rows_to_train_on(config, pipeline, events)
     with_recorders(pipeline[-1], recorders)
     try:
         rows.fit(pipeline[-1])  # the steps before the net are stateless
     finally:
         without_recorders(pipeline[-1], recorders)
     return pipeline
+
+
+def _rows_to_train_on(config: Config, pipeline: Pipeline, events: pd.DataFrame) -> TrainingSet:
+    """Return the train and val rows of ``events``, synthetic rows, and the user's sounds that are no note."""
+    left_out = set(events.loc[events["split"] != "train", "track"])
+    events = events[events["split"] != "test"]
+    is_endless = (events["split"] == "train").to_numpy() & draw_endless(config, len(events))
+    X = features_to_train_on(pipeline, events, is_endless)
+    background = background_rows(config, pipeline["logmel"], left_out=left_out)  # before the modelling, which is long
+    rows = TrainingSet.of(events, X, valid=(events["split"] == "val").to_numpy(), repeats=config.training.repeat_table)
+    rows = rows.add(draw_synthetic_rows(config, pipeline["logmel"])[0]).add(background)
+    has_fresh_head = config.net.module.note_head and config.training.init_from is None
+    if has_fresh_head and not config.net.broken_notes and not rows.is_background.any():
+        logger.warning(
+            "Nothing tells the note head what is no note. Set net.broken_notes, training.add_clutter or "
+            "training.background_path, or confidence says little."
+        )
+    if not rows.has_validation:
+        logger.warning("There are no validation rows: the last epoch is kept, and nothing stops early.")
+    return rows
 
 
 def seed_everything(seed: int) -> None:
