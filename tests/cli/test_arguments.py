@@ -87,7 +87,7 @@ def test_a_configuration_names_table_and_folder(beside, small_table, run, tmp_pa
 
 
 def test_a_configuration_maps_a_table_that_is_not_the_models(beside, tmp_path):
-    theirs = {"note_id": "name", "audio_path": "file", "onset_sec": "start"}
+    theirs = {"note_id": "name", "audio_path": "file", "onset_sec": "start", "offset_sec": "end"}
     rows = pd.read_csv(beside, dtype=str)[list(theirs)].rename(columns=theirs)
     rows.to_csv(beside.parent / "theirs.csv", index=False)
     (tmp_path / "map.json").write_text(json.dumps({"data": {"columns": theirs}}))
@@ -105,7 +105,7 @@ def test_a_configuration_maps_a_table_that_is_not_the_models(beside, tmp_path):
 def test_predict_says_what_it_wrote(small_table, tmp_path, n_absent):
     paths = [*small_table.events["audio_path"].iloc[: 3 - n_absent], *(f"absent{n}.wav" for n in range(n_absent))]
     output = tmp_path / "x.csv"
-    told = call("predict", *paths, "--output", output, code=int(n_absent > 0)).stderr
+    told = call("predict", *paths, "--output", output, "--min-confidence", 0, code=int(n_absent > 0)).stderr
     labels = pd.read_csv(output)["label"].value_counts()
     parts = [f"{labels[label]} {label}" for label in ("harmonic", "dead_note", "general_note") if label in labels]
     parts += [f"{n_absent} unreadable"] if n_absent else []
