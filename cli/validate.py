@@ -8,7 +8,7 @@ from guitarclf.cli.options import NO_TABLE, UserPath, argument_or_option, audio_
 @click.command("validate")
 @argument_or_option("metadata_path", "--metadata-path", required=False)
 @audio_root_option
-@click.option("--config", type=UserPath(dir_okay=False), help="For its data section and its window.")
+@click.option("--config", type=UserPath(dir_okay=False), help="For its data section, window and background.")
 def command(metadata_path: str | None, audio_root: str | None, config: str | None) -> None:
     """Check all of a table and its audio, and list every problem found; exit code 1 if there is one.
 

@@ -11,10 +11,11 @@ from guitarclf.audio.mono import averaged, channels_heard, has_dc
 from guitarclf.audio.recordings import open_recording, outside_root
 from guitarclf.audio.windows import WindowReader
 from guitarclf.config import Config, to_dict
+from guitarclf.data.background import read_background
 from guitarclf.data.events import check_events, each_note_is_its_own_track, notes_of
 from guitarclf.data.rules import as_lines
 from guitarclf.data.splits import given_splits, has_split
-from guitarclf.errors import AudioReadError, ParameterError, SplitError
+from guitarclf.errors import AudioReadError, EventTableError, ParameterError, SplitError
 from guitarclf.experiment.bad_audio import read_windows
 from guitarclf.experiment.sound_doubts import sound_doubts
 from guitarclf.experiment.tables import missing_audio
@@ -54,7 +55,21 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     _check_tracks(events, found)
     found.warnings += sound_doubts(notes_of(readable), rates)
     found.summary = [*_summarise(events, rates, durations), *events.attrs["told"]]
+    if config.training.background_path is not None:
+        _check_background(config.training.background_path, found, config)
     return found
+
+
+def _check_background(path: str, found: Findings, config: Config) -> None:
+    """Add what is wrong with a table of sounds that are no note and with their audio, or how many there are."""
+    try:
+        clips = read_background(path)
+    except EventTableError as error:
+        found.problems.append(str(error))
+        return
+    for part, _, errors in read_windows(config, clips):
+        found.problems += [f"{part['note_id'].iloc[row]}: {error}" for row, error in errors.items()]
+    found.summary.append(f"sounds that are no note: {len(clips)} of {clips['family'].nunique()} families")
 
 
 def _check_headers(events: pd.DataFrame, found: Findings) -> tuple[Counter, dict[str, float]]:

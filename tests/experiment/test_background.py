@@ -191,3 +191,16 @@ def test_a_table_of_notes_is_no_table_of_what_is_none(note_table, tmp_path):
     table = note_table()
     with pytest.raises(EventTableError, match=r"must name sounds that are no note\. This row is labelled harmonic"):
         read_background(table.path)
+
+
+def test_validate_checks_them_too(note_table, clips, tmp_path):
+    table = note_table()
+    config = config_for(table, tmp_path / "run", training__background_path=str(clips))
+    assert "sounds that are no note: 6 of 3 families" in validate(table.path, table.audio_root, config=config).summary
+    (clips.parent / "2.wav").write_bytes(b"no sound")
+    assert any(
+        "clips.csv, line 4: " in problem for problem in validate(table.path, table.audio_root, config=config).problems
+    )
+    clips.write_text("file\nx.wav\n")
+    problems = validate(table.path, table.audio_root, config=config).problems
+    assert any("must have the column audio_path" in problem for problem in problems)
