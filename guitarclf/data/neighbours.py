@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.random import Generator
 
-from guitarclf.data.phrases import FADE_SEC, Joining
+from guitarclf.data.phrases import Joining, fade_out
 
 FLOOR_DB = (-90.0, -50.0)  # of the noise under a note and its neighbours, below full scale
 
@@ -78,8 +78,7 @@ def _add(joined: np.ndarray, sound: np.ndarray, start: int, joining: Joining, ra
     if peak == 0 or start >= len(joined):
         return
     sound = sound * np.float32(10 ** (rng.uniform(-joining.level_db, 0) / 20) / peak)
-    n_fade = min(len(sound), round(FADE_SEC * rate))
-    sound[len(sound) - n_fade :] *= np.linspace(1, 0, n_fade, dtype=np.float32)
+    fade_out(sound, rate)
     heard = sound[max(0, -start) : len(joined) - start]
     first = max(0, start)
     joined[first : first + len(heard)] += heard

@@ -130,8 +130,7 @@ def _join(notes: pd.DataFrame, joining: Joining, rng: Generator) -> tuple[np.nda
     offsets = np.empty(len(notes))
     for place, note in enumerate(notes.to_dict("records")):
         sound = _sound_of(note, rate)[: round((steps[place] + rings[place]) * rate)]
-        fade = min(len(sound), round(FADE_SEC * rate))
-        sound[len(sound) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+        fade_out(sound, rate)
         start = round(onsets[place] * rate)
         loudest = np.abs(sound).max(initial=0)
         if not loudest:
@@ -146,6 +145,12 @@ def _join(notes: pd.DataFrame, joining: Joining, rng: Generator) -> tuple[np.nda
     phrase += 10 ** (FLOOR_DB / 20) * rng.standard_normal(len(phrase)).astype(np.float32)
     rows = notes.assign(onset_sec=onsets.round(5), offset_sec=offsets.round(5), source_note=notes["note_id"])
     return phrase * min(1.0, 0.99 / float(np.abs(phrase).max())), rows.assign(audio_path="")[list(COLUMNS)]
+
+
+def fade_out(sound: np.ndarray, rate: int) -> None:
+    """Let a sound end in FADE_SEC, in place."""
+    n_fade = min(len(sound), round(FADE_SEC * rate))
+    sound[len(sound) - n_fade :] *= np.linspace(1, 0, n_fade, dtype=np.float32)
 
 
 def _sound_of(note: dict, rate: int) -> np.ndarray:
