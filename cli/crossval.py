@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import config_options, read_config, refuse_both
+from guitarclf.cli.options import config_options, in_context_options, read_config, refuse_both
 from guitarclf.cli.terminal import say
 
 
@@ -15,8 +15,7 @@ from guitarclf.cli.terminal import say
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Nets of other seeds a fold.")
 @click.option("--add-modelled", type=click.IntRange(min=0), help="Modelled notes for the training sides.")
 @click.option("--compare-splits", is_flag=True, help="Also split by random rows and by file, to see what leaks.")
-@click.option("--in-context", is_flag=True, help="Also score each note in a phrase, without and with its offset.")
-@click.option("--phrases-seed", type=click.IntRange(0, 2**31 - 1), help="Of the phrases.  [default: the run's seed]")
+@in_context_options
 @click.option("--resume", is_flag=True, help="Go on with what is in --output-dir; finished folds are kept.")
 @click.option("--overwrite", is_flag=True, help="Replace the cross-validation in --output-dir.")
 def command(leave_one_out, folds, repeats, compare_splits, in_context, phrases_seed, resume, overwrite, **flags):
@@ -29,8 +28,6 @@ def command(leave_one_out, folds, repeats, compare_splits, in_context, phrases_s
     """
     refuse_both(leave_one_out=leave_one_out, folds=folds)
     refuse_both(resume=resume, overwrite=overwrite)
-    if phrases_seed is not None and not in_context:
-        raise click.UsageError("--phrases-seed goes with --in-context.")
     settings = read_config(**flags)
     say(f"cross-validating on {settings.data.metadata_path}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.crossval import crossval

@@ -2,7 +2,15 @@
 
 import click
 
-from guitarclf.cli.options import UserPath, audio_root_option, mapping_option, model_argument, read_data, table_of
+from guitarclf.cli.options import (
+    UserPath,
+    audio_root_option,
+    in_context_options,
+    mapping_option,
+    model_argument,
+    read_data,
+    table_of,
+)
 from guitarclf.cli.terminal import say
 
 
@@ -12,8 +20,7 @@ from guitarclf.cli.terminal import say
 @click.option("--metadata-path", type=UserPath(), help="Score another table instead.")
 @audio_root_option
 @mapping_option
-@click.option("--in-context", is_flag=True, help="Also score each note in a phrase, without and with its offset.")
-@click.option("--phrases-seed", type=click.IntRange(0, 2**31 - 1), help="Of the phrases.  [default: the model's seed]")
+@in_context_options
 @click.option("--output-dir", type=UserPath(), help="Folder to write the scores into.  [default: the run's]")
 def command(model, split, metadata_path, audio_root, config, in_context, phrases_seed, output_dir):
     """Score MODEL: per-class precision, recall and F1, and the confusion matrix.
@@ -30,8 +37,6 @@ def command(model, split, metadata_path, audio_root, config, in_context, phrases
     """
     if config and not metadata_path:  # the table in it may be the one that the run was trained on
         raise click.UsageError("--config goes with --metadata-path: a run's own table is read as it was in training.")
-    if phrases_seed is not None and not in_context:
-        raise click.UsageError("--phrases-seed goes with --in-context.")
     data = read_data(config)
     metadata_path, audio_root = table_of(data, metadata_path, audio_root)
     say(f"scoring {model}: loading torch and scikit-learn, which takes seconds")

@@ -140,6 +140,21 @@ model_option = click.option(
 )
 
 
+def in_context_options(command: Callable) -> Callable:
+    """Add --in-context and --phrases-seed to a command; the second without the first is a usage error."""
+
+    @wraps(command)
+    def checked(*args: Any, in_context: bool, phrases_seed: int | None, **given: Any) -> Any:
+        if phrases_seed is not None and not in_context:
+            raise click.UsageError("--phrases-seed goes with --in-context.")
+        return command(*args, in_context=in_context, phrases_seed=phrases_seed, **given)
+
+    seed = "Of the phrases.  [default: that of the run or model]"
+    checked = click.option("--phrases-seed", type=click.IntRange(0, 2**31 - 1), help=seed)(checked)
+    told = "Also score each note in a phrase, without and with its offset."
+    return click.option("--in-context", is_flag=True, help=told)(checked)
+
+
 def refuse_both(**flags: Any) -> None:
     """Raise a usage error if both of two flags are given."""
     if all(flags.values()):
