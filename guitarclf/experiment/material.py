@@ -12,7 +12,7 @@ from guitarclf.config import Config
 from guitarclf.evaluation.baselines import N_TIMBRE, duration_only, majority, svm_on_mfcc
 from guitarclf.experiment.background import background_rows
 from guitarclf.experiment.fits import CLIP_COLUMNS, Outcome
-from guitarclf.experiment.in_context import ask, hear_in_context
+from guitarclf.experiment.in_context import ask, hear_in_context, uses_offsets
 from guitarclf.experiment.synthetic_rows import draw_endless, draw_synthetic_rows
 from guitarclf.experiment.train import seed_everything
 from guitarclf.features.arrays import FeatureRows
@@ -58,14 +58,17 @@ def prepare(config: Config, events: pd.DataFrame, phrases: Phrases | None = None
     pipeline = build_pipeline(config)
     window, logmel = pipeline["window"], pipeline["logmel"]
     features = {"alone": logmel.transform(window.transform(events))}
-    is_endless = draw_endless(config, len(events))
-    to_train_on = features_to_train_on(pipeline, events, is_endless) if is_endless.any() else features["alone"]
+    to_train_on = features["alone"]
+    if uses_offsets(pipeline) and config.training.without_offsets:
+        to_train_on = features_to_train_on(pipeline, events, draw_endless(config, len(events)))
     if phrases is not None:
         logger.info("joining %d notes into phrases in %s", len(events), phrases.folder)
         features |= hear_in_context(pipeline, events, phrases.folder, seed=phrases.seed)
     synthetic, windows = draw_synthetic_rows(config, logmel)
     background = background_rows(config, logmel)
-    as_scored = background_rows(config, logmel, to_train_on=False).features
+    as_scored = background.features
+    if uses_offsets(pipeline):
+        as_scored = background_rows(config, logmel, to_train_on=False).features
     measure = svm_on_mfcc(window)[:-N_LEARNING_STEPS].transform
     notes = windows[~synthetic.is_background]
     synthetic_timbre = measure(notes) if len(notes) else np.zeros((0, N_TIMBRE))
