@@ -9,6 +9,7 @@ START, END = "<!-- floors: written by `make docs` -->", "<!-- end of floors -->"
 FLOORS = [
     {"cli": "one thin click command a file; installed as guitarclf.cli"},
     {"experiment": "the tasks: train, evaluate, predict, search, crossval, validate, import, inspect, demo"},
+    {"timeline": "events of whole recordings: found, classified, and written in the formats that other tools read"},
     {"bundle": "a model on disk: found, checked, loaded, asked"},
     {
         "pipeline": "build_pipeline(config): steps window, logmel, net",

@@ -1,0 +1,1 @@
+"""Events of whole recordings: found, classified, and written in the formats that other tools read."""
