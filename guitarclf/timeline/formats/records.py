@@ -2,7 +2,6 @@
 
 import json
 import math
-from typing import Any
 
 from guitarclf import __version__
 from guitarclf.files.cells import DECIMALS, as_cell
@@ -30,7 +29,8 @@ def jsonl(timeline: Timeline) -> str:
 def jams(timeline: Timeline) -> str:
     """Return a timeline as JAMS with one annotation of the namespace ``tag_open`` (Humphrey et al. 2014).
 
-    Events that could not be heard are left out.
+    Events that could not be heard are left out. A recording that could not be opened has a length of 0, as JAMS must
+    have one, and the reason in the sandbox.
     """
     heard = [event for event in timeline.events if event.label]
     data = []
@@ -39,6 +39,7 @@ def jams(timeline: Timeline) -> str:
         duration = round(end - time, DECIMALS)
         data.append({"time": time, "duration": duration, "value": event.label, "confidence": as_cell(event.confidence)})
     probabilities = {label: [as_cell(event.proba[i]) for event in heard] for i, label in enumerate(LABELS)}
+    duration = 0.0 if math.isnan(timeline.duration) else round(timeline.duration, DECIMALS)
     annotation = {
         "namespace": "tag_open",
         "annotation_metadata": {
@@ -49,14 +50,13 @@ def jams(timeline: Timeline) -> str:
         "data": data,
         "sandbox": {"probabilities": probabilities},
         "time": 0.0,
-        "duration": as_cell(timeline.duration),
+        "duration": duration,
     }
-    file_metadata: dict[str, Any] = {
+    file_metadata = {
         "title": timeline.audio_path.rpartition("/")[2],
+        "duration": duration,
         "identifiers": {"audio_path": timeline.audio_path},
         "jams_version": JAMS_VERSION,
     }
-    if not math.isnan(timeline.duration):
-        file_metadata["duration"] = round(timeline.duration, DECIMALS)
     content = {"file_metadata": file_metadata, "annotations": [annotation], "sandbox": {"error": timeline.error}}
     return json.dumps(content, indent=2, allow_nan=False) + "\n"
