@@ -55,7 +55,8 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     root, recordings = below.root, below.recordings
     best_first = sorted(recordings, key=lambda path: AUDIO_SUFFIXES.index(path.suffix.lower()))  # a WAV before an MP3
     tracks = below.files(".txt")
-    wholly_named = {track.with_suffix("") for track in tracks}.intersection(recordings)  # a.flac, of a.flac.txt
+    stems = {path.with_suffix("") for path in recordings}
+    wholly_named = {track.with_suffix("") for track in tracks}.intersection(recordings) - stems  # a.flac, of a.flac.txt
     beside = tree.ByName((path.parent, path) for path in best_first if path not in wholly_named)
 
     def read(path: Path) -> tree.Found:
