@@ -113,7 +113,8 @@ def parse_labels(text: str) -> tuple[list[Label], list[str]]:
 def _events(root: Path, path: Path, audio: Path, label_map: LabelMap) -> tree.Found:
     tracked, broken = _read_labels(path)
     name, length = tree.table_path(root, audio), tree.recording_length(audio)
-    track, starts = name.removesuffix(audio.suffix), sorted(label.start for label in tracked)
+    track = name if path.with_suffix("") == audio else name.removesuffix(audio.suffix)
+    starts = sorted(label.start for label in tracked)
     events = []
     if not tracked and not broken:
         broken.append("it has no labels")

@@ -151,6 +151,8 @@ def test_of_two_recordings_with_one_stem_each_gets_its_own_label_track(tmp_path,
     assert sorted(zip(imported["audio_path"], imported["label_category"], strict=True)) == sorted(
         [(other, "harmonic"), (other, "dead_note"), (whole, "general_note")]
     )
+    assert imported["note_id"].is_unique
+    assert set(imported["track"]) == {"a", whole}
 
 
 def test_a_stem_that_looks_like_another_recordings_name_is_a_stem(tmp_path):
