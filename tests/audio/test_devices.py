@@ -69,7 +69,7 @@ def test_sound_that_was_lost_is_an_error(sounddevice):
 
 
 def test_a_device_that_is_not_there_is_an_error(sounddevice):
-    with pytest.raises(AudioReadError, match="Got 'none'. No input device matching"):
+    with pytest.raises(AudioReadError, match=r"Got 'none'\. No input device matching"):
         open_device("none")
 
 
