@@ -51,8 +51,8 @@ def mid(timeline: Timeline) -> bytes:
             track.extend(_messages(notes, channel))
     n_heard = sum(bool(event.label) for event in timeline.events)
     if n_notes < n_heard:
-        told = "%s: of %d events %d have no clear pitch and are not in the MIDI file"
-        logger.warning(told, shown(timeline.audio_path), n_heard, n_heard - n_notes)
+        told = "%s: without a clear pitch, and so not in the MIDI file: %d of %d events"
+        logger.warning(told, shown(timeline.audio_path), n_heard - n_notes, n_heard)
     content = io.BytesIO()
     file.save(file=content)
     return content.getvalue()
