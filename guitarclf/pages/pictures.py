@@ -24,8 +24,9 @@ N_GREYS = 32  # more make the file larger and look the same
 
 @dataclass(frozen=True)
 class LogMel:
-    """The log-mel of a sound: `levels` in steps of STEP_DB from LOWEST_DB, `[N_MELS, n_columns]` uint8, low bands first.
+    """The log-mel of a sound.
 
+    ``levels`` are in steps of STEP_DB from LOWEST_DB, `[N_MELS, n_columns]` uint8, low bands first;
     ``columns_per_sec`` is COLUMNS_PER_SEC, or less for what is long.
     """
 
@@ -113,8 +114,9 @@ def _levels(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
 def _levels_within(samples: np.ndarray) -> np.ndarray:
     """Return the levels of the frames between the CONTEXT on both sides."""
-    settings = {"sample_rate": RATE, "n_fft": N_FFT, "hop_length": HOP, "n_mels": N_MELS, "fmin": FMIN, "fmax": FMAX}
-    decibels = log_mel(samples[None], **settings)[0]
+    decibels = log_mel(
+        samples[None], sample_rate=RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_MELS, fmin=FMIN, fmax=FMAX
+    )[0]
     n_around = CONTEXT // HOP
     inner = decibels[:, n_around : decibels.shape[1] - n_around - 1]
     return np.clip(np.round((inner - LOWEST_DB) / STEP_DB), 0, 255).astype(np.uint8)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-
 PATIENCE = 5.0  # seconds
 
 
