@@ -28,8 +28,8 @@ MARKED_HZ = (300, 1000, 3000)
 def html(timeline: Timeline) -> str:
     """Return the page of a recording: its log-mel with the events in colour, its sound, and a table of the events.
 
-    The recording is read again, in bounded memory; where it cannot be, the page says so. A page is at most 20 MB: what
-    would take more than MAX_SOUND_BYTES is without sound, and of more than MAX_ROWS events it has the first. It says so.
+    The recording is read again, in bounded memory; where it cannot be, the page says so. A page is at most 20 MB: sound
+    of more than MAX_SOUND_BYTES is left out, and of more than MAX_ROWS events the first are shown. It says that too.
     """
     recording, length = _read(timeline), _length_of(timeline)
     events = timeline.events[:MAX_ROWS]
@@ -182,7 +182,7 @@ def _decimals(value: float, n: int) -> str:
 
 
 def _length_of(timeline: Timeline) -> float:
-    """Return the seconds that a page is about: those of the recording, or up to the last event if they are not known."""
+    """Return the seconds that a page is about: the recording's, or up to the last event if not known."""
     if math.isfinite(timeline.duration):
         return timeline.duration
     return max((event.offset for event in timeline.events if math.isfinite(event.offset)), default=0.0)
