@@ -4,12 +4,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import soundfile
 
-from guitarclf.audio.onset_times import mono_blocks
+from guitarclf.audio.onset_times import BLOCK_SEC, mono_blocks
 from guitarclf.audio.recordings import open_recording
 from guitarclf.errors import AudioReadError
 from guitarclf.files.wording import shown
@@ -23,6 +24,7 @@ MAX_SOUND_SEC, MAX_SOUND_BYTES = 3600.0, 15_000_000  # of the sound in a page: s
 MAX_ROWS = 10_000  # events that a browser still scrolls through with ease
 PITCHES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 MARKED_HZ = (300, 1000, 3000)
+A_PART = "For a page of a part give --start and --end."
 
 
 def html(timeline: Timeline) -> str:
@@ -30,21 +32,22 @@ def html(timeline: Timeline) -> str:
 
     The recording is read again, in bounded memory; where it cannot be, the page says so. A page is at most 20 MB: sound
     of more than MAX_SOUND_BYTES is left out, and of more than MAX_ROWS events the first are shown. It says that too.
+    Where the settings have a ``start`` or an ``end``, it shows that stretch.
     """
-    recording, length = _read(timeline), _length_of(timeline)
-    events = timeline.events[:MAX_ROWS]
+    start, end = _stretch_of(timeline)
+    recording = _read(timeline, start, end)
+    events, length = timeline.events[:MAX_ROWS], end - start
     remarks = list(recording.remarks)
     if len(timeline.events) > len(events):
-        remarks.append(
-            f"These are the first {len(events)} of {len(timeline.events)} events; a table holds them all. "
-            "For a page of the others, annotate a part of the recording."
-        )
+        remarks.append(f"These are the first {len(events)} of {len(timeline.events)} events. {A_PART}")
     counts = Counter(event.label for event in timeline.events)
     return render(
         "timeline.html.j2",
         title=shown(timeline.audio_path),
+        origin=start,
         duration=length,
         length=f"{length:.1f} s" if length < 60 else clock(length, 0),
+        start=clock(start, 0) if start else "",
         sample_rate=timeline.sample_rate,
         counts={label: counts[label] for label in (*LABELS, UNKNOWN, "") if counts[label] or label in LABELS},
         n_events=len(timeline.events),
@@ -53,10 +56,19 @@ def html(timeline: Timeline) -> str:
         settings=dict(_flat(timeline.settings)),
         recording=recording,
         frequencies=_frequencies(),
-        rows=[Row.of(number, event) for number, event in enumerate(events, start=1)],
+        rows=[Row.of(number, event, start) for number, event in enumerate(events, start=1)],
         columns=Columns.of(events),
         labels=LABELS,
     )
+
+
+def _stretch_of(timeline: Timeline) -> tuple[float, float]:
+    """Return the seconds of a recording that its page is about; up to the last offset if its length is not known."""
+    last = max((event.offset for event in timeline.events if math.isfinite(event.offset)), default=0.0)
+    whole = timeline.duration if math.isfinite(timeline.duration) else last
+    start, end = (timeline.settings.get(name) for name in ("start", "end"))
+    start = min(float(start or 0), whole)
+    return start, whole if end is None else max(start, min(whole, max(last, float(end))))
 
 
 @dataclass
@@ -69,39 +81,48 @@ class Recording:
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
-    def blocks(self, source: soundfile.SoundFile) -> Iterator[np.ndarray]:
-        """Yield an open recording as the model hears it, up to where it can be read."""
-        try:
-            yield from mono_blocks(source)
-        except AudioReadError as error:
-            self.problems.append(str(error))
 
-
-def _read(timeline: Timeline) -> Recording:
-    """Return the Recording of a timeline, read twice: once for its picture and its level, and once for its sound."""
+def _read(timeline: Timeline, start: float, end: float) -> Recording:
+    """Return the Recording of a stretch, read twice: once for its picture and its level, and once for its sound."""
     recording = Recording()
     if timeline.path == "-":
         recording.remarks.append("The sound came as a stream, of which nothing was kept.")
         return recording
     try:
         with open_recording(timeline.path) as source:
+            channel = timeline.settings.get("channel", "auto")
+            blocks = partial(_blocks, source, channel, start, end, recording.problems)
             peaks = [0.0]
-            duration = source.frames / source.samplerate
-            strip = read_log_mel(_noting_peaks(recording.blocks(source), peaks), source.samplerate, duration)
+            strip = read_log_mel(_noting_peaks(blocks(), peaks), source.samplerate, end - start)
             recording.tiles = list(strip.tiles())
             gain = gain_for(max(peaks))
-            if duration <= MAX_SOUND_SEC:
-                recording.sound = sound(recording.blocks(source), source.samplerate, gain)
+            if end - start <= MAX_SOUND_SEC:
+                recording.sound = sound(blocks(), source.samplerate, gain)
                 recording.gain_db = round(20 * math.log10(gain))
     except AudioReadError as error:
         recording.problems.append(str(error))
         return recording
-    if not 0 < len(recording.sound) <= MAX_SOUND_BYTES:
+    if not recording.sound or len(recording.sound) > MAX_SOUND_BYTES:
         recording.sound = ""
-        recording.remarks.append(
-            "The sound is left out: it would make the page too large. For a page that plays, annotate a part of it."
-        )
+        recording.remarks.append(f"The sound is left out: it would make the page too large. {A_PART}")
     return recording
+
+
+def _blocks(
+    source: soundfile.SoundFile, channel: str | int, start: float, end: float, problems: list[str]
+) -> Iterator[np.ndarray]:
+    """Yield a stretch of an open recording as the model hears it, up to where it can be read; why not is a problem."""
+    first = math.floor(start / BLOCK_SEC)
+    place, last = first * round(BLOCK_SEC * source.samplerate), round(end * source.samplerate)
+    skipped = round(start * source.samplerate) - place
+    try:
+        for block in mono_blocks(source, channel, first):
+            yield block[skipped : max(0, last - place)]
+            place, skipped = place + len(block), 0
+            if place >= last:
+                return
+    except AudioReadError as error:
+        problems.append(str(error))
 
 
 def _noting_peaks(blocks: Iterator[np.ndarray], peaks: list[float]) -> Iterator[np.ndarray]:
@@ -130,7 +151,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Row:
-    """An event as a table shows it; what is not there is ""."""
+    """An event as a table shows it, ``onset`` and ``offset`` in seconds of the page; what is not there is ""."""
 
     number: int
     label: str
@@ -147,13 +168,13 @@ class Row:
     error: str
 
     @classmethod
-    def of(cls, number: int, event: Event) -> "Row":
-        """Return the row of an event, counted from 1."""
+    def of(cls, number: int, event: Event, origin: float) -> "Row":
+        """Return the row of an event, counted from 1, on a page that begins at ``origin``."""
         return cls(
             number=number,
             label=event.label,
-            onset=round(event.onset, 5),
-            offset=round(event.offset if math.isfinite(event.offset) else event.onset, 5),
+            onset=round(event.onset - origin, 5),
+            offset=round((event.offset if math.isfinite(event.offset) else event.onset) - origin, 5),
             start=clock(event.onset),
             length=_decimals(event.offset - event.onset, 3),
             confidence=_decimals(event.confidence, 3),
@@ -179,13 +200,6 @@ def clock(seconds: float, decimals: int = 3) -> str:
 
 def _decimals(value: float, n: int) -> str:
     return f"{value:.{n}f}" if math.isfinite(value) else ""
-
-
-def _length_of(timeline: Timeline) -> float:
-    """Return the seconds that a page is about: the recording's, or up to the last event if not known."""
-    if math.isfinite(timeline.duration):
-        return timeline.duration
-    return max((event.offset for event in timeline.events if math.isfinite(event.offset)), default=0.0)
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:

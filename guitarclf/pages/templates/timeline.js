@@ -4,7 +4,8 @@
 (() => {
   const strip = document.querySelector(".strip");
   if (!strip) return;
-  const duration = Number(strip.dataset.duration);
+  const duration = Number(strip.dataset.duration); // seconds; all times are those of the page, which begins at:
+  const origin = Number(strip.dataset.origin);
   const [view, track, marksBox, ruler, playhead, overview, zoom] = [
     ".view", ".track", ".marks", ".ruler", ".playhead", ".overview", ".zoom",
   ].map((name) => strip.querySelector(name));
@@ -33,7 +34,7 @@
     mark.className = "mark";
     mark.dataset.label = row.dataset.label;
     mark.dataset.name = row.dataset.label || "error";
-    mark.title = `${mark.dataset.name} ${row.dataset.confidence}, ${clock(start, 3)}`;
+    mark.title = `${mark.dataset.name} ${row.dataset.confidence}, ${clock(origin + start, 3)}`;
     mark.style.left = percent(start);
     mark.style.width = percent(end - start);
     eventOf.set(mark, event);
@@ -59,10 +60,10 @@
     view.scrollLeft = middle * track.offsetWidth - view.clientWidth / 2;
     const step = TICKS.find((seconds) => seconds * pixels >= TICK_PIXELS) ?? TICKS.at(-1);
     const ticks = [];
-    for (let at = 0; at * step < duration; at += 1) {
+    for (let at = Math.ceil(origin / step - 1e-9); at * step < origin + duration; at += 1) {
       const tick = document.createElement("span");
       tick.textContent = clock(at * step, step < 1 ? 1 : 0);
-      tick.style.left = percent(at * step);
+      tick.style.left = percent(at * step - origin);
       ticks.push(tick);
     }
     ruler.replaceChildren(...ticks);
@@ -160,6 +161,6 @@
   });
   readColours();
   for (const { row, mark } of events) mark.hidden = row.hidden;
-  setZoom(60);
+  setZoom(least() > 40 ? least() : 60); // what nearly fits, fits
   view.scrollLeft = 0;
 })();
