@@ -21,7 +21,7 @@ def listen(annotator: "Annotator", raw: str | None, device: str | None) -> None:
         from guitarclf.audio.raw import RawFormat, raw_blocks
 
         form = RawFormat.parse(raw)
-        rate, blocks = form.rate, raw_blocks(click.get_binary_stream("stdin"), form)
+        rate, blocks = form.rate, raw_blocks(sys.stdin.buffer, form)
     else:
         from guitarclf.audio.devices import open_device
 

@@ -123,14 +123,20 @@ def recordings_of(paths: Iterable[str | os.PathLike[str]]) -> tuple[str, list[Re
 
 def _stems(names: Iterable[str]) -> list[str]:
     """Return a different stem for each name, also where a system does not tell capital letters."""
-    stems, taken = [], set()
+    stems: list[str] = []
+    taken: set[str] = set()
     for name in names:
         stem, number = os.path.splitext(name)[0], 1
-        while stem.casefold() in taken:
+        while taken & _taken_by(stem):
             stem, number = name if number == 1 else f"{name}#{number}", number + 1
-        taken |= {stem.casefold(), f"{stem.casefold()}.selections"}  # a table of Raven ends in .selections.txt
+        taken |= _taken_by(stem)
         stems.append(stem)
     return stems
+
+
+def _taken_by(stem: str) -> set[str]:
+    """Return what a stem takes from others: itself, and what a table of Raven is called, ``stem.selections.txt``."""
+    return {stem.casefold(), f"{stem.casefold()}.selections"}
 
 
 def settings_of(model: str | Path, loaded: Model, annotator: Annotator, **others: Any) -> dict[str, Any]:
@@ -240,4 +246,5 @@ def iter_events(
         return listener.events_of(os.fspath(source))
     if rate is None:
         raise ParameterError("`rate` must be given for a stream, in samples per second. Got None.")
-    return listener.events_in((np.asarray(block, dtype=np.float32).reshape(len(block), -1) for block in source), rate)
+    blocks = (np.asarray(block, dtype=np.float32) for block in source)
+    return listener.events_in((block[:, None] if block.ndim == 1 else block for block in blocks), rate)
