@@ -11,24 +11,24 @@ from guitarclf.runs.folder import RunFolder
 # How to teach a model a few notes so that it forgets nothing else: with modelled notes among them, in a short training
 # of which the last epoch is kept. docs/correct.md has what it was chosen by.
 RECIPE: Mapping[str, Any] = {
-    "net.lr": 1e-3,
-    "net.max_epochs": 8,
+    "net.lr": 5e-4,
+    "net.max_epochs": 6,
     "training.lr_schedule": "cosine",
     "training.patience": 0,
     "training.weight_average": 0.99,
     "training.repeat_table": 5,
-    "training.add_modelled": 1000,
+    "training.add_modelled": 600,
     "training.modelled_in_phrases": 0.35,
     "training.modelled_valid_size": 0.0,
     "training.fewest_tracks": 5,
 }
-CLUTTER = {"training.add_clutter": 75}  # for a model that tells what is no note, lest it forgets that
+CLUTTER = {"training.add_clutter": 45}  # for a model that tells what is no note, lest it forgets that
 OF_EACH_TRAINING = ("net.lr", "net.max_epochs", "net.batch_size", "net.device", "net.precision")
 
 
 def own_keys() -> list[str]:
-    """Return the keys that a model brings along: its window, its features, and of its net all but how it is trained."""
-    sections = ("window.", "logmel.", "net.")
+    """Return the keys that a model brings along: all of its window, features, net and onsets but how it is trained."""
+    sections = ("window.", "logmel.", "net.", "onsets.")
     kept = [path for path, _ in leaves() if path.startswith(sections) and path not in OF_EACH_TRAINING]
     return [*kept, "training.without_offsets"]
 
