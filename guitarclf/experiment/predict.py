@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 UNKNOWN = "unknown"
-DECIMALS = 6  # of a number that is shown
 PREDICTION_COLUMNS = (
     "note_id",
     "audio_path",
