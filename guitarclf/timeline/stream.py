@@ -91,14 +91,14 @@ class Listener:
             Samples per second.
         """
         delay = live_delay(self.parameters)
-        pending, tape = Pending(self.window_sec), None
+        pending = Pending(self.window_sec)
         heard = _Heard(self.model.reader.channel, rate, max(BLOCK_SEC, self.window_sec + delay) + SPARE_SEC)
         for onsets in onset_parts(heard.mono(blocks), rate, self.parameters, live=True):
-            tape = heard.tape
             pending.add(onsets)
-            yield from self._answered(tape, pending.settled(tape.seconds - delay), math.inf)
-        if tape is not None:
-            yield from self._answered(tape, pending.settled(math.inf), tape.seconds)
+            if heard.tape is not None:
+                yield from self._answered(heard.tape, pending.settled(heard.tape.seconds - delay), math.inf)
+        if heard.tape is not None:
+            yield from self._answered(heard.tape, pending.settled(math.inf), heard.tape.seconds)
 
     @property
     def window_sec(self) -> float:
@@ -184,17 +184,17 @@ class _Heard:
 
     def __init__(self, channel: str | int, rate: int, held_sec: float) -> None:
         self.channel, self.rate, self.held_sec = channel, rate, held_sec
+        self.tape: Tape | None = None  # until something comes
 
     def mono(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the blocks of a stream as mono; they are in ``tape`` then."""
         mixer, next_choice = Mixer(self.rate, self.channel, "-"), CHOOSE_SEC
         for block in blocks:
-            if mixer.shares is None:
+            if self.tape is None:
                 self.tape = Tape(self.rate, block.shape[1], held_sec=self.held_sec)
-            self.tape.add(block)
-            if mixer.shares is None:
                 mixer.choose(block)
-            elif self.tape.seconds >= next_choice:
+            self.tape.add(block)
+            if self.tape.seconds >= next_choice:
                 mixer.choose(self.tape.last(BLOCK_SEC))
                 next_choice += BLOCK_SEC
             yield mixer.mix(block)
