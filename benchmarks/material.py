@@ -4,9 +4,9 @@
 
 Snippets: 1,000 modelled notes of a second at 44.1 kHz, a file each. Tracks: recordings of a minute with 50 notes
 each, 20 of them. Dense: a few such recordings with as many events as asked for, their onsets milliseconds apart.
-Minutes: takes of 25 notes with exact onsets, of which 8 % are harmonics and 12 % dead notes, 300 notes to score. Chords:
-160 strums of two to six strings, a row a string. Other minutes and chords are of other guitars, to choose parameters on.
-Long: one recording of so many minutes, the minutes over and over.
+Minutes: takes of 25 notes with exact onsets, 1,500 notes of 60 guitars, of which 8 % are harmonics and 12 % dead notes.
+Chords: 160 strums of two to six strings, a row a string. The other minutes and chords are of other guitars, to choose
+parameters on. Long: one recording of so many minutes, the minutes over and over.
 """
 
 import csv
@@ -49,7 +49,7 @@ def dense(n_events: int) -> Path:
 
 def minutes() -> Path:
     """Return the folder of the modelled minutes that are scored."""
-    return made("minutes", lambda folder: _write_minutes(folder, 300, 12, seed=101))
+    return made("minutes", lambda folder: _write_minutes(folder, 1500, 60, seed=101))
 
 
 def other_minutes() -> Path:

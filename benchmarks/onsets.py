@@ -2,10 +2,10 @@
 
     python benchmarks/onsets.py metadata.csv audio_root [--tolerance 0.05] [--librosa]
 
-Onsets are matched and pooled over the recordings as `guitarclf.evaluation.timeline` does (extra `score`), by kind of file.
-`python benchmarks/material.py minutes chords` makes modelled minutes and chords, `python benchmarks/phrases.py` phrases of
-single notes; tables of IDMT-SMT-GUITAR come from `guitarclf import idmt`. `--librosa` adds librosa's `onset_detect` with its
-defaults, and on a superflux of librosa's (Boeck and Widmer 2013) at 44.1 kHz.
+Onsets are matched and pooled over the recordings as `guitarclf.evaluation.timeline` does (extra `score`), by kind of
+file. `python benchmarks/material.py minutes chords` makes modelled minutes and chords, `python benchmarks/phrases.py`
+phrases of single notes; tables of IDMT-SMT-GUITAR come from `guitarclf import idmt`. `--librosa` adds librosa's
+`onset_detect` with its defaults, and with superflux (Boeck and Widmer 2013) as librosa's example of it has it.
 """
 
 import time
