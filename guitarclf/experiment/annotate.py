@@ -149,6 +149,7 @@ def settings_of(model: str | Path, loaded: Model, annotator: Annotator, **others
         "model_digest": text_digest(*map(file_digest, sorted(model_files(model)))),
         "priors": dict(zip(LABELS, np.round(loaded.priors_, 6).tolist(), strict=True)),
         "unknown_below": round(float(threshold), 6),
+        "channel": loaded.reader.channel,
         "onsets": asdict(listener.parameters),
         "only": list(annotator.only),
         "start": annotator.start,
