@@ -20,6 +20,7 @@ FLOORS = [
         "training": "the net as a scikit-learn classifier, its callbacks, its checkpoints",
         "onnx": "a model as an ONNX file: written, checked, run",
         "evaluation": "scores, baselines and figures, from tables and arrays only",
+        "pages": "what pages for a browser share: template, styles, scripts, sound and pictures",
     },
     {
         "features": "scikit-learn transformers: windows and log-mel, and the store of features",
