@@ -8,11 +8,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
+from guitarclf.evaluation.intervals import LEVEL, N_DRAWS
 from guitarclf.evaluation.metrics import PROBA_COLUMNS, SMALLEST_PROBABILITY, Report, evaluate
 from guitarclf.labels import LABELS
 
-N_DRAWS = 1000  # of the bootstrap
-LEVEL = 0.95
 FEW_TRACKS = 10  # of which a bootstrap says little: its intervals are too narrow
 UNDRAWN = "calibration error"  # is no function of sums over the tracks
 BY_RIGHT = {(True, True): "both", (True, False): "A", (False, True): "B", (False, False): "neither"}

@@ -76,7 +76,7 @@ def compare_runs(
     target = None if output_dir is None else _free_paths(Path(output_dir), scored.name)
     for side, bundle in zip("AB", bundles, strict=True):
         _warn_of_heard_rows(side, bundle, scored.rows)
-    answers = [_ask(bundle, scored.rows) for bundle in bundles]
+    answers = [ask(bundle, scored.rows) for bundle in bundles]
     is_readable = np.logical_and(*(said.is_readable for said in answers))
     _tell_left_out(answers, is_readable)
     tables = [_as_table(said)[is_readable] for said in answers]
@@ -123,7 +123,7 @@ def _warn_of_heard_rows(side: str, bundle: Bundle, rows: pd.DataFrame) -> None:
         )
 
 
-def _ask(bundle: Bundle, rows: pd.DataFrame) -> Predictions:
+def ask(bundle: Bundle, rows: pd.DataFrame) -> Predictions:
     """Return what a model says of rows, on torch as in `evaluate_run`."""
     model, notes = TorchModel(pipeline_of(bundle)), notes_of_events(rows)
     said = joined(list(watched(predict_notes(model, notes), len(notes), desc=shown(bundle.name), unit="note")))

@@ -125,19 +125,25 @@ def rows_to_score(
     metadata_path: str | Path | None = None,
     audio_root: str | Path | None = None,
     data: DataConfig | None = None,
+    require_audio: bool = True,
 ) -> RowsToScore:
-    """Return the rows that `evaluate_run` scores, whose parameters these are."""
+    """Return the rows that `evaluate_run` scores, whose parameters these are; AudioReadError if recordings are missing.
+
+    Without ``require_audio`` they may be.
+    """
     run, own = run_of(bundle), bundle.config.data
     own_events: pd.DataFrame | None
     if metadata_path is None:
         name = split = split or "val"
         root = str(audio_root or own.audio_folder)
-        events = own_events = run_events(run, replace(own, audio_root=root))
+        events = own_events = run_events(run, replace(own, audio_root=root), require_audio=require_audio)
     else:
         split = split or "all"
         name = _name_of_table(metadata_path, split)
         root = table_folder(metadata_path, audio_root)
         events = _labelled_events(metadata_path, audio_root, data or own)
+        if require_audio:
+            require_audio_files(events["audio_path"], beside=Path(metadata_path).parent)
         own_events = read_events(run.splits) if run.splits.is_file() else None
     rows = rows_of_split(events, split)
     if rows.empty:
@@ -184,9 +190,7 @@ def score_rows(
     said = predict_settings(pipeline, rows, phrases_seed=phrases_seed)
     in_context = score_settings(said, uses_offsets=uses_offsets(pipeline))
     report = evaluate(rows["label_category"], said.loc[said["setting"] == "alone", PROBA_COLUMNS])
-    baseline = None
-    if train_rows is not None and len(train_rows) and not any(own["offset_sec"].hasnans for own in (train_rows, rows)):
-        baseline = duration_score(train_rows, rows)
+    baseline = baseline_score(train_rows, rows)
     result = Evaluation(name, report, baseline, in_context, pipeline["net"].unknown_below)
     if run is None:
         return result
@@ -195,6 +199,13 @@ def score_rows(
     write_json(scores, run.metrics(name))
     save_confusion_matrix(report, f"{name} ({report.n_events} events)", run.figures / f"confusion_{name}.png")
     return replace(result, path=run.metrics(name))
+
+
+def baseline_score(train_rows: pd.DataFrame | None, rows: pd.DataFrame) -> float | None:
+    """Return `duration_score`, None where there is nothing to learn from or lengths are not known."""
+    if train_rows is None or train_rows.empty or any(own["offset_sec"].hasnans for own in (train_rows, rows)):
+        return None
+    return duration_score(train_rows, rows)
 
 
 def duration_score(train_rows: pd.DataFrame, rows: pd.DataFrame) -> float:
@@ -218,5 +229,4 @@ def _labelled_events(metadata_path: str | Path, audio_root: str | Path | None, d
         if "label_category" not in str(error):
             raise
         raise EventTableError(f"{error}\nTo classify notes without labels use `guitarclf predict`.") from error
-    require_audio_files(events["audio_path"], beside=Path(metadata_path).parent)
     return events
