@@ -1,5 +1,6 @@
 """The notes that a report shows: which of them, and the picture and the sound of each."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,14 +54,15 @@ def _in_turn(notes: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def clips_of(subject: Subject, note_ids: list[str]) -> dict[str, Clip]:
-    """Return note -> Clip, in the order given; what goes beyond MAX_BYTES has none."""
+    """Return note -> Clip of notes, one of which may be there more than once; what goes beyond MAX_BYTES has none."""
     clips: dict[str, Clip] = {}
-    left = MAX_BYTES
-    for note_id, window, error in _windows(subject, list(dict.fromkeys(note_ids))):
-        if left <= 0:
+    left, times = MAX_BYTES, Counter(note_ids)
+    for note_id, window, error in _windows(subject, list(times)):
+        clip = Clip(error=error) if window is None else _clip(window, subject.reader.sample_rate)
+        left -= times[note_id] * (len(clip.picture) + len(clip.sound))
+        if left < 0:
             break
-        clips[note_id] = Clip(error=error) if window is None else _clip(window, subject.reader.sample_rate)
-        left -= len(clips[note_id].picture) + len(clips[note_id].sound)
+        clips[note_id] = clip
     return clips
 
 
@@ -75,6 +77,6 @@ def _windows(subject: Subject, note_ids: list[str]) -> Iterator[tuple[str, np.nd
 
 
 def _clip(window: np.ndarray, rate: int) -> Clip:
-    """Return a window, `[n_samples]`, without the zeros that it ends with."""
-    heard = np.trim_zeros(window, "b")
-    return Clip(picture(heard, rate), sound([heard], rate, gain_for(float(np.abs(heard).max()))))
+    """Return a window, `[n_samples]`, as it is seen, and as it is heard, without the zeros that it ends with."""
+    gain = gain_for(float(np.abs(window).max()))
+    return Clip(picture(window, rate), sound([np.trim_zeros(window, "b")], rate, gain))

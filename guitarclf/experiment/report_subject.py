@@ -21,7 +21,7 @@ from guitarclf.experiment.evaluate import baseline_score, rows_to_score, run_of
 from guitarclf.experiment.tables import table_folder
 from guitarclf.features.inputs import as_requests
 from guitarclf.files.names import as_text
-from guitarclf.files.wording import shown
+from guitarclf.files.wording import reason, shown
 from guitarclf.labels import LABELS
 from guitarclf.runs.folder import CrossvalFolder, SearchFolder
 
@@ -135,7 +135,7 @@ def _subject_of_model(bundle: Bundle, split, metadata_path, audio_root, data) ->
     )
     said = ask(bundle, scored.rows)
     facts: dict[str, Any] = {
-        "kind": "run" if run.is_begun else "model",
+        "kind": "model" if run.root == bundle.path else "run",
         "name": scored.name,
         "folder": run.root,
         "config": bundle.config,
@@ -251,25 +251,36 @@ def _predictions(folder: CrossvalFolder) -> pd.DataFrame:
         return table[[name for name in columns if name in table]]
     except (ValueError, KeyError, OSError) as error:  # pandas' errors of parsing are ValueErrors
         raise RunError(
-            f"{shown(path)} must hold the predictions of a cross-validation. {shown(str(error))}. Run it again."
+            f"{shown(path)} must hold the predictions of a cross-validation. {reason(error)}. Run it again."
         ) from error
 
 
 def _history(path: Path) -> list[dict]:
-    """Return the epochs of a history.csv, none if there is no such file or no whole row in it."""
+    """Return the epochs of a history.csv, none if there is no such file or no row in it; RunError if it is broken."""
     if not path.is_file() or not path.stat().st_size:
         return []
-    return pd.read_csv(path).dropna(how="all").to_dict("records")
+    try:
+        table = pd.read_csv(path)
+        pd.to_numeric(table["epoch"])
+    except (ValueError, KeyError) as error:
+        raise RunError(
+            f"{shown(path)} must hold the epochs of a training. {reason(error)}. Remove it, or restore it."
+        ) from error
+    return as_dicts(table)
+
+
+def as_dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as dicts."""
+    names = [str(name) for name in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in table.itertuples(index=False, name=None)]
 
 
 def _json(path: Path) -> dict:
-    """Return what a JSON file of ours holds, {} if there is none."""
+    """Return what a JSON file of ours holds, {} if there is none; RunError if it is broken."""
     if not path.is_file():
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise RunError(
-            f"{shown(path)} must be JSON. {shown(str(error))}. Run the command that wrote it again."
-        ) from error
+        raise RunError(f"{shown(path)} must be JSON. {reason(error)}. Remove it, or restore it.") from error
     return content if isinstance(content, dict) else {}

@@ -9,17 +9,19 @@ import pandas as pd
 
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.evaluation.crossval import per_track
-from guitarclf.evaluation.intervals import intervals_of, wilson
-from guitarclf.experiment.report_subject import Subject
+from guitarclf.evaluation.intervals import wilson
+from guitarclf.experiment.report_subject import Subject, as_dicts
 from guitarclf.labels import LABELS
 
 FOLDERS = ("data.metadata_path", "data.audio_root", "data.cache", "training.background_path", "training.init_from")
+MAX_TRACKS = 400  # rows of the table of tracks
+Intervals = dict[str, tuple[float, float]]
 PATHS = (*FOLDERS, "output_dir")  # keys of which the last part is told: a page is passed on
 
 
-def scores(subject: Subject) -> list[dict[str, Any]]:
-    """Return the scores of all rows, each with its interval and what is better; NaN is left out."""
-    report, intervals = subject.report, intervals_of(subject.rows, subject.report)
+def scores(subject: Subject, intervals: Intervals) -> list[dict[str, Any]]:
+    """Return the scores of all rows, each with its interval and what it is; NaN is left out."""
+    report = subject.report
     rows = [
         ("macro-F1", report.macro_f1, intervals["macro-F1"], "mean F1 of the three classes"),
         ("balanced accuracy", report.balanced_accuracy, intervals["balanced accuracy"], "mean recall of the classes"),
@@ -31,9 +33,8 @@ def scores(subject: Subject) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows if math.isfinite(row[1])]
 
 
-def per_class(subject: Subject) -> list[dict[str, Any]]:
+def per_class(subject: Subject, intervals: Intervals) -> list[dict[str, Any]]:
     """Return a row per class: its scores, and the intervals of recall and false alarm."""
-    intervals = intervals_of(subject.rows, subject.report)
     return [
         {
             "label": label,
@@ -77,19 +78,17 @@ def counts_of(called: pd.Series) -> dict[str, int]:
 
 
 def tracks(subject: Subject) -> list[dict[str, Any]]:
-    """Return a row per track and class: notes, the share that is found with its interval, shares called each class."""
+    """Return a row per track and class: notes, the share that is found with its interval, shares called each class.
+
+    Of more than MAX_TRACKS those with the most notes called wrongly.
+    """
     rows = []
     for row in as_dicts(per_track(subject.rows)):
         shares = {label: row[f"called {label}"] for label in LABELS}
         found = shares[row["label"]]
         rows.append(row | {"found": found, "interval": wilson(found, row["events"]), "shares": shares})
-    return rows
-
-
-def as_dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table as dicts."""
-    names = [str(name) for name in table.columns]
-    return [dict(zip(names, row, strict=True)) for row in table.itertuples(index=False, name=None)]
+    worst = sorted(range(len(rows)), key=lambda place: -(1 - rows[place]["found"]) * rows[place]["events"])
+    return [rows[place] for place in sorted(worst[:MAX_TRACKS])]
 
 
 def count_unknown(subject: Subject) -> int | None:

@@ -45,6 +45,8 @@
   const toNotes = () => document.getElementById("notes-head").scrollIntoView({ block: "start" });
 
   document.addEventListener("click", (event) => {
+    const player = event.target.closest("button.play");
+    if (player && event.detail) player.blur(); // clicked, not pressed: space is for the row that is chosen next
     const button = event.target.closest("button.cell, #cell, [data-show-track]");
     if (!button) return;
     if (button === chip) {
