@@ -25,6 +25,7 @@ COMMANDS = {
     "eval": "Score a trained run on a split or on another table.",
     "report": "Write a page to see and hear what a run or a crossval does.",
     "predict": "Classify files, folders, or the events of a table.",
+    "annotate": "Find and classify the events of recordings of any length.",
     "crossval": "Score tracks left out in turn, beside simple baselines.",
     "search": "Search the pipeline's parameters with folds by track.",
     "inspect": "Draw one event as the model sees it.",

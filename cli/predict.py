@@ -1,9 +1,6 @@
 """guitarclf predict."""
 
-import csv
-import io
 import json
-import math
 import os
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from guitarclf.cli.options import (
     table_of,
 )
 from guitarclf.cli.terminal import say, warn
+from guitarclf.files.cells import as_cell, csv_lines
 from guitarclf.files.names import ESCAPE
 from guitarclf.files.whole import is_stream
 from guitarclf.files.wording import shown
@@ -194,20 +192,8 @@ def as_text(predictions, form: str, *, audio_paths) -> str:
     """Return predictions as CSV or JSON."""
     from guitarclf.experiment.predict import PREDICTION_COLUMNS
 
-    rows = [{name: as_cell(row[name]) for name in PREDICTION_COLUMNS} for row in predictions.rows(audio_paths)]
+    rows = predictions.rows(audio_paths)
     if form == "json":
-        return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
-    text = io.StringIO()
-    writer = csv.DictWriter(text, PREDICTION_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def as_cell(value: str | float) -> str | float | None:
-    """Return a value as it is written: a number to six decimals, None for NaN."""
-    from guitarclf.experiment.predict import DECIMALS
-
-    if isinstance(value, str):
-        return value
-    return None if math.isnan(value) else round(value, DECIMALS)
+        cells = [{name: as_cell(row[name]) for name in PREDICTION_COLUMNS} for row in rows]
+        return json.dumps(cells, indent=2, ensure_ascii=False) + "\n"
+    return "".join(csv_lines(PREDICTION_COLUMNS, rows))

@@ -8,6 +8,7 @@ from .data.splits import assign_splits
 from .dataset import NoteEventDataset
 from .evaluation.metrics import evaluate
 from .evaluation.scorers import scorer
+from .experiment.annotate import annotate, iter_events
 from .features.logmel import LogMelSpectrogram
 from .features.window import EventWindow
 from .labels import LABELS
@@ -26,9 +27,11 @@ __all__ = [
     "NoteEventDataset",
     "OnnxModel",
     "__version__",
+    "annotate",
     "assign_splits",
     "build_pipeline",
     "evaluate",
+    "iter_events",
     "load_config",
     "load_pipeline",
     "load_segment",

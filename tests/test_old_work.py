@@ -49,6 +49,8 @@ def assert_same_weights(path, expected) -> None:
     found, wanted = load_file(path), load_file(expected)
     assert found.pop("unknown_below") == 0  # which weights of 0.1.0 lack
     assert found.keys() == wanted.keys()
+    # A constant on all scores changes no softmax: its gradient is rounding, of which Adam makes whole steps.
+    del wanted["attention.bias"]
     for name, value in wanted.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
 

@@ -3,10 +3,11 @@
 import logging
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from guitarclf.audio.header import SUFFIXES
+from guitarclf.errors import ParameterError
 from guitarclf.files.walk import TWIN, Walk
 from guitarclf.files.wording import shown
 
@@ -35,6 +36,31 @@ def other_recordings(found: Walk) -> list[Path]:
 def files_of(found: Walk, suffixes: tuple[str, ...]) -> list[Path]:
     """Return the files of a walk with one of some suffixes, in any case, sorted."""
     return [path for path in found.files if path.suffix.lower() in suffixes]
+
+
+def given_files(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Return the files that paths stand for: a folder for the recordings below it, sorted, a file for itself.
+
+    What does not exist stays, so that its error is told where it is read; so does a folder without recordings. What is
+    left out of folders is logged in one line.
+
+    Raises
+    ------
+    ParameterError
+        If a path is empty.
+    """
+    files: list[str] = []
+    walks = []
+    for path in paths:
+        if not os.fspath(path):
+            raise ParameterError("A path must name a file or a folder. Got ''. For the working folder give a dot.")
+        found: list[Path] = []
+        if os.path.isdir(path):
+            walks.append(Walk(Path(path)))
+            found = recordings(walks[-1])
+        files += map(str, found or [Path(path)])
+    tell_left_out(walks)
+    return files
 
 
 def find_audio_files(folder: str | Path) -> list[Path]:

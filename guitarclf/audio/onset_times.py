@@ -1,6 +1,8 @@
 """The onsets of a recording of any length, from a stream: one pass, in bounded memory."""
 
+import math
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ LATE_SEC = 0.005  # the rise is at its highest so much after the onset
 LAST = 6  # frames of a recording in which nothing starts: its end is a step
 BLOCK_SEC = 10.0  # of a recording, read at once
 FADE_SEC = 0.5  # in which the channels that are heard change
+LIVE_SEC = 0.4  # of sound that is grouped and compared before a peak is settled live
 
 
 class Onset(NamedTuple):
@@ -28,7 +31,9 @@ class Onset(NamedTuple):
     strength: float
 
 
-def find_onsets(blocks: Iterable[np.ndarray], rate: int, parameters: OnsetParameters | None = None) -> Iterator[Onset]:
+def find_onsets(
+    blocks: Iterable[np.ndarray], rate: int, parameters: OnsetParameters | None = None, *, live: bool = False
+) -> Iterator[Onset]:
     """Yield the onsets in mono samples in turn, when about ``reference_sec`` of sound after each have come.
 
     Parameters
@@ -38,6 +43,9 @@ def find_onsets(blocks: Iterable[np.ndarray], rate: int, parameters: OnsetParame
     rate : int
         Samples per second. What has another rate than 22050 Hz is resampled.
     parameters : OnsetParameters, optional
+    live : bool
+        Whether they are wanted as soon as may be, :func:`live_delay` after each. What is loud is then taken from the
+        sound before an onset only, where else it is taken from ``reference_sec`` on both sides.
 
     Raises
     ------
@@ -46,45 +54,92 @@ def find_onsets(blocks: Iterable[np.ndarray], rate: int, parameters: OnsetParame
     ParameterError
         If a parameter breaks its rule.
     """
+    return chain.from_iterable(onset_parts(blocks, rate, parameters, live=live))
+
+
+def onset_parts(
+    blocks: Iterable[np.ndarray], rate: int, parameters: OnsetParameters | None = None, *, live: bool = False
+) -> Iterator[list[Onset]]:
+    """Yield what :func:`find_onsets` does in lists, one for each stretch of sound that was looked at, often empty."""
     parameters = OnsetParameters() if parameters is None else parameters
     parameters.check()
     picker = PeakPicker(parameters)
-    for part in rises(blocks, rate, parameters):
-        yield from map(_as_onset, picker.add(part))
-    yield from map(_as_onset, picker.finish())
+    for part in rises(blocks, rate, parameters, live=live):
+        yield list(map(_as_onset, picker.add(part)))
+    yield list(map(_as_onset, picker.finish()))
 
 
 def onsets_of(
-    recording: soundfile.SoundFile, channel: str | int = "auto", parameters: OnsetParameters | None = None
+    recording: soundfile.SoundFile,
+    channel: str | int = "auto",
+    parameters: OnsetParameters | None = None,
+    *,
+    start: float = 0.0,
+    end: float = math.inf,
 ) -> Iterator[Onset]:
     """Yield the onsets of an open recording, as :func:`find_onsets` does; it is read as they are asked for.
 
-    ``channel`` is that of :func:`guitarclf.audio.mono.channels_heard`, which chooses anew every BLOCK_SEC. Raises
-    AudioReadError if the recording cannot be read to its end, or if there is no such channel.
+    ``channel`` is that of :func:`guitarclf.audio.mono.channels_heard`, which chooses anew every BLOCK_SEC. Of a
+    recording only what is around ``start`` to ``end``, in seconds, is read, and the onsets in it are given: those that
+    the whole has there, but for what is loud further away. Raises AudioReadError if the recording cannot be read to its
+    end, or if there is no such channel.
     """
-    return find_onsets(mono_blocks(recording, channel), recording.samplerate, parameters)
+    parameters = OnsetParameters() if parameters is None else parameters
+    skipped = max(0, math.floor((start - 2 * parameters.reference_sec) / BLOCK_SEC))
+    for onset in find_onsets(mono_blocks(recording, channel, skipped), recording.samplerate, parameters):
+        time = onset.time + skipped * BLOCK_SEC
+        if time >= end:
+            return
+        if time >= start:
+            yield onset._replace(time=time)
 
 
-def mono_blocks(recording: soundfile.SoundFile, channel: str | int = "auto") -> Iterator[np.ndarray]:
+def live_delay(parameters: OnsetParameters) -> float:
+    """Return how many seconds of sound after an onset :func:`find_onsets` needs at most to yield it ``live``."""
+    return LIVE_SEC + parameters.min_gap + parameters.echo_sec
+
+
+def mono_blocks(recording: soundfile.SoundFile, channel: str | int = "auto", start: int = 0) -> Iterator[np.ndarray]:
     """Yield an open recording as mono, `[n_samples]` float32, in blocks of BLOCK_SEC, each read as it is asked for.
 
-    Where other channels are heard than before, the change fades in, so that it is no onset.
+    The first block is number ``start``.
     """
-    rate, shares = recording.samplerate, None
-    step, fade = round(BLOCK_SEC * rate), np.linspace(0, 1, round(FADE_SEC * rate), dtype=np.float32)[:, None]
-    for start in range(0, recording.frames, step):
-        samples = read_samples(recording, start, min(start + step, recording.frames))
+    step, mixer = round(BLOCK_SEC * recording.samplerate), Mixer(recording.samplerate, channel, recording.name)
+    for first in range(start * step, recording.frames, step):
+        samples = read_samples(recording, first, min(first + step, recording.frames))
+        mixer.choose(samples)
+        yield mixer.mix(samples)
+
+
+class Mixer:
+    """Mixes what comes of several channels to mono; where others are heard than before, the change fades in.
+
+    So it is no onset. ``channel`` is that of :func:`guitarclf.audio.mono.channels_heard`, ``name`` is for messages.
+    """
+
+    def __init__(self, rate: int, channel: str | int, name: str) -> None:
+        self.rate, self.channel, self.name = rate, channel, name
+        self.fade = np.linspace(0, 1, round(FADE_SEC * rate), dtype=np.float32)[:, None]
+        self.shares: np.ndarray | None = None
+        self.before: np.ndarray | None = None  # until the next mix, if that is to fade
+
+    def choose(self, samples: np.ndarray) -> None:
+        """Choose the channels by `[n_samples, n_channels]`; AudioReadError if the one asked for is not there."""
         try:
-            kept = channels_heard(samples, rate, channel)
+            kept = channels_heard(samples, self.rate, self.channel)
         except AudioReadError as error:
-            raise AudioReadError(f"{shown(recording.name)} must have the channel asked for. {error}") from None
-        before, shares = shares, np.zeros(samples.shape[1], dtype=np.float32)
-        shares[kept] = 1 / len(kept)
-        mono = samples @ shares
-        if before is not None and (before != shares).any():
-            part = samples[: len(fade)]
-            mono[: len(fade)] = (part * (before + (shares - before) * fade[: len(part)])).sum(axis=1)
-        yield mono
+            raise AudioReadError(f"{shown(self.name)} must have the channel asked for. {error}") from None
+        self.before, self.shares = self.shares, np.zeros(samples.shape[1], dtype=np.float32)
+        self.shares[kept] = 1 / len(kept)
+
+    def mix(self, samples: np.ndarray) -> np.ndarray:
+        """`[n_samples, n_channels]` -> `[n_samples]`, what comes next in mono."""
+        mono, before = samples @ self.shares, self.before
+        if before is not None and (before != self.shares).any():
+            part = samples[: len(self.fade)]
+            mono[: len(part)] = (part * (before + (self.shares - before) * self.fade[: len(part)])).sum(axis=1)
+        self.before = None
+        return mono
 
 
 class PeakPicker:

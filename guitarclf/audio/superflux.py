@@ -23,6 +23,8 @@ RATE, N_FFT, HOP = 22050, 512, 110  # Hz, samples: frames of 23 ms, one every 5 
 N_MELS, FMIN, FMAX = 80, 60.0, 10000.0
 LAG = 3  # frames between the two that are compared
 SEGMENT = 100 * HOP  # samples that share a reference
+LIVE_FIRST, LIVE_SEGMENT = 200 * HOP, 20 * HOP  # the same while a stream plays: its first ones, and the others
+HALF_LIFE = 20.0  # seconds in which the loudest moment of a stream counts half as much
 N_CUT, N_START = 3, 10  # frames that begin before the recording, and those after them whose level is that of its start
 LOUD_PERCENT = 98  # of the frames around are below the reference
 FRAMES_PER_SEC = RATE / HOP
@@ -35,7 +37,9 @@ class Rises(NamedTuple):
     level: np.ndarray
 
 
-def rises(blocks: Iterable[np.ndarray], rate: int, parameters: OnsetParameters) -> Iterator[Rises]:
+def rises(
+    blocks: Iterable[np.ndarray], rate: int, parameters: OnsetParameters, *, live: bool = False
+) -> Iterator[Rises]:
     """Yield the rises of mono samples, frame ``i`` at ``i / FRAMES_PER_SEC`` seconds.
 
     Parameters
@@ -45,15 +49,23 @@ def rises(blocks: Iterable[np.ndarray], rate: int, parameters: OnsetParameters) 
     rate : int
         Samples per second.
     parameters : OnsetParameters
+    live : bool
+        Whether they are wanted 0.1 s after they come, so that the reference is taken from what was before.
 
     Raises
     ------
     AudioReadError
         If a sample is not finite.
     """
-    bands = filters(min(rate, RATE))
-    n_around, before = round(parameters.reference_sec * RATE / SEGMENT), None
-    for mel, around, reference in _with_reference(_mel_power(blocks, rate, bands), n_around, parameters.quietest_db):
+    bands, before = filters(min(rate, RATE)), None
+    if live:
+        segments = _mel_power(_resampled(blocks, rate, rate // 10), bands, LIVE_SEGMENT, LIVE_FIRST)
+        referred = _with_running_reference(segments, parameters.quietest_db)
+    else:
+        segments = _mel_power(_resampled(blocks, rate, rate), bands, SEGMENT)
+        n_around = round(parameters.reference_sec * RATE / SEGMENT)
+        referred = _with_reference(segments, n_around, parameters.quietest_db)
+    for mel, around, reference in referred:
         if before is None:
             mel, before = _started(mel, np.concatenate(around))
         rows = np.concatenate([before, mel])
@@ -123,11 +135,26 @@ def _with_reference(
             yield middle, [s for s in around if s is not None], max(loud, loudest * 10 ** (-quietest_db / 10))
 
 
-def _mel_power(blocks: Iterable[np.ndarray], rate: int, bands: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the mel power of a segment in turn, `[n_frames, n_bands]`; the frames are centred at ``i * HOP``."""
+def _with_running_reference(
+    segments: Iterator[np.ndarray], quietest_db: float
+) -> Iterator[tuple[np.ndarray, list[np.ndarray], float]]:
+    """Yield what `_with_reference` does, with the loudest frame up to there, which fades, for a reference."""
+    loud = loudest = 0.0
+    for segment in segments:
+        power = float(segment.sum(axis=1).max())
+        loud = max(loud * 0.5 ** (len(segment) / FRAMES_PER_SEC / HALF_LIFE), power)
+        loudest = max(loudest, power)
+        yield segment, [segment], max(loud, loudest * 10 ** (-quietest_db / 10))
+
+
+def _mel_power(blocks: Iterable[np.ndarray], bands: np.ndarray, length: int, first: int = 0) -> Iterator[np.ndarray]:
+    """Yield the mel power of a segment in turn, `[n_frames, n_bands]`; the frames are centred at ``i * HOP``.
+
+    A segment has ``length`` samples at RATE, the first one ``first``, if that is given.
+    """
     window, edge = hann(N_FFT).astype(np.float32), np.zeros(N_FFT // 2, dtype=np.float32)
     rest = edge
-    for samples in chain(_regrouped(_resampled(blocks, rate), SEGMENT), [edge]):
+    for samples in chain(_regrouped(blocks, length, first), [edge]):
         rest = np.concatenate([rest, samples])
         n_frames = 1 + (len(rest) - N_FFT) // HOP
         if n_frames > 0:
@@ -137,10 +164,13 @@ def _mel_power(blocks: Iterable[np.ndarray], rate: int, bands: np.ndarray) -> It
             rest = rest[n_frames * HOP :]
 
 
-def _resampled(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
-    """Yield mono samples at RATE, without the constant they start with: the start of a file with DC is no step."""
+def _resampled(blocks: Iterable[np.ndarray], rate: int, length: int) -> Iterator[np.ndarray]:
+    """Yield mono samples at RATE, from ``length`` at a time, without the constant that they start with.
+
+    The start of a file with DC is then no step.
+    """
     first, stream = None, None if rate == RATE else soxr.ResampleStream(rate, RATE, 1, "float32")
-    for block in _regrouped(blocks, rate):
+    for block in _regrouped(blocks, length):
         if not np.isfinite(block).all():
             raise AudioReadError("The samples must be finite. They have NaN or infinity. Replace them.")
         first = block[0] if first is None else first
@@ -149,17 +179,21 @@ def _resampled(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
         yield stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
 
 
-def _regrouped(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
-    """Yield the samples of blocks in blocks of one length, the last one shorter; nothing if there are none."""
+def _regrouped(blocks: Iterable[np.ndarray], length: int, first: int = 0) -> Iterator[np.ndarray]:
+    """Yield the samples of blocks in blocks of one length, the last one shorter; nothing if there are none.
+
+    ``first`` is the length of the first one, if it is another.
+    """
     held: list[np.ndarray] = []
-    n_held = 0
+    n_held, wanted = 0, first or length
     for block in blocks:
         held.append(np.asarray(block, dtype=np.float32))
         n_held += len(held[-1])
-        if n_held >= length:
+        if n_held >= wanted:
             samples = np.concatenate(held)
-            n_whole = n_held // length * length
-            yield from samples[:n_whole].reshape(-1, length)
-            held, n_held = [samples[n_whole:]], n_held - n_whole
+            n_whole = wanted + (n_held - wanted) // length * length
+            yield samples[:wanted]
+            yield from samples[wanted:n_whole].reshape(-1, length)
+            held, n_held, wanted = [samples[n_whole:]], n_held - n_whole, length
     if n_held:
         yield np.concatenate(held)

@@ -119,16 +119,24 @@ class WindowReader(WindowParameters):
             windows[row] = self._levelled(windows[row], NEVER if ends is None else ends[row])
         return windows
 
-    def ends(self, requests: Sequence[Request], unreadable=()) -> np.ndarray:
+    def read_in(self, recording, requests: Sequence[Request]) -> tuple[np.ndarray, dict[int, AudioReadError]]:
+        """Return what :meth:`read` does, of requests that are all of an open recording."""
+        self.check()
+        windows = np.zeros((len(requests), self.n_samples), dtype=np.float32)
+        return windows, self._read_open(recording, requests, windows, range(len(requests)))
+
+    def ends(self, requests: Sequence[Request], unreadable=(), recording=None) -> np.ndarray:
         """Return where each event ends in its window, in samples, shape (n_events,).
 
         NEVER for an event without an offset and in the rows that are ``unreadable``, the errors of :meth:`read`.
+        ``recording`` is the open one that all requests are of, if there is one.
         """
         ends = np.full(len(requests), NEVER)
         for row, request in enumerate(requests):
             until = self.until(request)
             if until is not None and row not in unreadable:
-                ends[row] = self._end(self.start_of(request), until)
+                start = self.start_of(request) if recording is None else self._start(recording, request)
+                ends[row] = self._end(start, until)
         return ends
 
     def until(self, request: Request) -> float | None:
@@ -179,16 +187,20 @@ class WindowReader(WindowParameters):
 
     def _read_rows(self, requests, windows: np.ndarray, rows: list[int]) -> dict[int, AudioReadError]:
         """Read events of one recording into their rows of ``windows``; return row -> error where that failed."""
-        errors = {}
         try:
             with open_recording(requests[rows[0]].path) as recording:
-                for row in rows:
-                    try:
-                        windows[row] = self._read_event(recording, requests[row])
-                    except AudioReadError as error:
-                        errors[row] = error
+                return self._read_open(recording, requests, windows, rows)
         except AudioReadError as error:
             return dict.fromkeys(rows, error)
+
+    def _read_open(self, recording, requests, windows: np.ndarray, rows: Iterable[int]) -> dict[int, AudioReadError]:
+        """Do what `_read_rows` does, of an open recording."""
+        errors = {}
+        for row in rows:
+            try:
+                windows[row] = self._read_event(recording, requests[row])
+            except AudioReadError as error:
+                errors[row] = error
         return errors
 
     def _read_event(self, recording, request: Request) -> np.ndarray:
@@ -245,9 +257,12 @@ def _end_as_text(request: Request, until: float | None) -> str:
     return "the offset of an event" if until == request.offset else "the event after an event"
 
 
-def in_threads(function: Callable, tasks: list, n_threads: int) -> Iterator:
-    """Yield ``function(task)`` in order, computed in threads, at most two tasks a thread ahead."""
-    if n_threads == 1 or len(tasks) < 2:
+def in_threads(function: Callable, tasks: Iterable, n_threads: int) -> Iterator:
+    """Yield ``function(task)`` in order, computed in threads, at most two tasks a thread ahead.
+
+    Tasks are taken as they are needed, in the thread that asks for results.
+    """
+    if n_threads == 1 or (isinstance(tasks, list) and len(tasks) < 2):
         yield from map(function, tasks)
         return
     with ThreadPoolExecutor(max_workers=n_threads) as pool:

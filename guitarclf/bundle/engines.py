@@ -16,7 +16,7 @@ from guitarclf.audio.mel import log_mel_channels
 from guitarclf.audio.offsets import needs_ends
 from guitarclf.audio.windows import Request, WindowReader
 from guitarclf.bundle.folder import ONNX_FILE, Bundle, find_bundle, is_pickle
-from guitarclf.config import Config, DataConfig, to_dict
+from guitarclf.config import Config, DataConfig, OnsetConfig, to_dict
 from guitarclf.errors import AudioReadError
 from guitarclf.labels import LABELS
 from guitarclf.onnx.session import open_session
@@ -24,6 +24,9 @@ from guitarclf.priors import complete_priors, highest_at_equal_shares, with_prio
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
+    from soundfile import SoundFile
+
+    from guitarclf.audio.tape import Tape
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class Model:
     reader: WindowReader
     settings: dict  # keywords of guitarclf.audio.mel.log_mel_channels
     data: DataConfig  # how the table that the model was trained on is read
+    onsets: OnsetConfig  # what counts as an onset in a recording
     priors: dict[str, float] | None  # label -> share to expect; None: the shares of the loss
     train_priors_: np.ndarray  # the shares of the classes in the loss, in the order of LABELS
     unknown_below: float  # the confidence below which `predict` says unknown; 0: it always names a class
@@ -57,7 +61,7 @@ class Model:
     def __init__(self, config: Config):
         self.reader = WindowReader(**to_dict(config.window))
         self.settings = to_dict(config.logmel) | {"sample_rate": config.window.sample_rate}
-        self.data = config.data
+        self.data, self.onsets = config.data, config.onsets
         self.priors = config.net.priors
 
     @property
@@ -65,9 +69,9 @@ class Model:
         """The shares that probabilities are under, in the order of LABELS."""
         return self.train_priors_ if self.priors is None else complete_priors(self.priors)
 
-    def run(self, requests: Sequence[Request]) -> Answers:
-        """Return the answers of the net to the recordings of requests."""
-        windows, ends, errors = self.hear(requests)
+    def run(self, requests: Sequence[Request], recording: "SoundFile | Tape | None" = None) -> Answers:
+        """Return the answers of the net to the recordings of requests; ``recording`` is as in :meth:`hear`."""
+        windows, ends, errors = self.hear(requests, recording)
         as_learnt, confidence = np.full((len(requests), len(LABELS)), np.nan), np.full(len(requests), np.nan)
         readable = [row for row in range(len(requests)) if row not in errors]
         if readable:
@@ -75,10 +79,16 @@ class Model:
             as_learnt[readable], confidence[readable] = self.answer(self.features(windows[readable], ends))
         return Answers(as_learnt, confidence, errors)
 
-    def hear(self, requests: Sequence[Request]) -> tuple[np.ndarray, np.ndarray | None, dict[int, AudioReadError]]:
-        """Return windows `[n_events, n_samples]`, the offsets in them in samples (None if not needed), row -> error."""
-        windows, errors = self.reader.read(requests)
-        return windows, self.reader.ends(requests, errors) if needs_ends(self.settings) else None, errors
+    def hear(
+        self, requests: Sequence[Request], recording: "SoundFile | Tape | None" = None
+    ) -> tuple[np.ndarray, np.ndarray | None, dict[int, AudioReadError]]:
+        """Return windows `[n_events, n_samples]`, the offsets in them in samples (None if not needed), row -> error.
+
+        ``recording`` is the open one that all requests are of; by default each is opened by its path.
+        """
+        reader = self.reader
+        windows, errors = reader.read(requests) if recording is None else reader.read_in(recording, requests)
+        return windows, reader.ends(requests, errors, recording) if needs_ends(self.settings) else None, errors
 
     def features(self, windows: np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
         """`[n_events, n_samples]` -> `[n_events, C, F, T]`; ``ends`` as :meth:`hear` returns them."""
@@ -161,18 +171,19 @@ class TorchModel(Model):
     Parameters
     ----------
     pipeline : Pipeline
-    data : DataConfig, optional
-        How tables are read. Default: with our names of columns and labels.
+    config : Config, optional
+        How tables are read, and what counts as an onset. Default: with our names of columns and labels.
     """
 
-    def __init__(self, pipeline: "Pipeline", data: DataConfig | None = None):
+    def __init__(self, pipeline: "Pipeline", config: Config | None = None):
         from guitarclf.features.logmel import require_equal_rates
 
         self.pipeline = pipeline
         self.reader = pipeline["window"].reader
         self.settings = pipeline["logmel"].settings
         require_equal_rates(self.reader.sample_rate, self.settings["sample_rate"])
-        self.data = Config().data if data is None else data
+        config = Config() if config is None else config
+        self.data, self.onsets = config.data, config.onsets
         self.priors = pipeline["net"].priors
         self.train_priors_ = pipeline["net"].train_priors_
         self.unknown_below = pipeline["net"].unknown_below
@@ -199,7 +210,7 @@ def load_model(
         from guitarclf.bundle.pipelines import unpickle
 
         pipeline, beside = unpickle(path), find_bundle(path)
-        return TorchModel(pipeline, None if beside is None else Bundle.open(beside).config.data)
+        return TorchModel(pipeline, None if beside is None else Bundle.open(beside).config)
     bundle = Bundle.open(path)
     if engine is None and not bundle.has_onnx:
         logger.warning(
@@ -209,5 +220,5 @@ def load_model(
     if engine == "torch":
         from guitarclf.bundle.pipelines import pipeline_of
 
-        return TorchModel(pipeline_of(bundle), bundle.config.data)
+        return TorchModel(pipeline_of(bundle), bundle.config)
     return OnnxModel(bundle)

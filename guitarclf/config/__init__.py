@@ -18,6 +18,7 @@ from guitarclf.parameters.rules import Parameters, knob
 from guitarclf.parameters.sections import CACHE_GB, DECIBEL_CHANGES, SEED, THREADS, SplitParameters, WatchParameters
 from guitarclf.parameters.sections import LogMelParameters as LogMelConfig
 from guitarclf.parameters.sections import NetParameters as NetConfig
+from guitarclf.parameters.sections import OnsetParameters as OnsetConfig
 from guitarclf.parameters.sections import WindowParameters as WindowConfig
 
 Scoring = Literal["f1_macro", "accuracy", "balanced_accuracy", "neg_log_loss", "roc_auc_ovr"]
@@ -124,6 +125,7 @@ class Config(Parameters):
     data: DataConfig = field(default_factory=DataConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     logmel: LogMelConfig = field(default_factory=LogMelConfig)
+    onsets: OnsetConfig = field(default_factory=OnsetConfig)
     net: NetConfig = field(default_factory=NetConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     search: SearchConfig = field(default_factory=SearchConfig)

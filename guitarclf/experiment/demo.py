@@ -15,8 +15,9 @@ from guitarclf.data.events import read_events
 from guitarclf.data.synth import write_snippets
 from guitarclf.errors import ParameterError, RunError
 from guitarclf.experiment.evaluate import Evaluation, evaluate_run
-from guitarclf.experiment.predict import DECIMALS, predict_events
+from guitarclf.experiment.predict import predict_events
 from guitarclf.experiment.train import TrainedRun, check_buildable, train
+from guitarclf.files.cells import DECIMALS
 from guitarclf.files.lock import LOCK_NAME, locked
 from guitarclf.files.progress import Progress
 from guitarclf.parameters.sections import ModuleParameters

@@ -1,7 +1,6 @@
 """predict_notes: files or the events of a table -> labels and probabilities; only tables load pandas."""
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,16 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from guitarclf.audio.folders import recordings, tell_left_out
+from guitarclf.audio.folders import given_files
 from guitarclf.audio.recordings import open_recording
 from guitarclf.audio.windows import Request, WindowReader, in_threads
 from guitarclf.bundle.engines import Model, TorchModel
-from guitarclf.errors import AudioReadError, ParameterError
+from guitarclf.errors import AudioReadError
 from guitarclf.files.names import as_text, unique_names
-from guitarclf.files.walk import Walk
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 from guitarclf.priors import estimate_priors, with_priors
+from guitarclf.timeline.events import UNKNOWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-UNKNOWN = "unknown"
-DECIMALS = 6  # of a number that is shown
 PREDICTION_COLUMNS = (
     "note_id",
     "audio_path",
@@ -109,28 +106,11 @@ class Predictions:
 
 
 def notes_of_paths(paths: Iterable[str | Path]) -> list[Note]:
-    """Return a note at onset 0 for each file; a folder stands for the recordings below it, sorted.
+    """Return a note at onset 0 for each file of :func:`guitarclf.audio.folders.given_files`.
 
-    A note is named by its file's stem, or by the path where files share one; all names are different. What does
-    not exist or cannot be read keeps its row, so that its error is reported with the others. What a folder holds
-    and is left out is logged in one line.
-
-    Raises
-    ------
-    ParameterError
-        If a path is empty.
+    A note is named by its file's stem, or by the path where files share one; all names are different.
     """
-    files: list[str] = []
-    walks = []
-    for path in paths:
-        if not os.fspath(path):
-            raise ParameterError("A path must name a file or a folder. Got ''. For the working folder give a dot.")
-        found: list[Path] = []
-        if os.path.isdir(path):
-            walks.append(Walk(Path(path)))
-            found = recordings(walks[-1])
-        files += map(str, found or [Path(path)])
-    tell_left_out(walks)
+    files = given_files(paths)
     requests = [Request(path, 0.0, True, by_itself=True) for path in files]
     return [Note(name, request) for name, request in zip(unique_names(files), requests, strict=True)]
 

@@ -10,6 +10,8 @@ from collections import Counter
 
 ESCAPE = "backslashreplace"  # the handler of a codec that writes these escapes
 ESCAPED = re.compile(r"\\u(d[89a-f][0-9a-f]{2})")
+FORBIDDEN = frozenset('<>:"/\\|?*')  # in names on Windows
+DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]) *(\.|$)", re.IGNORECASE)  # no file there, whatever its suffix
 
 
 def as_text(path: str | os.PathLike[str]) -> str:
@@ -33,6 +35,18 @@ def as_path(text: str) -> str:
     except UnicodeEncodeError:  # a locale without this letter
         return os.fsdecode(text.encode("utf-8", "surrogateescape"))
     return text
+
+
+def portable(name: str, most: int = 150) -> str:
+    """Return a text as the name of a file on any system, or the start of one, of at most ``most`` bytes.
+
+    Characters that cannot be seen or that Windows forbids become ``_``, also blanks and dots at the end.
+    """
+    text = "".join("_" if char in FORBIDDEN or not char.isprintable() else char for char in as_text(name))
+    text = f"_{text}" if DEVICE.match(text) else text
+    text = text.encode()[:most].decode(errors="ignore")
+    kept = text.rstrip(". ")
+    return kept + "_" * (len(text) - len(kept)) or "_"
 
 
 def unique_names(paths: list[str]) -> list[str]:

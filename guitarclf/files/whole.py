@@ -6,6 +6,7 @@ that ends in UNFINISHED, for :func:`sweep`.
 """
 
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from guitarclf.files.names import ESCAPE
 from guitarclf.files.wording import explained, shown
@@ -35,6 +36,26 @@ def write_bytes(path, content: bytes) -> None:
         unfinished = beside(path)
         try:
             unfinished.write_bytes(content)
+            _sync(unfinished)
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+
+@contextmanager
+def whole_text(path) -> Iterator[TextIO]:
+    """Give a file to write UTF-8 text into bit by bit, which takes the place of ``path`` when the block ends well."""
+    with explained(f"{shown(path)} must be writable", ADVICE):
+        if is_stream(path):
+            with io.TextIOWrapper(_open_stream(path), encoding="utf-8", errors=ESCAPE, newline="\n") as file:
+                yield file
+            return
+        path = Path(os.path.realpath(path))
+        unfinished = beside(path)
+        try:
+            with unfinished.open("w", encoding="utf-8", errors=ESCAPE, newline="\n") as file:
+                yield file
             _sync(unfinished)
             os.replace(unfinished, path)
         finally:

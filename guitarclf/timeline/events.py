@@ -1,5 +1,6 @@
 """Event and Timeline: what was heard in a recording. No pandas, no torch."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -85,7 +86,7 @@ def rows(timeline: Timeline, stem: str | None = None) -> Iterator[dict]:
 
     ``stem`` begins each ``note_id``; by default it is ``audio_path`` without its suffix. Numbers are as they are.
     """
-    name = timeline.audio_path.rpartition(".")[0] or timeline.audio_path if stem is None else stem
+    name = os.path.splitext(timeline.audio_path)[0] if stem is None else stem
     events = list(timeline.events)
     if timeline.error:
         at = events[-1].onset if events else 0.0

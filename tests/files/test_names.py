@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from guitarclf.files.names import as_path, as_text, unique_names
+from guitarclf.files.names import as_path, as_text, portable, unique_names
 from guitarclf.files.whole import write_text
 from guitarclf.runs.folder import write_json
 
@@ -54,3 +54,27 @@ def test_text_and_json_take_any_name(tmp_path, name):
     assert (tmp_path / "t.txt").read_text(encoding="utf-8") == as_text(name)
     write_json({"path": name}, tmp_path / "t.json")
     assert json.loads((tmp_path / "t.json").read_bytes()) == {"path": name}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("take.1", "take.1"),
+        ("höhe 弦", "höhe 弦"),
+        ('a<b>c:d"e/f\\g|h?i*j', "a_b_c_d_e_f_g_h_i_j"),
+        ("a\nb\tc\u2028d\x00", "a_b_c_d_"),
+        ("n\udcf6te", "n_udcf6te"),
+        ("ends in. .", "ends in___"),
+        ("..", "__"),
+        ("", "_"),
+        ("con", "_con"),
+        ("Lpt1.take", "_Lpt1.take"),
+        ("console", "console"),
+    ],
+)
+def test_a_portable_name_is_one_on_any_system(text, name):
+    assert portable(text) == name
+
+
+def test_a_portable_name_is_cut_between_letters():
+    assert portable("ö" * 100, 151) == "ö" * 75

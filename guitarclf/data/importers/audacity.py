@@ -32,7 +32,8 @@ class Label(NamedTuple):
 
 def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) -> tuple[pd.DataFrame, list[str]]:
     """Return the events of every label track ``X.txt`` beside ``X.wav`` or ``X.flac`` below a folder, or beside
-    any other recording that is read.
+    any other recording that is read. One of two recordings that differ in their suffix alone may be named wholly:
+    ``X.flac.txt``.
 
     Parameters
     ----------
@@ -53,16 +54,19 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     label_map, below = tree.label_map(labels), tree.Tree(root)
     root, recordings = below.root, below.recordings
     best_first = sorted(recordings, key=lambda path: AUDIO_SUFFIXES.index(path.suffix.lower()))  # a WAV before an MP3
-    beside = tree.ByName((path.parent, path) for path in best_first)
+    tracks = below.files(".txt")
+    wholly_named = {track.with_suffix("") for track in tracks}.intersection(recordings)  # a.flac, of a.flac.txt
+    beside = tree.ByName((path.parent, path) for path in best_first if path not in wholly_named)
 
     def read(path: Path) -> tree.Found:
-        audio = beside.find(path.parent, path.stem)
+        whole = path.with_suffix("")
+        audio = whole if whole in wholly_named else beside.find(path.parent, path.stem)
         if audio is None:
             return [], _without_recording(path)
         beside.claim(audio, path)
         return _events(root, path, audio, label_map)
 
-    rows, problems = tree.read_each(root, below.files(".txt"), read)
+    rows, problems = tree.read_each(root, tracks, read)
     problems += tree.left_over(
         root, [path for path in recordings if path not in beside.claimed], "without a label track"
     )

@@ -1,0 +1,226 @@
+"""guitarclf annotate."""
+
+import math
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from guitarclf.cli.options import (
+    UserPath,
+    audio_root_option,
+    mapping_option,
+    model_option,
+    refuse_both,
+    require_writable,
+)
+from guitarclf.cli.terminal import say
+from guitarclf.files.wording import shown
+from guitarclf.labels import LABELS
+
+FORMAT_NAMES = ("csv", "audacity", "raven", "jams", "mid", "jsonl", "html")
+
+
+class Seconds(click.ParamType):
+    """A time in seconds, or as ``[h:]mm:ss``."""
+
+    name = "seconds"
+
+    def convert(self, value, param, ctx):
+        """Return the time in seconds."""
+        if isinstance(value, float):
+            return value
+        if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", value):
+            self.fail(f"{value!r} is no time: 90.5, 1:30.5 or 0:01:30.5.", param, ctx)
+        seconds = 0.0
+        for part in value.split(":"):
+            seconds = 60 * seconds + float(part)
+        return seconds
+
+
+class Names(click.ParamType):
+    """Some names of a few, with commas between them."""
+
+    name = "names"
+
+    def __init__(self, names: tuple[str, ...]):
+        self.names = names
+
+    def convert(self, value, param, ctx):
+        """Return the names as a tuple, each once."""
+        if isinstance(value, tuple):
+            return value
+        found = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+        for name in found:
+            if name not in self.names:
+                self.fail(f"{name!r} is not one of {', '.join(self.names)}.", param, ctx)
+        return found
+
+
+@click.command("annotate")
+@click.argument("paths", nargs=-1, type=UserPath(), metavar="[PATH]...")
+@click.option("--output-dir", type=UserPath(file_okay=False), help="Folder for files about each recording.")
+@click.option(
+    "--format",
+    "formats",
+    type=Names(FORMAT_NAMES),
+    metavar="NAME,...",
+    help=f"Which files: {', '.join(FORMAT_NAMES)}.  [default: csv]",
+)
+@click.option("--combined", type=UserPath(dir_okay=False), help="One CSV of all recordings.")
+@model_option
+@mapping_option
+@click.option("--priors", help="Shares expected: harmonic=0.03,dead_note=0.05 (the rest: general_note).")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    help="Below it the label is `unknown`; 0: never.  [default: the model's]",
+)
+@click.option(
+    "--only", type=Names((*LABELS, "unknown")), default=(), metavar="LABEL,...", help="Keep events of these labels."
+)
+@click.option("--sensitivity", type=float, metavar="DB", help="Rise of an onset; less finds more.  [default: 1.2]")
+@click.option("--min-gap", type=float, metavar="SECONDS", help="Shortest time between onsets.  [default: 0.05]")
+@click.option("--start", type=Seconds(), default=0.0, metavar="TIME", help="First second that counts, or mm:ss.")
+@click.option("--end", type=Seconds(), metavar="TIME", help="Where it ends.")
+@click.option("--pitch", "with_pitch", is_flag=True, help="Also measure the MIDI pitch of events; `mid` always does.")
+@click.option("--clips", type=UserPath(file_okay=False), metavar="DIR", help="Write each event as a WAV file.")
+@click.option("--onsets", "table", type=UserPath(dir_okay=False), metavar="TABLE", help="Take onsets from a table.")
+@audio_root_option
+@click.option("--raw", metavar="FORMAT", help="What PATH `-`, the standard input, brings: s16le,44100,1.")
+@click.option("--input-device", metavar="NAME", help="Listen to an input of this machine, or `default`.")
+@click.option(
+    "--resume", is_flag=True, help="Go on where a command like this one was killed; files that are there stay."
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+def command(paths, output_dir, formats, combined, raw, input_device, resume, overwrite, clips, **given):
+    """Find the events of recordings of any length, and classify them.
+
+    \b
+    guitarclf annotate lesson.wav
+    guitarclf annotate lessons --output-dir timelines --format csv,audacity,html
+    guitarclf annotate lessons --combined events.csv --only harmonic,dead_note
+    arecord -f S16_LE -r 44100 -c 1 | guitarclf annotate - --raw s16le,44100,1
+
+    Without --output-dir and --combined the table goes to the terminal; that of `-` line by line, as it
+    is heard. A recording that cannot be read has a row with the reason in `error`, and the exit code is
+    then 1. The table is one that `validate`, `train` and `eval` take as it is.
+
+    Files that are there are replaced with --overwrite only: somebody may have corrected them.
+    """
+    refuse_both(resume=resume, overwrite=overwrite)
+    is_live = "-" in paths or input_device is not None
+    _check_usage(paths, output_dir, formats, combined, raw, input_device, resume, overwrite, clips, given, is_live)
+    from guitarclf.timeline.formats import check_formats
+
+    formats = formats or ("csv",)
+    check_formats(formats)
+    if combined:
+        require_writable(combined, overwrite=overwrite or resume, advice="go on with what was killed with --resume, ")
+    given["with_pitch"] = given["with_pitch"] or "mid" in formats
+    annotator, root, recordings = _prepared(paths, **given)
+    if is_live:
+        from guitarclf.cli.live import listen
+
+        listen(annotator, raw, input_device)
+        return
+    from guitarclf.experiment.outputs import Outputs, written
+
+    outputs = Outputs(Path(output_dir), formats, annotator.settings) if output_dir else None
+    timelines = written(annotator, recordings, outputs, combined, clips, resume=resume, overwrite=overwrite)
+    failed = _counted(timelines if outputs or combined else _printed(timelines, recordings), len(recordings))
+    _tell_next(root, recordings, output_dir, formats, combined)
+    if failed:
+        told = f"{len(failed)} of {len(recordings)} recordings could not be read, or not to their end"
+        raise click.ClickException(f"{told}. {failed[0].error}")
+
+
+def _check_usage(paths, output_dir, formats, combined, raw, device, resume, overwrite, clips, given, is_live) -> None:
+    """Raise a usage error for options that do not go together."""
+    to_files = output_dir or combined
+    if not (paths or given["table"] or device):
+        raise click.UsageError("Give PATHs, or onsets of recordings in a table with --onsets.")
+    if formats and not output_dir:
+        raise click.UsageError("--format goes with --output-dir.")
+    if (resume or overwrite) and not (to_files or (overwrite and clips)):
+        raise click.UsageError("--resume and --overwrite go with --output-dir or --combined.")
+    if is_live and (len(paths) > 1 or (paths and device) or to_files or clips or given["table"] or given["with_pitch"]):
+        raise click.UsageError("A stream is alone, and its table goes to the terminal: > events.csv keeps it.")
+    if is_live and (given["start"] or given["end"] is not None):
+        raise click.UsageError("--start and --end are for recordings, not for a stream.")
+    if bool(raw) != ("-" in paths):
+        raise click.UsageError("--raw and PATH `-` go together: guitarclf annotate - --raw s16le,44100,1")
+
+
+def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap, table, audio_root, **asked):
+    """Return the Annotator that the options ask for, the root of the recordings, and them."""
+    from guitarclf.bundle.engines import load_model
+    from guitarclf.cli.predict import read_priors
+    from guitarclf.config.files import load_config
+    from guitarclf.experiment.annotate import Annotator, recordings_of, settings_of
+    from guitarclf.files.digest import file_digest
+    from guitarclf.timeline.stream import Listener
+
+    loaded = load_model(model)
+    if config is not None:
+        said = load_config(config)
+        loaded.data, loaded.onsets = said.data, said.onsets
+    if priors:
+        loaded.priors = read_priors(priors)
+    changed = {"threshold_db": sensitivity, "min_gap": min_gap}
+    parameters = replace(loaded.onsets, **{name: value for name, value in changed.items() if value is not None})
+    parameters.check("onsets.")
+    places = None
+    if table is not None:
+        from guitarclf.experiment.given_onsets import places_of
+
+        places, named = places_of(table, audio_root, loaded.data)
+        paths = paths or named
+    root, recordings = ("", []) if "-" in paths or not paths else recordings_of(paths)
+    asked["end"] = math.inf if asked["end"] is None else asked["end"]
+    annotator = Annotator(Listener(loaded, parameters, min_confidence), places=places, **asked)
+    settings = settings_of(model, loaded, annotator, given=None if table is None else file_digest(table))
+    return replace(annotator, settings=settings), root, recordings
+
+
+def _counted(timelines: Iterable, n_recordings: int) -> list:
+    """Go through timelines, say how many events of each label they have, and return those that have an error."""
+    failed, n_done = [], 0
+    counts: Counter[str] = Counter()
+    for timeline in timelines:
+        n_done += 1
+        failed += [timeline] if timeline.error else []
+        counts.update(event.label or "unheard" for event in timeline.events)
+    if not n_done and n_recordings:
+        say("nothing to do: the files about all recordings are there")
+        return failed
+    told = ", ".join(f"{counts[name]} {name}" for name in sorted(counts)) or "no event"
+    of_all = "" if n_done == n_recordings else f"of {n_recordings} "
+    say(f"{n_done} {of_all}recording{'s' if n_recordings > 1 else ''}: {told}")
+    return failed
+
+
+def _printed(timelines: Iterable, recordings: Sequence) -> Iterator:
+    """Yield the timelines of recordings, each printed when it is there, below one header."""
+    from guitarclf.files.cells import csv_lines
+    from guitarclf.timeline.events import COLUMNS, rows
+
+    click.echo(next(csv_lines(COLUMNS, ())), nl=False)
+    for timeline, recording in zip(timelines, recordings, strict=True):
+        _, *lines = csv_lines(COLUMNS, rows(timeline, recording.stem))
+        click.echo("".join(lines), nl=False)
+        yield timeline
+
+
+def _tell_next(root, recordings, output_dir, formats, combined) -> None:
+    """Say what can be done with the table that was written."""
+    table = combined
+    if table is None and output_dir and "csv" in formats and recordings:
+        table = str(Path(output_dir) / f"{recordings[0].stem}.csv")
+    if table is not None:
+        told = " ".join(map(shlex.quote, ("guitarclf", "validate", shown(table), "--audio-root", root)))
+        say(f"Next: correct it by ear, then {told}")

@@ -1,0 +1,241 @@
+"""Outputs: the files that `annotate` writes about recordings, and which of them are there already."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from guitarclf.audio.recordings import open_recording
+from guitarclf.errors import AudioReadError, RunError
+from guitarclf.experiment.annotate import Annotator, Recording
+from guitarclf.files.cells import csv_lines
+from guitarclf.files.digest import text_digest
+from guitarclf.files.names import as_path, as_text
+from guitarclf.files.progress import Progress
+from guitarclf.files.whole import hidden, is_stream, whole_text, write_bytes, write_text
+from guitarclf.files.wording import explained, shown
+from guitarclf.runs.journal import Journal
+from guitarclf.timeline.clips import write_clips
+from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
+from guitarclf.timeline.formats import FORMATS
+
+STATE_FILE = "annotate.json"  # in the folder: what its files were made with, and which recordings failed
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files about recordings in a folder, a format each.
+
+    Parameters
+    ----------
+    folder : Path
+    formats : sequence of str
+        Keys of FORMATS.
+    settings : mapping
+        What the events depend on, kept in the folder: files of other settings are not gone on with.
+    """
+
+    folder: Path
+    formats: Sequence[str]
+    settings: Mapping[str, Any]
+    failed: list[str] = field(default_factory=list)
+
+    def begin(self, recordings: Sequence[Recording], *, overwrite: bool, resume: bool) -> None:
+        """Make the folder; RunError if a file is there that may not be replaced, or if it is of other settings."""
+        there = [path for recording in recordings for path in self.paths(recording) if os.path.lexists(path)]
+        if there and not (overwrite or resume):
+            raise RunError(
+                f"{shown(self.folder)} must not have files about these recordings. {shown(there[0])} is there "
+                f"({len(there)} in all). Keep them and write the others with --resume, replace them with --overwrite, "
+                "or give another folder."
+            )
+        state = self.folder / STATE_FILE
+        with explained(f"{shown(self.folder)} must be a folder that can be written", "Choose another place."):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        if resume and there:
+            self.failed.extend(self._failed_before(state))
+        self._keep()
+
+    def _failed_before(self, state: Path) -> list[str]:
+        """Return the recordings that failed before; RunError if the files in the folder are of other settings."""
+        try:
+            kept = json.loads(state.read_bytes())
+            before, failed = kept["settings"], [str(name) for name in kept["failed"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{shown(state)} must tell what the files beside it were made with, to go on with --resume. It does "
+                "not. Replace the files with --overwrite, or give another folder."
+            ) from error
+        settings = json.loads(json.dumps(self.settings))
+        for name in settings:
+            if before.get(name) != settings[name]:
+                raise RunError(
+                    f"{shown(self.folder)} must hold files of the same settings, to go on with --resume. `{name}` was "
+                    f"{shown(before.get(name))} and is {shown(settings[name])}. Replace them with --overwrite, or give "
+                    "another folder."
+                )
+        return failed
+
+    def _keep(self) -> None:
+        state = {"settings": dict(self.settings), "failed": sorted(self.failed)}
+        write_text(self.folder / STATE_FILE, json.dumps(state, indent=2) + "\n")
+
+    def paths(self, recording: Recording) -> list[Path]:
+        """Return the files about a recording, in the order of ``formats``."""
+        return [self._path(recording, name) for name in self.formats]
+
+    def _path(self, recording: Recording, name: str) -> Path:
+        return self.folder / f"{recording.stem}{FORMATS[name].suffix}"
+
+    def missing(self, recording: Recording, *, overwrite: bool) -> list[str]:
+        """Return the formats that are to be written of a recording: those that are not there, or all if it failed."""
+        if overwrite or recording.audio_path in self.failed:
+            return list(self.formats)
+        return [name for name in self.formats if not os.path.lexists(self._path(recording, name))]
+
+    def write(self, recording: Recording, timeline: Timeline, formats: Sequence[str]) -> None:
+        """Write the files of a timeline; RunError if one cannot be written."""
+        for name in formats:
+            path, content = self._path(recording, name), FORMATS[name].content(timeline)
+            with explained(f"{shown(path.parent)} must be a folder that can be written", "Choose another place."):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, str):
+                write_text(path, content)
+            else:
+                write_bytes(path, content)
+        if bool(timeline.error) != (recording.audio_path in self.failed):
+            (self.failed.append if timeline.error else self.failed.remove)(recording.audio_path)
+            self._keep()
+
+
+def written(
+    annotator: Annotator,
+    recordings: Sequence[Recording],
+    outputs: Outputs | None = None,
+    combined: str | None = None,
+    clips: str | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Iterator[Timeline]:
+    """Yield the timelines of recordings, each when what is asked for is written of it, under a bar.
+
+    Parameters
+    ----------
+    annotator : Annotator
+    recordings : sequence of Recording
+    outputs : Outputs, optional
+        Files about each; a recording whose files are all there is passed over with ``resume``.
+    combined : str, optional
+        One table of all.
+    clips : str, optional
+        Folder for each event as a WAV file.
+    resume, overwrite : bool
+        Whether files that are there stay, or are replaced; without either they are an error.
+    """
+    if outputs is not None:
+        outputs.begin(recordings, overwrite=overwrite, resume=resume)
+    is_all_heard = outputs is None or combined is not None or clips is not None
+
+    def work(rest: Sequence[Recording]) -> Iterator[Timeline]:
+        lengths = [_whole_seconds(recording.path) for recording in rest]
+        with Progress(sum(lengths), desc="hearing", unit="s") as bar:
+            for number, recording in enumerate(rest):
+                wanted = [] if outputs is None else outputs.missing(recording, overwrite=overwrite)
+                before = sum(lengths[:number])
+                if wanted or is_all_heard:
+                    timeline = annotator.timeline(recording, partial(_show, bar, before))
+                    if outputs is not None:
+                        outputs.write(recording, timeline, wanted)
+                    if clips is not None and timeline.sample_rate:
+                        write_clips(timeline, Path(clips) / Path(recording.stem).parent, overwrite=overwrite)
+                    yield timeline
+                _show(bar, before, lengths[number])
+
+    if combined is None:
+        yield from work(recordings)
+    else:
+        yield from write_combined(combined, recordings, work, annotator.settings, resume=resume)
+
+
+def _show(bar: Progress, before: int, seconds: float) -> None:
+    """Bring a bar to so many seconds of a recording, ``before`` those of others."""
+    bar.update(before + int(seconds) - bar.n)
+
+
+def _whole_seconds(path: str) -> int:
+    """Return the length of a recording, 0 if it cannot be opened, which is told where it is read."""
+    try:
+        with open_recording(path) as recording:
+            return int(recording.frames / recording.samplerate)
+    except AudioReadError:
+        return 0
+
+
+def write_combined(
+    path: str | Path,
+    recordings: Sequence[Recording],
+    work: Callable[[Sequence[Recording]], Iterator[Timeline]],
+    settings: Mapping[str, Any],
+    *,
+    resume: bool,
+) -> Iterator[Timeline]:
+    """Write the table of several recordings, and yield their timelines as they are done.
+
+    Each is kept beside it until all are there, so that with ``resume`` a command that was killed goes on. The
+    ``settings``, and sizes and times of the recordings, tell whether what is kept is of the same work.
+    """
+    kept = None if is_stream(path) else hidden(Path(path), ".rows")
+    if kept is None:
+        parts: Iterator[list[Timeline]] = ([timeline] for timeline in work(recordings))
+    else:
+        key = text_digest(
+            json.dumps(dict(settings)), *(repr((recording, _state(recording))) for recording in recordings)
+        )
+        from_plain = partial(_from_plain, settings=settings)
+        journal = Journal(kept, key, resume=resume, to_plain=_to_plain, from_plain=from_plain, what="recordings")
+        parts = journal.go_on(recordings, lambda rest: ([timeline] for timeline in work(rest)))
+    stems = iter(recording.stem for recording in recordings)
+    with whole_text(path) as file:
+        file.write(next(csv_lines(COLUMNS, ())))
+        for part in parts:
+            for timeline in part:
+                _, *lines = csv_lines(COLUMNS, rows(timeline, as_text(next(stems))))
+                file.writelines(lines)
+                yield timeline
+    if kept is not None:
+        kept.unlink(missing_ok=True)
+
+
+def _state(recording: Recording) -> tuple[int, int] | None:
+    """Return the size and time of a recording, None if it is not there."""
+    try:
+        status = os.stat(as_path(recording.path))
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _to_plain(part: Sequence[Timeline]) -> list[dict]:
+    return [
+        {"duration": each.duration, "sample_rate": each.sample_rate, "events": each.events, "error": each.error}
+        for each in part
+    ]
+
+
+def _from_plain(plain: list[dict], items: Sequence[Recording], settings: Mapping[str, Any]) -> list[Timeline]:
+    return [
+        Timeline(
+            recording.path,
+            recording.audio_path,
+            each["duration"],
+            each["sample_rate"],
+            [Event._make([*values[:3], tuple(values[3]), *values[4:]]) for values in each["events"]],
+            settings,
+            each["error"],
+        )
+        for recording, each in zip(items, plain, strict=True)
+    ]

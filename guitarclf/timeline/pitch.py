@@ -1,0 +1,57 @@
+"""The pitch of events, from their recording. The only part of a timeline that needs librosa."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from guitarclf.audio.recordings import open_recording, read_segment
+from guitarclf.errors import AudioReadError
+from guitarclf.files.caches import find_caches
+from guitarclf.timeline.events import NO_PITCH, Event
+
+RATE = 22050
+ATTACK_SEC = 0.03  # after the onset, in which the pick is heard
+LONGEST_SEC = 0.3  # of the stretch after it
+FMIN, FMAX = 32.0, 2100.0  # Hz
+LOWEST = 28  # E1, the lowest string of a bass; noise is measured at FMIN, four semitones below
+FRAME = 1380  # samples, two periods of FMIN
+AGREEING = 0.65  # share of the frames that must be within half a semitone of their median
+
+
+def pitches(path: str | Path, events: Iterable[Event]) -> list[int]:
+    """Return the MIDI pitch of each event of a recording, NO_PITCH where there is none.
+
+    It is measured by YIN (de Cheveigne & Kawahara 2002) in the 0.3 s from 30 ms after the onset on, at most until the
+    offset. Of a harmonic that is the pitch that sounds, not that of the string. There is none for dead notes, events
+    that could not be heard, those shorter than 93 ms, and where the frames do not agree on one.
+
+    Raises
+    ------
+    AudioReadError
+        If the recording cannot be opened.
+    """
+    find_caches()  # librosa has compiled functions
+    with open_recording(path) as recording:
+        return [_pitch(recording, event) for event in events]
+
+
+def _pitch(recording: soundfile.SoundFile, event: Event) -> int:
+    start = event.onset + ATTACK_SEC
+    n_samples = 0 if math.isnan(event.offset) else round(min(event.offset - start, LONGEST_SEC) * RATE)
+    if event.label in ("dead_note", "") or n_samples < FRAME:
+        return NO_PITCH
+    try:
+        sound = read_segment(recording, round(start * RATE), n_samples, sample_rate=RATE, channel="auto")
+    except AudioReadError:  # silent there, or cut short: what could be heard of the event has been
+        return NO_PITCH
+    import librosa
+
+    found = librosa.hz_to_midi(
+        librosa.yin(sound, fmin=FMIN, fmax=FMAX, sr=RATE, frame_length=FRAME, hop_length=FRAME // 4, center=False)
+    )
+    median = float(np.median(found))
+    is_clear = median >= LOWEST - 0.5 and np.mean(np.abs(found - median) <= 0.5) >= AGREEING
+    return round(median) if is_clear else NO_PITCH

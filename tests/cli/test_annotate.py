@@ -1,0 +1,216 @@
+"""guitarclf annotate: files, one table, the terminal and a stream; what is there is never lost."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from notes import RATE, decaying_sine
+
+from guitarclf.cli import main
+from guitarclf.experiment import annotate as task
+from guitarclf.timeline.events import COLUMNS
+
+
+def call(*arguments, stdin=None, code=0):
+    told = CliRunner().invoke(main, ["annotate", *map(str, arguments)], input=stdin)
+    assert told.exit_code == code, told.output
+    return told
+
+
+def lick(*onsets, seconds=3.0):
+    sound = np.zeros(round(seconds * RATE), dtype=np.float32)
+    for number, onset in enumerate(onsets):
+        note = decaying_sine(196.0 * 1.3**number, 0.6, sample_rate=RATE, decay=0.08)
+        start = round(onset * RATE)
+        sound[start : start + len(note)] += note
+    return sound
+
+
+@pytest.fixture
+def lessons(tmp_path, write_wav):
+    """Two recordings of three notes and of two, in folders of their own."""
+    for name, onsets in (("a/one.wav", (0.5, 1.1, 1.9)), ("b/two.wav", (0.2, 1.2))):
+        (tmp_path / "lessons" / name).parent.mkdir(parents=True)
+        write_wav(lick(*onsets), f"lessons/{name}")
+    return tmp_path / "lessons"
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_table_goes_to_the_terminal_with_one_header(lessons):
+    told = call(lessons)
+    table = pd.read_csv(io.StringIO(told.stdout))
+    assert tuple(table.columns) == COLUMNS
+    assert table["note_id"].tolist() == ["a/one_0001", "a/one_0002", "a/one_0003", "b/two_0001", "b/two_0002"]
+    assert table["audio_path"].tolist() == ["a/one.wav"] * 3 + ["b/two.wav"] * 2
+    assert "2 recordings: " in told.stderr
+
+
+def test_a_folder_of_files_has_the_sub_folders_of_the_recordings(lessons, tmp_path):
+    told = call(lessons, "--output-dir", tmp_path / "out", "--format", "csv,audacity,jsonl", "--min-confidence", "0")
+    names = [f"{stem}{suffix}" for stem in ("a/one", "b/two") for suffix in (".csv", ".jsonl", ".txt")]
+    assert sorted(contents(tmp_path / "out")) == ["a/one.csv", "a/one.jsonl", "a/one.txt", "annotate.json", *names[3:]]
+    table = pd.read_csv(tmp_path / "out" / "a" / "one.csv")
+    assert table["audio_path"].tolist() == ["a/one.wav"] * 3
+    next_line = next(line for line in told.stderr.splitlines() if line.startswith("Next:"))
+    command = next_line.partition("guitarclf ")[2].split()
+    validated = CliRunner().invoke(main, command)
+    assert validated.exit_code == 0, validated.output
+
+
+def test_files_that_are_there_are_replaced_only_when_it_is_asked_for(lessons, tmp_path):
+    out = tmp_path / "out"
+    call(lessons, "--output-dir", out)
+    corrected = b"corrected by ear\n"
+    (out / "a" / "one.csv").write_bytes(corrected)
+    told = call(lessons, "--output-dir", out, code=1)
+    assert "one.csv is there (2 in all). Keep them and write the others with --resume" in told.stderr
+    (out / "b" / "two.csv").unlink()
+    call(lessons, "--output-dir", out, "--resume")
+    assert (out / "a" / "one.csv").read_bytes() == corrected
+    assert len(pd.read_csv(out / "b" / "two.csv")) == 2
+    told = call(lessons, "--output-dir", out, "--resume")
+    assert "nothing to do" in told.stderr
+    call(lessons, "--output-dir", out, "--overwrite")
+    assert len(pd.read_csv(out / "a" / "one.csv")) == 3
+
+
+def test_files_of_other_settings_are_not_gone_on_with(lessons, tmp_path):
+    out = tmp_path / "out"
+    call(lessons, "--output-dir", out)
+    told = call(lessons, "--output-dir", out, "--resume", "--min-confidence", "0.9", code=1)
+    assert "of the same settings, to go on with --resume. `unknown_below` was" in told.stderr
+    (out / "annotate.json").unlink()
+    told = call(lessons, "--output-dir", out, "--resume", code=1)
+    assert "annotate.json must tell what the files beside it were made with" in told.stderr
+
+
+def test_a_recording_that_fails_has_its_row_and_is_tried_again(lessons, tmp_path, write_wav):
+    out, broken = tmp_path / "out", lessons / "broken.wav"
+    broken.write_bytes(b"RIFF")
+    told = call(lessons, "--output-dir", out, "--combined", tmp_path / "all.csv", code=1)
+    assert "1 of 3 recordings could not be read, or not to their end." in told.stderr
+    for path in (out / "broken.csv", tmp_path / "all.csv"):
+        row = pd.read_csv(path).iloc[-1]
+        assert row["audio_path"] == "broken.wav"
+        assert "must be" in row["error"]
+    write_wav(lick(0.3), "lessons/broken.wav")
+    call(lessons, "--output-dir", out, "--resume")
+    table = pd.read_csv(out / "broken.csv")
+    assert len(table) == 1
+    assert table["error"].isna().all()
+    assert json.loads((out / "annotate.json").read_text())["failed"] == []
+
+
+@pytest.mark.parametrize("n_before", [0, 1])
+def test_a_command_that_was_killed_goes_on_to_the_same_bytes(lessons, tmp_path, monkeypatch, n_before):
+    asked = ("--output-dir", tmp_path / "out", "--format", "csv,jsonl", "--combined", tmp_path / "all.csv")
+    call(lessons, *asked)
+    whole, combined = contents(tmp_path / "out"), (tmp_path / "all.csv").read_bytes()
+    for name in whole:
+        (tmp_path / "out" / name).unlink()
+    (tmp_path / "all.csv").unlink()
+    heard, really = [], task.Annotator.timeline
+
+    def until_killed(self, recording, tell):
+        if len(heard) == n_before:
+            raise KeyboardInterrupt
+        heard.append(recording)
+        return really(self, recording, tell)
+
+    monkeypatch.setattr(task.Annotator, "timeline", until_killed)
+    call(lessons, *asked, code=130)
+    assert not (tmp_path / "all.csv").exists()
+    monkeypatch.setattr(task.Annotator, "timeline", lambda *args: heard.append(args[1]) or really(*args))
+    call(lessons, *asked, "--resume")
+    assert len(heard) == 2  # none twice
+    assert contents(tmp_path / "out") == whole
+    assert (tmp_path / "all.csv").read_bytes() == combined
+    assert not list(tmp_path.glob(".all.csv*"))
+
+
+def test_clips_are_an_event_each(lessons, tmp_path):
+    call(lessons, "--clips", tmp_path / "clips", "--min-confidence", "0")
+    names = sorted(contents(tmp_path / "clips"))
+    assert len(names) == 5
+    assert names[0].startswith("a/one_00000.5") or names[0].startswith("a/one_00000.4")
+
+
+def test_onsets_of_a_table_are_taken_instead(lessons, tmp_path):
+    rows = [("x1", "a/one.wav", 0.5, 0.9), ("x2", "a/one.wav", 1.9, None)]
+    pd.DataFrame(rows, columns=["note_id", "audio_path", "onset_sec", "offset_sec"]).to_csv(tmp_path / "t.csv")
+    told = call("--onsets", tmp_path / "t.csv", "--audio-root", lessons)
+    table = pd.read_csv(io.StringIO(told.stdout))
+    assert table["onset_sec"].tolist() == [0.5, 1.9]
+    assert table["offset_sec"].tolist() == [0.9, 2.9]
+    assert table["strength_db"].isna().all()
+    told = call(lessons, "--onsets", tmp_path / "t.csv", "--audio-root", lessons)
+    assert len(pd.read_csv(io.StringIO(told.stdout))) == 2
+
+
+def test_a_stream_is_answered_line_by_line():
+    sound = (lick(0.5, 1.1, 1.9) * 2**15).astype("<i2").tobytes()
+    table = pd.read_csv(io.StringIO(call("-", "--raw", f"s16le,{RATE},1", stdin=sound).stdout))
+    np.testing.assert_allclose(table["onset_sec"], [0.5, 1.1, 1.9], atol=0.02)
+    assert set(table["audio_path"]) == {"-"}
+    told = call("-", "--raw", f"s16le,{RATE},1", stdin=sound + b"\0", code=1)
+    assert len(pd.read_csv(io.StringIO(told.stdout))) == 3 - 1  # the last was not yet over
+    assert "1 bytes are left over" in told.stderr
+
+
+def test_less_sensitive_finds_less(lessons):
+    assert len(call(lessons, "--sensitivity", "60").stdout.splitlines()) == 1
+    assert len(call(lessons, "--start", "0:01", "--end", "1.5").stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "Give PATHs, or onsets"),
+        (("x.wav", "--format", "csv"), "--format goes with --output-dir"),
+        (("x.wav", "--output-dir", "o", "--format", "midi"), "'midi' is not one of csv"),
+        (("x.wav", "--resume"), "--resume and --overwrite go with"),
+        (("x.wav", "--output-dir", "o", "--resume", "--overwrite"), "--resume or --overwrite, not both"),
+        (("-",), "--raw and PATH `-` go together"),
+        (("x.wav", "--raw", "s16le,44100,1"), "--raw and PATH `-` go together"),
+        (("-", "--raw", "s16le,44100,1", "--output-dir", "o"), "A stream is alone"),
+        (("-", "x.wav", "--raw", "s16le,44100,1"), "A stream is alone"),
+        (("x.wav", "--start", "soon"), "'soon' is no time"),
+        (("x.wav", "--only", "hammer"), "'hammer' is not one of harmonic"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(options, told):
+    assert told in call(*options, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--sensitivity", "0"), "`onsets.threshold_db` must be"),
+        (("--min-gap", "-1"), "`onsets.min_gap` must be"),
+        (("--start", "2", "--end", "1"), "before it ends"),
+        (("--combined", "none/all.csv"), "There is no folder none"),
+    ],
+)
+def test_values_that_break_a_rule_are_told_in_one_line(lessons, options, told):
+    answer = call(lessons, *options, code=1)
+    assert told in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_a_csv_loads_neither_torch_nor_pandas_nor_librosa(lessons, tmp_path):
+    script = (
+        "import sys; from guitarclf.cli import main\n"
+        f"main(['annotate', {str(lessons)!r}, '--output-dir', {str(tmp_path / 'out')!r}], standalone_mode=False)\n"
+        "print({'torch', 'pandas', 'librosa', 'sklearn', 'skorch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+    assert len(pd.read_csv(tmp_path / "out" / "a" / "one.csv")) == 3
