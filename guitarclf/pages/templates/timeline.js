@@ -121,9 +121,15 @@
     if (!audio) return;
     Page.stop();
     audio.currentTime = seconds;
-    audio.play().catch(() => {}); // what stops it before it has begun is no error
+    audio.play().catch(() => {}); // what cannot be played is told by "error", and a stop before it began is none
   }
 
+  function tellMute() {
+    document.getElementById("mute").hidden = false;
+  }
+
+  if (audio) audio.addEventListener("error", tellMute);
+  if (audio && audio.error) tellMute(); // before this script ran
   if (audio) for (const name of ["play", "pause", "seeked"]) audio.addEventListener(name, follow);
   document.addEventListener("select", ({ target }) => {
     for (const mark of marksBox.querySelectorAll(".selected")) mark.classList.remove("selected");
