@@ -203,11 +203,11 @@ def _decimals(value: float, n: int) -> str:
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Yield settings as (``outer.inner``, text)."""
+    """Yield settings that are set as (``outer.inner``, text)."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
-        else:
+        elif value is not None and value != []:
             yield f"{above}{name}", shown(value) if isinstance(value, str) else shown(str(value))
 
 
