@@ -223,7 +223,7 @@ def test_a_stream_has_no_sound_and_says_so(timeline_of, open_page):
     assert tab.locator(".problem").count() == 0
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MAX_SOUND_SEC", 2.9), ("MAX_SOUND_BYTES", 1000)])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_SOUND_SEC", 2.9), ("MAX_BYTES", 5000)])
 def test_sound_that_would_be_too_large_is_left_out(timeline_of, open_page, monkeypatch, limit, value):
     monkeypatch.setattr(page, limit, value)
     tab = open_page(html(timeline_of())).tab
