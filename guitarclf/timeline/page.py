@@ -32,7 +32,7 @@ def html(timeline: Timeline) -> str:
     """Return the page of a recording: its log-mel with the events in colour, its sound, and a table of the events.
 
     The recording is read again, in bounded memory; where it cannot be, the page says so. A page has MAX_BYTES at most:
-    sound for which there is no room is left out, and of more than MAX_ROWS events the first are shown. It says that too.
+    sound for which there is no room is left out, and of more than MAX_ROWS events the first are shown. It says so.
     Where the settings have a ``start`` or an ``end``, it shows that stretch.
     """
     start, end = _stretch_of(timeline)
