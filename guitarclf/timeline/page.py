@@ -41,7 +41,7 @@ def html(timeline: Timeline) -> str:
     remarks = list(recording.remarks)
     if len(timeline.events) > len(events):
         remarks.append(f"These are the first {len(events)} of {len(timeline.events)} events. {A_PART}")
-    counts = Counter(event.label for event in timeline.events)
+    counts = Counter(event.label for event in events)
     return render(
         "timeline.html.j2",
         title=shown(timeline.audio_path),

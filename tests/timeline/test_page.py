@@ -237,6 +237,7 @@ def test_of_too_many_events_the_first_are_shown(timeline_of, open_page, monkeypa
     tab = open_page(html(timeline_of())).tab
     assert "first 2 of 5 events" in tab.inner_text(".remark")
     assert shown_labels(tab) == ["harmonic", "dead_note"]
+    assert tab.locator(".count").all_inner_texts() == ["1", "1", "0"]
 
 
 def test_a_quiet_recording_is_made_louder_and_says_by_how_much(timeline_of, write_wav):
