@@ -18,7 +18,7 @@ from guitarclf.files.progress import Progress
 from guitarclf.files.whole import hidden, is_stream, whole_text, write_bytes, write_text
 from guitarclf.files.wording import explained, shown
 from guitarclf.runs.journal import Journal
-from guitarclf.timeline.clips import write_clips
+from guitarclf.timeline.clips import require_no_clips, write_clips
 from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
 from guitarclf.timeline.formats import FORMATS
 
@@ -132,12 +132,16 @@ def written(
     combined : str, optional
         One table of all.
     clips : str, optional
-        Folder for each event as a WAV file.
+        Folder for each event as a WAV file, in the same sub-folders as files about recordings.
     resume, overwrite : bool
         Whether files that are there stay, or are replaced; without either they are an error.
     """
     if outputs is not None:
         outputs.begin(recordings, overwrite=overwrite, resume=resume)
+    places = {} if clips is None else {each: Path(clips, as_text(each.stem)) for each in recordings}
+    if not (overwrite or resume):
+        for place in places.values():
+            require_no_clips(place.parent, place.name)
     is_all_heard = outputs is None or combined is not None or clips is not None
 
     def work(rest: Sequence[Recording]) -> Iterator[Timeline]:
@@ -151,7 +155,9 @@ def written(
                     if outputs is not None:
                         outputs.write(recording, timeline, wanted)
                     if clips is not None and timeline.sample_rate:
-                        write_clips(timeline, Path(clips) / Path(recording.stem).parent, overwrite=overwrite)
+                        place = places[recording]
+                        how = {"overwrite": overwrite, "resume": resume}
+                        write_clips(timeline, place.parent, stem=place.name, **how)
                     yield timeline
                 _show(bar, before, lengths[number])
 

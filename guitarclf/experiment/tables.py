@@ -111,7 +111,11 @@ def split_events(config: Config) -> pd.DataFrame:
     """Return the events of a config with a column ``split``: train, val or test."""
     events, training = config_events(config), config.training
     events["split"] = assign_splits(
-        events, valid_size=training.valid_size, test_size=training.test_size, seed=config.seed
+        events,
+        valid_size=training.valid_size,
+        test_size=training.test_size,
+        fewest_tracks=training.fewest_tracks,
+        seed=config.seed,
     )
     return events
 

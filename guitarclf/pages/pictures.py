@@ -18,7 +18,7 @@ STRETCH = 200 * HOP  # samples whose log-mel is taken at once
 MAX_COLUMNS = 90_000  # of a whole picture: half an hour; of what is longer a column is the loudest of some
 TILE = 3000  # columns of one PNG
 LOWEST_DB, STEP_DB = -110.0, 0.75  # a level is kept in a byte
-SHOWN_DB = 65.0  # from black, the loudest, to white
+SHOWN_DB = 75.0  # from black, the loudest, to white
 N_GREYS = 32  # more make the file larger and look the same
 
 
@@ -91,7 +91,7 @@ def png(grey: np.ndarray) -> bytes:
     rows = np.concatenate(
         [np.zeros((height, 1), dtype=np.uint8), grey], axis=1
     )  # each row begins with its filter: none
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""))
     body = b"".join(
         struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
         for name, content in chunks

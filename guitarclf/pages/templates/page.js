@@ -138,7 +138,7 @@ const Page = (() => {
     const row = event.target.closest("table:has([data-sort]) tbody tr");
     if (sorter) sort(sorter);
     if (row && !row.classList.contains("selected")) select(row);
-    if (player) toggle(player);
+    if (player && (player.tagName !== "TR" || getSelection().isCollapsed)) toggle(player); // and is no text being marked
   });
   document.addEventListener("input", (event) => {
     const form = event.target.closest("form.filters");
