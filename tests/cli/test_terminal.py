@@ -35,9 +35,7 @@ def test_a_mistyped_command_is_suggested(name):
     for typed in {*swapped(name), name.upper(), name.title()} - COMMANDS.keys():
         result = CliRunner().invoke(main, [typed])
         assert result.exit_code == 2
-        meant = [name, *(other for other in COMMANDS if typed in swapped(other))]  # eport is as near to report
-        told = [f"No such command '{typed}'. Did you mean '{other}'?" for other in meant]
-        assert any(line in result.stderr for line in told)
+        assert f"No such command '{typed}'. Did you mean '{name}'?" in result.stderr
 
 
 @pytest.mark.parametrize(
