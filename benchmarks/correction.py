@@ -4,8 +4,8 @@
 
 Joins the harmonics and dead notes of a table and 60 of its other notes into one recording, as a telephone hears it in a
 room: 150 to 3,800 Hz, reverberation, overload, noise. Its first notes (--corrected) are the table that somebody
-corrected. `guitarclf train --init-from pretrained` learns them, once as it does by default and once with the settings of
-a training from fresh weights, as it did up to 0.1.0. Prints what is right among the notes corrected, the rest of that
+corrected. `guitarclf train --init-from pretrained` learns them, once as it does by default and once with the settings
+of a training from fresh weights, as up to 0.1.0. Prints what is right among the notes corrected, the rest of that
 recording, the notes of the table as they are, and those elsewhere: means over the seeds, and their range.
 """
 
