@@ -2,34 +2,26 @@
 
     python benchmarks/onsets.py metadata.csv audio_root [--tolerance 0.05] [--librosa]
 
-An onset is found if one lies within 50 ms of it, each being the other's only partner, as mir_eval counts. Hits are
-pooled over the recordings, by kind of file. `python benchmarks/phrases.py` makes phrases of single notes; tables of
-IDMT-SMT-GUITAR come from `guitarclf import idmt`. `--librosa` adds librosa's `onset_detect` with its defaults.
+Onsets are matched and pooled over the recordings as `guitarclf.evaluation.timeline` does (extra `score`), by kind of
+file. `python benchmarks/material.py minutes chords` makes modelled minutes and chords, `python benchmarks/phrases.py`
+phrases of single notes; tables of IDMT-SMT-GUITAR come from `guitarclf import idmt`. `--librosa` adds librosa's
+`onset_detect` with its defaults, and with superflux (Boeck and Widmer 2013) as librosa's example of it has it.
 """
 
 import time
-from collections import defaultdict
+from pathlib import Path
 
 import click
 import numpy as np
+import pandas as pd
 
 from guitarclf.audio.onset_times import onsets_of
 from guitarclf.audio.recordings import load_segment, open_recording
 from guitarclf.data.events import read_events
+from guitarclf.evaluation.timeline import score_timeline
 
 
-def n_hits(found: np.ndarray, true: np.ndarray, tolerance: float) -> int:
-    """Return how many of two rising lists of onsets have a partner: the largest matching, which is greedy here."""
-    hits = place = 0
-    for onset in true:
-        while place < len(found) and found[place] < onset - tolerance:
-            place += 1
-        if place < len(found) and found[place] <= onset + tolerance:
-            hits, place = hits + 1, place + 1
-    return hits
-
-
-def by_superflux(path: str) -> np.ndarray:
+def by_ours(path: str) -> np.ndarray:
     """Return the onsets of a recording in seconds."""
     with open_recording(path) as recording:
         return np.array([onset.time for onset in onsets_of(recording)])
@@ -39,10 +31,28 @@ def by_librosa(path: str) -> np.ndarray:
     """Return the onsets of a recording that librosa finds."""
     import librosa
 
+    return librosa.onset.onset_detect(y=_sound(path, 22050), sr=22050, units="time")
+
+
+def by_librosa_superflux(path: str) -> np.ndarray:
+    """Return the onsets that librosa finds with the settings of its example of superflux."""
+    import librosa
+
+    rate, hop = 44100, 220
+    mel = librosa.feature.melspectrogram(
+        y=_sound(path, rate), sr=rate, n_fft=2048, hop_length=hop, fmin=27.5, fmax=16000, n_mels=138
+    )
+    envelope = librosa.onset.onset_strength(S=librosa.power_to_db(mel, ref=np.max), sr=rate, lag=2, max_size=3)
+    return librosa.onset.onset_detect(onset_envelope=envelope, sr=rate, hop_length=hop, units="time")
+
+
+def _sound(path: str, rate: int) -> np.ndarray:
     with open_recording(path) as recording:
         duration = recording.frames / recording.samplerate
-    sound = load_segment(path, 0, duration, sample_rate=22050)
-    return librosa.onset.onset_detect(y=sound, sr=22050, units="time")
+    return load_segment(path, 0, duration, sample_rate=rate)
+
+
+METHODS = {"ours": by_ours, "librosa": by_librosa, "librosa superflux": by_librosa_superflux}
 
 
 @click.command(help=__doc__)
@@ -51,23 +61,23 @@ def by_librosa(path: str) -> np.ndarray:
 @click.option("--tolerance", default=0.05, show_default=True, help="Seconds.")
 @click.option("--librosa", is_flag=True, help="Score librosa too.")
 def main(table, audio_root, tolerance, librosa) -> None:
-    methods = {"superflux": by_superflux} | ({"librosa": by_librosa} if librosa else {})
-    click.echo(f"{'method':10} {'kind':8} {'files':>5} {'onsets':>6} {'P':>6} {'R':>6} {'F':>6} {'s of sound / s':>14}")
+    click.echo(f"{'method':18} {'kind':6} {'files':>5} {'true':>6} {'P':>6} {'R':>6} {'F':>6} {'s of sound / s':>14}")
     events = read_events(table, audio_root=audio_root)
-    for name, method in methods.items():
-        counts: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(6))
-        for path, notes in events.groupby("audio_path"):
-            with open_recording(path) as recording:
-                kind, duration = recording.format, recording.frames / recording.samplerate
-            start, true = time.perf_counter(), np.unique(notes["onset_sec"])
-            found = method(path)
-            spent = time.perf_counter() - start
-            hits = n_hits(found, true, tolerance)
-            counts[kind] += [1, len(true), len(found), hits, duration, spent]
-        for kind, (files, n_true, n_found, hits, duration, spent) in counts.items():
-            precision, recall = hits / max(1, n_found), hits / n_true
-            scores = f"{precision:6.3f} {recall:6.3f} {2 * hits / (n_found + n_true):6.3f}"
-            click.echo(f"{name:10} {kind:8} {files:5.0f} {n_true:6.0f} {scores} {duration / spent:14.0f}")
+    files = {}
+    for path in events["audio_path"].unique():
+        with open_recording(path) as recording:
+            files[path] = Path(path).suffix[1:], recording.frames / recording.samplerate
+    for name in METHODS if librosa else ["ours"]:
+        for kind in sorted({kind for kind, _ in files.values()}):
+            paths = [path for path in files if files[path][0] == kind]
+            start, found = time.perf_counter(), []
+            for path in paths:
+                found += [(path, onset, "general_note") for onset in METHODS[name](path)]
+            spent, duration = time.perf_counter() - start, sum(files[path][1] for path in paths)
+            found = pd.DataFrame(found, columns=["audio_path", "onset_sec", "label_category"])
+            score = score_timeline(events, found, tolerance=tolerance, recordings=paths).onsets
+            figures = f"{score.n_true:6d} {score.precision:6.3f} {score.recall:6.3f} {score.f1:6.3f}"
+            click.echo(f"{name:18} {kind:6} {len(paths):5d} {figures} {duration / spent:14.0f}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import logging
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from browser import Opened, headless
 from idmt_annotations import annotation_xml, write_idmt_tree
 from notes import RATE, NoteTable, decaying_sine, noise_click, partial_series, write_note_table, write_rows
 
@@ -174,3 +176,30 @@ def real_data() -> Path:
     if "GUITARCLF_TEST_DATA" not in os.environ:
         pytest.skip("GUITARCLF_TEST_DATA names no folder of recordings")
     return Path(os.environ["GUITARCLF_TEST_DATA"])
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, started once a session."""
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("there is no chromium to open pages in (Debian: apt-get install chromium)")
+    with headless(executable) as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(browser, tmp_path):
+    """`open_page(html, **settings of playwright's new_page)` -> Opened; at the end each is checked and closed."""
+    opened = []
+
+    def open_(html, **settings) -> Opened:
+        path = tmp_path / f"page{len(opened)}.html"
+        path.write_text(html, encoding="utf-8")
+        opened.append(Opened(browser.new_page(**settings), path))
+        return opened[-1]
+
+    yield open_
+    for page in opened:
+        page.check()
+        page.tab.close()

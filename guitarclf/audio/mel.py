@@ -153,8 +153,11 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: fl
 
 @lru_cache(maxsize=16)
 def _mel_groups(*settings) -> list[tuple[slice, slice, np.ndarray]]:
-    """Return the filterbank of :func:`mel_filters` in parts: (bands, bins that they weigh, `[bins, bands]` filters)."""
-    filters = mel_filters(*settings)
+    return band_groups(mel_filters(*settings))
+
+
+def band_groups(filters: np.ndarray) -> list[tuple[slice, slice, np.ndarray]]:
+    """Return filters `[bins, bands]` in parts: (bands, bins that they weigh, `[bins, bands]` filters of these)."""
     groups = []
     for first in range(0, filters.shape[1], BANDS):
         part = filters[:, first : first + BANDS]

@@ -16,7 +16,7 @@ from guitarclf.files.wording import shown
 from guitarclf.parameters.sections import OnsetParameters
 
 HIGHEST_BEFORE, MEAN_BEFORE, AFTER = 6, 20, 10  # frames of 5 ms around a peak: it is the highest, and above the mean
-MEANS = 2  # times the mean: noise, which has a peak of 2.5 dB now and then, has a mean of 1 dB too
+MEANS, MEANS_BEFORE = 1.2, 2.25  # times the mean around and before: the strings of a strum all rise, noise always does
 LATE_SEC = 0.005  # the rise is at its highest so much after the onset
 LAST = 6  # frames of a recording in which nothing starts: its end is a step
 BLOCK_SEC = 10.0  # of a recording, read at once
@@ -176,8 +176,10 @@ class PeakPicker:
             peak = strength[place]
             if peak < strength[max(0, place - HIGHEST_BEFORE) : place + AFTER + 1].max():
                 continue
-            mean = strength[max(0, place - MEAN_BEFORE) : place + AFTER + 1].sum() / (MEAN_BEFORE + AFTER + 1)
-            if peak < MEANS * mean + threshold:
+            first, last = max(0, place - MEAN_BEFORE), place + AFTER + 1
+            mean = strength[first:last].sum() / (MEAN_BEFORE + AFTER + 1)
+            before = strength[first : max(0, place - HIGHEST_BEFORE)].sum() / (MEAN_BEFORE - HIGHEST_BEFORE)
+            if peak < max(MEANS * mean, MEANS_BEFORE * before) + threshold:
                 continue
             if self.level[place : place + AFTER].max() < -self.parameters.quiet_db:
                 continue

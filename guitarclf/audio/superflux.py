@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import soxr
 
-from guitarclf.audio.mel import hann, mel_edges, mel_filters
+from guitarclf.audio.mel import band_groups, hann, mel_edges, mel_filters
 from guitarclf.audio.mono import STEADY_DB
 from guitarclf.errors import AudioReadError
 from guitarclf.parameters.sections import OnsetParameters
@@ -153,14 +153,17 @@ def _mel_power(blocks: Iterable[np.ndarray], bands: np.ndarray, length: int, fir
     A segment has ``length`` samples at RATE, the first one ``first``, if that is given.
     """
     window, edge = hann(N_FFT).astype(np.float32), np.zeros(N_FFT // 2, dtype=np.float32)
-    rest = edge
+    rest, groups = edge, band_groups(bands)
     for samples in chain(_regrouped(blocks, length, first), [edge]):
         rest = np.concatenate([rest, samples])
         n_frames = 1 + (len(rest) - N_FFT) // HOP
         if n_frames > 0:
             frames = np.lib.stride_tricks.sliding_window_view(rest, N_FFT)[::HOP][:n_frames]
             spectrum = np.fft.rfft(frames * window)
-            yield (spectrum.real**2 + spectrum.imag**2).astype(np.float32) @ bands
+            power, mel = spectrum.real**2 + spectrum.imag**2, np.empty((n_frames, bands.shape[1]), dtype=np.float32)
+            for part, bins, weights in groups:
+                mel[:, part] = power[:, bins] @ weights
+            yield mel
             rest = rest[n_frames * HOP :]
 
 

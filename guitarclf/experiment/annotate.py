@@ -100,7 +100,8 @@ class Annotator:
             return timeline
         from guitarclf.timeline.pitch import pitches
 
-        found = zip(timeline.events, pitches(timeline.path, timeline.events), strict=True)
+        channel = self.listener.model.reader.channel
+        found = zip(timeline.events, pitches(timeline.path, timeline.events, channel=channel), strict=True)
         return replace(timeline, events=[event._replace(pitch=pitch) for event, pitch in found])
 
 
@@ -149,6 +150,7 @@ def settings_of(model: str | Path, loaded: Model, annotator: Annotator, **others
         "model_digest": text_digest(*map(file_digest, sorted(model_files(model)))),
         "priors": dict(zip(LABELS, np.round(loaded.priors_, 6).tolist(), strict=True)),
         "unknown_below": round(float(threshold), 6),
+        "channel": loaded.reader.channel,
         "onsets": asdict(listener.parameters),
         "only": list(annotator.only),
         "start": annotator.start,

@@ -18,7 +18,7 @@ from guitarclf.files.progress import Progress
 from guitarclf.files.whole import hidden, is_stream, whole_text, write_bytes, write_text
 from guitarclf.files.wording import explained, shown
 from guitarclf.runs.journal import Journal
-from guitarclf.timeline.clips import write_clips
+from guitarclf.timeline.clips import require_no_clips, write_clips
 from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
 from guitarclf.timeline.formats import FORMATS
 
@@ -120,6 +120,7 @@ def written(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    hear_all: bool = False,
 ) -> Iterator[Timeline]:
     """Yield the timelines of recordings, each when what is asked for is written of it, under a bar.
 
@@ -132,13 +133,19 @@ def written(
     combined : str, optional
         One table of all.
     clips : str, optional
-        Folder for each event as a WAV file.
+        Folder for each event as a WAV file, in the same sub-folders as files about recordings.
     resume, overwrite : bool
         Whether files that are there stay, or are replaced; without either they are an error.
+    hear_all : bool
+        Whether recordings are heard, and their timelines given, whose files are all there.
     """
     if outputs is not None:
         outputs.begin(recordings, overwrite=overwrite, resume=resume)
-    is_all_heard = outputs is None or combined is not None or clips is not None
+    places = {} if clips is None else {each: Path(clips, as_text(each.stem)) for each in recordings}
+    if not (overwrite or resume):
+        for place in places.values():
+            require_no_clips(place.parent, place.name)
+    hear_all = hear_all or outputs is None or combined is not None or clips is not None
 
     def work(rest: Sequence[Recording]) -> Iterator[Timeline]:
         lengths = [_whole_seconds(recording.path) for recording in rest]
@@ -146,12 +153,14 @@ def written(
             for number, recording in enumerate(rest):
                 wanted = [] if outputs is None else outputs.missing(recording, overwrite=overwrite)
                 before = sum(lengths[:number])
-                if wanted or is_all_heard:
+                if wanted or hear_all:
                     timeline = annotator.timeline(recording, partial(_show, bar, before))
                     if outputs is not None:
                         outputs.write(recording, timeline, wanted)
                     if clips is not None and timeline.sample_rate:
-                        write_clips(timeline, Path(clips) / Path(recording.stem).parent, overwrite=overwrite)
+                        place = places[recording]
+                        how = {"overwrite": overwrite, "resume": resume}
+                        write_clips(timeline, place.parent, stem=place.name, **how)
                     yield timeline
                 _show(bar, before, lengths[number])
 

@@ -154,7 +154,7 @@ def missing_audio(metadata_path, events: pd.DataFrame) -> str | None:
     return None
 
 
-def run_events(run: RunFolder, data: DataConfig) -> pd.DataFrame:
+def run_events(run: RunFolder, data: DataConfig, *, require_audio: bool = True) -> pd.DataFrame:
     """Return the events of a run with the split they had, from its ``splits.csv``."""
     if not run.splits.is_file():
         raise RunError(
@@ -163,7 +163,8 @@ def run_events(run: RunFolder, data: DataConfig) -> pd.DataFrame:
         )
     events = read_events(run.splits, audio_root=data.audio_folder)
     require_inside(events["audio_path"], data.audio_folder, allow=data.allow_outside_root)
-    require_audio_files(events["audio_path"])
+    if require_audio:
+        require_audio_files(events["audio_path"])
     return events
 
 

@@ -4,6 +4,7 @@ A system may allow names that are not UTF-8. Python has their bytes as surrogate
 terminal takes; as text such a byte is an escape like ``\\udcf6``.
 """
 
+import hashlib
 import os
 import re
 from collections import Counter
@@ -37,16 +38,20 @@ def as_path(text: str) -> str:
     return text
 
 
-def portable(name: str, most: int = 150) -> str:
+def portable(text: str, most: int = 150) -> str:
     """Return a text as the name of a file on any system, or the start of one, of at most ``most`` bytes.
 
-    Characters that cannot be seen or that Windows forbids become ``_``, also blanks and dots at the end.
+    Characters that cannot be seen or that Windows forbids become ``_``. What had to be changed ends in a digest, so
+    that two texts never become one name.
     """
-    text = "".join("_" if char in FORBIDDEN or not char.isprintable() else char for char in as_text(name))
-    text = f"_{text}" if DEVICE.match(text) else text
-    text = text.encode()[:most].decode(errors="ignore")
-    kept = text.rstrip(". ")
-    return kept + "_" * (len(text) - len(kept)) or "_"
+    text = as_text(text)
+    name = "".join("_" if char in FORBIDDEN or not char.isprintable() else char for char in text)
+    name = f"_{name}" if DEVICE.match(name) else name
+    name = name.encode()[:most].decode(errors="ignore")
+    if name == text != "" and text[-1] not in ". ":
+        return name
+    digest = hashlib.blake2b(text.encode(), digest_size=3).hexdigest()
+    return f"{name.encode()[: most - 7].decode(errors='ignore')}_{digest}"
 
 
 def unique_names(paths: list[str]) -> list[str]:

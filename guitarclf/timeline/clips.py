@@ -2,70 +2,110 @@
 
 import io
 import os
+import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import soundfile
 
 from guitarclf.audio.header import PCM_SUBTYPES
 from guitarclf.audio.recordings import open_recording, read_samples
-from guitarclf.errors import RunError
+from guitarclf.errors import AudioReadError, RunError
 from guitarclf.files.names import portable
 from guitarclf.files.whole import write_bytes
 from guitarclf.files.wording import explained, shown
-from guitarclf.timeline.events import Event, Timeline
+from guitarclf.labels import LABELS
+from guitarclf.timeline.events import UNKNOWN, Event, Timeline
 
 
 def write_clips(
-    timeline: Timeline, folder: str | Path, *, stem: str | None = None, overwrite: bool = False
+    timeline: Timeline,
+    folder: str | Path,
+    *,
+    stem: str | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
 ) -> list[Path]:
     """Return the files, one for each event that could be heard, of the sound from its onset to its offset.
 
     Parameters
     ----------
     timeline : Timeline
-        ``path`` is the recording, whose rate, channels and bits the clips have; what is no PCM there is 16 bit.
+        ``path`` is the recording, whose rate, channels and bits the clips have; what is no PCM there is 16 bit. If it
+        has an ``error``, events that cannot be read to their end have no clip.
     folder : str or Path
         Made if it is not there.
     stem : str, optional
         How their names begin; by default as the recording's. An event at 12.345 s is ``stem_00012.345_harmonic.wav``.
     overwrite : bool
-        Whether clips that are there are replaced.
+        Whether all clips of the recording that are there are replaced: those of events that are no more are removed.
+    resume : bool
+        Whether the clips that are there stay, and the others are written.
 
     Raises
     ------
     RunError
-        If a clip is there, before any is written, or if the folder cannot be written.
+        If there are clips of the recording, with neither of the last two; or if the folder cannot be written.
     AudioReadError
         If the recording cannot be read.
     """
-    folder = Path(folder)
-    clips = [(event, folder / name) for event, name in _named(timeline, stem)]
-    there = [path for _, path in clips if os.path.lexists(path)]
-    if there and not overwrite:
-        raise RunError(
-            f"The folder of clips must not have any of {shown(timeline.audio_path)}. {shown(there[0])} is there "
-            f"({len(there)} in all). Replace them with --overwrite, or give another folder."
-        )
+    folder, stem = Path(folder), stem_of(timeline) if stem is None else stem
+    if not (overwrite or resume):
+        require_no_clips(folder, stem)
+    old = clips_in(folder, stem)
     with explained(f"{shown(folder)} must be a folder that can be written", "Choose another place."):
         folder.mkdir(parents=True, exist_ok=True)
+    written = []
     with open_recording(timeline.path) as recording:
-        for event, path in clips:
-            write_bytes(path, _wav(recording, event))
-    return [path for _, path in clips]
+        for event, name in _named(timeline.events, portable(stem)):
+            path = folder / name
+            if overwrite or path not in old:
+                try:
+                    write_bytes(path, _wav(recording, event))
+                except AudioReadError:
+                    if not timeline.error:
+                        raise
+                    break
+            written.append(path)
+    with explained(f"{shown(folder)} must be a folder that can be written", "Choose another place."):
+        for path in old.difference(written) if overwrite else ():
+            path.unlink()
+    return written
 
 
-def _named(timeline: Timeline, stem: str | None) -> list[tuple[Event, str]]:
-    """Return the events that could be heard, each with the name of its clip; those of one millisecond are counted."""
-    start = portable(os.path.splitext(timeline.audio_path.rpartition("/")[2])[0] if stem is None else stem)
+def require_no_clips(folder: str | Path, stem: str) -> None:
+    """Raise RunError if a folder has clips of a recording, by the start of their names."""
+    there = clips_in(folder, stem)
+    if there:
+        raise RunError(
+            f"{shown(folder)} must not have clips of {shown(stem)} yet. {shown(min(there))} is there ({len(there)} in "
+            "all). Replace them with --overwrite, or give another folder."
+        )
+
+
+def clips_in(folder: str | Path, stem: str) -> set[Path]:
+    """Return the clips of a recording in a folder, whatever the events, by the start of their names."""
+    is_clip = re.compile(rf"{re.escape(portable(stem))}_\d{{5,}}\.\d{{3}}_({'|'.join((*LABELS, UNKNOWN))})(_\d+)?\.wav")
+    if not os.path.isdir(folder):
+        return set()
+    with explained(f"{shown(folder)} must be a folder that can be read", "Choose another place."):
+        return {Path(folder, name) for name in os.listdir(folder) if is_clip.fullmatch(name)}
+
+
+def stem_of(timeline: Timeline) -> str:
+    """Return the name of a timeline's recording, without folders and suffix."""
+    return os.path.splitext(timeline.audio_path.rpartition("/")[2])[0]
+
+
+def _named(events: Iterable[Event], start: str) -> Iterator[tuple[Event, str]]:
+    """Yield the events that could be heard, each with the name of its clip; those of one millisecond are counted."""
     counts: Counter[str] = Counter()
-    named = []
-    for event in timeline.events:
+    for event in events:
         if event.label:
             name = f"{start}_{event.onset:09.3f}_{event.label}"
             counts[name] += 1
-            named.append((event, f"{name}.wav" if counts[name] == 1 else f"{name}_{counts[name]}.wav"))
-    return named
+            yield event, f"{name}.wav" if counts[name] == 1 else f"{name}_{counts[name]}.wav"
 
 
 def _wav(recording: soundfile.SoundFile, event: Event) -> bytes:

@@ -220,6 +220,21 @@ def test_tracks_hold_overlapping_notes_in_order(tmp_path):
     assert n_overlapping > 3
 
 
+def test_onsets_of_tracks_are_early_unless_exact_ones_are_asked_for(tmp_path):
+    settings = {"n_events": 24, "n_guitars": 4, "sample_rate": 22050, "seed": 3}
+    early = write_tracks(tmp_path / "early", **settings)
+    exact = write_tracks(tmp_path / "exact", **settings, exact_onsets=True)
+    late = exact["onset_sec"] - early["onset_sec"]
+    assert (late >= 0).all()
+    assert 0.02 < late.max() <= 0.21
+    assert early.drop(columns="onset_sec").equals(exact.drop(columns="onset_sec"))
+    path = exact["audio_path"][0]
+    assert (tmp_path / "early" / path).read_bytes() == (tmp_path / "exact" / path).read_bytes()
+    waveform, rate = sf.read(tmp_path / "exact" / path)
+    start = round(exact["onset_sec"][0] * rate)
+    assert np.abs(waveform[: start - 20]).max() < 0.1 * np.abs(waveform[start : start + 2000]).max()
+
+
 def test_note_has_died_40_db_below_its_peak():
     times = np.arange(RATE) / RATE
     decaying = np.exp(-20.0 * times) * np.sin(2 * np.pi * 500 * times)

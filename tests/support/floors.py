@@ -8,7 +8,7 @@ from pathlib import Path
 START, END = "<!-- floors: written by `make docs` -->", "<!-- end of floors -->"
 FLOORS = [
     {"cli": "one thin click command a file; installed as guitarclf.cli"},
-    {"experiment": "the tasks: train, evaluate, predict, search, crossval, validate, import, inspect, demo"},
+    {"experiment": "the tasks: train, evaluate, report, predict, search, crossval, validate, import, inspect, demo"},
     {"timeline": "events of whole recordings: found, classified, and written in the formats that other tools read"},
     {"bundle": "a model on disk: found, checked, loaded, asked"},
     {
@@ -20,6 +20,7 @@ FLOORS = [
         "training": "the net as a scikit-learn classifier, its callbacks, its checkpoints",
         "onnx": "a model as an ONNX file: written, checked, run",
         "evaluation": "scores, baselines and figures, from tables and arrays only",
+        "pages": "what pages for a browser share: template, styles, scripts, sound and pictures",
     },
     {
         "features": "scikit-learn transformers: windows and log-mel, and the store of features",

@@ -1,6 +1,7 @@
 """A WAV for each event."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,22 +82,53 @@ def test_clips_of_one_millisecond_are_counted(tmp_path, recording):
     ]
 
 
-def test_clips_that_are_there_stay_unless_it_is_asked_for(tmp_path, recording):
+def test_clips_that_are_there_are_refused_before_any_is_written(tmp_path, recording):
+    path, _ = recording()
+    other = "lick_00000.200_dead_note.wav"  # of an event that other settings find
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / other).write_text("mine")
+    with pytest.raises(RunError, match=rf"{re.escape(other)} is there \(1 in all\)\..*--overwrite"):
+        clips_of(path, tmp_path / "clips")
+    assert [path.name for path in (tmp_path / "clips").iterdir()] == [other]
+
+
+def test_with_overwrite_all_clips_of_the_recording_are_replaced_and_no_others(tmp_path, recording):
+    path, _ = recording()
+    kept = ["lick_2_00000.100_harmonic.wav", "lick.wav", "lick_00000.100_mine.wav", "lick_0000.100_harmonic.wav"]
+    (tmp_path / "clips").mkdir()
+    for name in (NAMES[2], "lick_00000.200_dead_note.wav", "lick_00000.100_harmonic_2.wav", *kept):
+        (tmp_path / "clips" / name).write_text("mine")
+    assert clips_of(path, tmp_path / "clips", overwrite=True) == NAMES
+    assert sorted(path.name for path in (tmp_path / "clips").iterdir()) == sorted([*NAMES, *kept])
+    assert sf.info(tmp_path / "clips" / NAMES[2]).frames == round(1.25 * 8000) - round((1 / 3 + 0.5) * 8000)
+
+
+def test_with_resume_clips_that_are_there_stay_and_the_others_are_written(tmp_path, recording):
     path, _ = recording()
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / NAMES[2]).write_text("mine")
-    with pytest.raises(RunError, match=rf"{re.escape(NAMES[2])} is there \(1 in all\).*--overwrite"):
-        clips_of(path, tmp_path / "clips")
-    assert [path.name for path in (tmp_path / "clips").iterdir()] == [NAMES[2]]
-    assert clips_of(path, tmp_path / "clips", overwrite=True) == NAMES
-    assert sf.info(tmp_path / "clips" / NAMES[2]).frames == round(1.25 * 8000) - round((1 / 3 + 0.5) * 8000)
+    assert clips_of(path, tmp_path / "clips", resume=True) == NAMES
+    assert (tmp_path / "clips" / NAMES[2]).read_text() == "mine"
+    assert sf.info(tmp_path / "clips" / NAMES[3]).frames == 2000
+
+
+def test_of_a_recording_that_is_cut_short_there_are_the_clips_before(tmp_path, recording):
+    path, _ = recording("lick.flac", rate=44100)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    cut = timeline(HEARD, path.name, path=str(path))
+    with pytest.raises(AudioReadError, match=r"must (be readable to its end|hold the \d+ frames)"):
+        write_clips(cut, tmp_path / "clips")
+    told = replace(cut, error="It ends at frame 8000.")
+    assert [clip.name for clip in write_clips(told, tmp_path / "clips", overwrite=True)] == NAMES[:2]
+    assert sorted(path.name for path in (tmp_path / "clips").iterdir()) == NAMES[:2]
 
 
 def test_names_are_possible_on_windows(tmp_path, recording):
     path, _ = recording('take 1: "loud"?.wav')
-    assert clips_of(path, tmp_path / "clips", HEARD[:1]) == ["take 1_ _loud___00000.100_harmonic.wav"]
-    assert clips_of(path, tmp_path / "clips", HEARD[:1], stem="a.wav") == ["a.wav_00000.100_harmonic.wav"]
-    assert clips_of(path, tmp_path / "clips", HEARD[:1], stem="CON") == ["_CON_00000.100_harmonic.wav"]
+    for stem, start in ((None, "take 1_ _loud___[0-9a-f]{6}"), ("CON", "_CON_[0-9a-f]{6}"), ("a.wav", r"a\.wav")):
+        [name] = clips_of(path, tmp_path / "clips", HEARD[:1], stem=stem)
+        assert re.fullmatch(rf"{start}_00000\.100_harmonic\.wav", name)
     [long] = clips_of(path, tmp_path / "clips", HEARD[:1], stem="ö" * 300)
     assert len(long.encode()) < 200
 

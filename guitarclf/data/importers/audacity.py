@@ -58,7 +58,8 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     root, recordings = below.root, below.recordings
     best_first = sorted(recordings, key=lambda path: AUDIO_SUFFIXES.index(path.suffix.lower()))  # a WAV before an MP3
     tracks = below.files(".txt")
-    wholly_named = {track.with_suffix("") for track in tracks}.intersection(recordings)  # a.flac, of a.flac.txt
+    stems = {path.with_suffix("") for path in recordings}
+    wholly_named = {track.with_suffix("") for track in tracks}.intersection(recordings) - stems  # a.flac, of a.flac.txt
     beside = tree.ByName((path.parent, path) for path in best_first if path not in wholly_named)
     left_out: Counter[str] = Counter()
 
@@ -121,7 +122,8 @@ def _events(root: Path, path: Path, audio: Path, label_map: LabelMap, left_out: 
     """Return the events of a label track and what is wrong with it; count in ``left_out`` what nobody labelled."""
     tracked, broken = _read_labels(path)
     name, length = tree.table_path(root, audio), tree.recording_length(audio)
-    track, starts = name.removesuffix(audio.suffix), sorted(label.start for label in tracked)
+    track = name if path.with_suffix("") == audio else name.removesuffix(audio.suffix)
+    starts = sorted(label.start for label in tracked)
     events = []
     if not tracked and not broken:
         broken.append("it has no labels")

@@ -106,11 +106,18 @@ class PlayedNote(NamedTuple):
 
 
 def render_take(
-    guitar: Guitar, labels: Sequence[str], seeds: Sequence[SeedSequence], *, sample_rate: int, rng: Generator
+    guitar: Guitar,
+    labels: Sequence[str],
+    seeds: Sequence[SeedSequence],
+    *,
+    sample_rate: int,
+    rng: Generator,
+    exact_onsets: bool = False,
 ) -> tuple[np.ndarray, list[tuple[Pluck, float, float]]]:
     """Return the recording of a take, float32 with a peak of at most 1, and (pluck, onset, offset) of each note.
 
     Onsets and offsets are seconds from the start of the file; a note's offset is where it has died or was stopped.
+    Onsets are up to 0.2 s early, as in real tables, unless ``exact_onsets`` asks for where the sound starts.
     Each note comes from a seed of its own, the level and the noise under the whole take from ``rng``.
     """
     noise_rng = np.random.default_rng(rng.integers(2**63))
@@ -125,7 +132,8 @@ def render_take(
         first = round(note.start * sample_rate)
         sound = note.sound[: n_samples - first]
         mix[first : first + len(sound)] += sound
-        notes.append((note.pluck, note.onset_sec, note.start + died_at(sound, sample_rate=sample_rate)))
+        onset = note.start if exact_onsets else note.onset_sec
+        notes.append((note.pluck, onset, note.start + died_at(sound, sample_rate=sample_rate)))
     mix = record(mix / np.abs(mix).max(), guitar, sample_rate=sample_rate)
     mix += noise_floor(guitar.studio, n_samples, sample_rate=sample_rate, rng=rng, noise_rng=noise_rng)
     mix *= guitar.studio.peak * rng.uniform(0.6, 1.0) / np.abs(mix).max()

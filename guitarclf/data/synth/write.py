@@ -115,6 +115,7 @@ def write_tracks(
     shares: Mapping[str, float] | None = None,
     seed: int = 0,
     sample_rate: int = 44100,
+    exact_onsets: bool = False,
     n_jobs: int = 1,
     progress: Callable[[int], object] | None = None,
 ) -> pd.DataFrame:
@@ -127,6 +128,8 @@ def write_tracks(
         overwritten.
     events_per_recording : int, default=25
         Notes in a take; the last take of a guitar may have fewer.
+    exact_onsets : bool, default=False
+        Whether onsets are where the sound starts. If not, they are up to 0.2 s before it, as in real tables.
     n_events, n_guitars, shares, seed, sample_rate, n_jobs
         As for `render_notes`, with the same errors.
     progress : callable, optional
@@ -140,7 +143,11 @@ def write_tracks(
     check_rate_and_duration(sample_rate, 1.0)
     check_count("events_per_recording", events_per_recording, "Use 25, or 1 for a file per note.")
     write = partial(
-        _write_guitar_takes, folder=Path(folder), sample_rate=int(sample_rate), n_of_take=int(events_per_recording)
+        _write_guitar_takes,
+        folder=Path(folder),
+        sample_rate=int(sample_rate),
+        n_of_take=int(events_per_recording),
+        exact_onsets=exact_onsets,
     )
     return _write_table(folder, _each_guitar(write, n_events, n_guitars, shares, seed, n_jobs), progress)
 
@@ -187,14 +194,18 @@ def _write_guitar_snippets(plan: GuitarPlan, folder: Path, sample_rate: int, dur
     return rows
 
 
-def _write_guitar_takes(plan: GuitarPlan, folder: Path, sample_rate: int, n_of_take: int) -> list[dict]:
+def _write_guitar_takes(
+    plan: GuitarPlan, folder: Path, sample_rate: int, n_of_take: int, exact_onsets: bool
+) -> list[dict]:
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     guitar, labels, rng, note_seeds = _start_guitar(plan)
     rows = []
     for first in range(0, len(labels), n_of_take):
         take = slice(first, first + n_of_take)
         audio_path = f"audio/{plan.track}_take{first // n_of_take + 1}.wav"
-        waveform, notes = render_take(guitar, labels[take], note_seeds[take], sample_rate=sample_rate, rng=rng)
+        waveform, notes = render_take(
+            guitar, labels[take], note_seeds[take], sample_rate=sample_rate, rng=rng, exact_onsets=exact_onsets
+        )
         sf.write(folder / audio_path, waveform, sample_rate, subtype="PCM_16")
         for number, (pluck, onset, offset) in enumerate(notes, start=first + 1):
             rows.append(_row(plan.track, number, audio_path, pluck, onset, offset))

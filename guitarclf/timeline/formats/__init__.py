@@ -11,6 +11,13 @@ from guitarclf.timeline.formats.records import jams, jsonl
 from guitarclf.timeline.formats.tables import audacity, csv, raven
 
 
+def html(timeline: Timeline) -> str:
+    """Return a timeline as a page: :func:`guitarclf.timeline.page.html`, which loads what other formats do without."""
+    from guitarclf.timeline import page
+
+    return page.html(timeline)
+
+
 class Format(NamedTuple):
     """How the names of its files end, and what gives back their content: text, to be written as UTF-8, or bytes."""
 
@@ -25,6 +32,7 @@ FORMATS = {
     "jams": Format(".jams", jams),
     "mid": Format(".mid", mid),
     "jsonl": Format(".jsonl", jsonl),
+    "html": Format(".html", html),
 }
 
 

@@ -40,20 +40,19 @@ def mid(timeline: Timeline) -> bytes:
 
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER, charset="utf-8")
     file.add_track(shown(timeline.audio_path)).append(mido.MetaMessage("set_tempo", tempo=TEMPO))
-    n_left_out = 0
+    n_notes = 0
     for channel, label in enumerate(TRACKS):
-        events = [event for event in timeline.events if event.label == label]
-        notes = list(_notes(events))
-        n_left_out += len(events) - len(notes)
+        notes = list(_notes(event for event in timeline.events if event.label == label))
+        n_notes += len(notes)
         if notes:
             program = MUTED_GUITAR if label == "dead_note" else STEEL_GUITAR
             track = file.add_track(label)
             track.append(mido.Message("program_change", channel=channel, program=program))
             track.extend(_messages(notes, channel))
-    if n_left_out:
-        logger.warning(
-            "%s: %d events have no clear pitch and are not in its MIDI file", shown(timeline.audio_path), n_left_out
-        )
+    n_heard = sum(bool(event.label) for event in timeline.events)
+    if n_notes < n_heard:
+        told = "%s: without a clear pitch, and so not in the MIDI file: %d of %d events"
+        logger.warning(told, shown(timeline.audio_path), n_heard - n_notes, n_heard)
     content = io.BytesIO()
     file.save(file=content)
     return content.getvalue()

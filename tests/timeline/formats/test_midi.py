@@ -69,7 +69,7 @@ def test_a_dead_note_keeps_a_pitch_that_it_has():
 def test_events_without_a_pitch_are_left_out_and_counted(caplog):
     events = [Event(0.0, 0.5, "general_note"), Event(0.5, 1.0, "unknown"), *EVENTS]
     assert len(notes(events)) == 1
-    assert "takes/lick.wav: 2 events have no clear pitch and are not in its MIDI file" in caplog.text
+    assert "takes/lick.wav: without a clear pitch, and so not in the MIDI file: 2 of 6 events" in caplog.text
 
 
 def test_a_note_ends_where_the_next_one_of_its_pitch_starts():

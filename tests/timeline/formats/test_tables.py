@@ -151,6 +151,16 @@ def test_of_two_recordings_with_one_stem_each_gets_its_own_label_track(tmp_path,
     assert sorted(zip(imported["audio_path"], imported["label_category"], strict=True)) == sorted(
         [(other, "harmonic"), (other, "dead_note"), (whole, "general_note")]
     )
+    assert imported["note_id"].is_unique
+    assert set(imported["track"]) == {"a", whole}
+
+
+def test_a_stem_that_looks_like_another_recordings_name_is_a_stem(tmp_path):
+    export(tmp_path, "a.wav", LABELLED[:1])
+    export(tmp_path, "a.wav.flac", LABELLED[1:])
+    imported, problems = read_audacity(tmp_path)
+    assert problems == []
+    assert imported["audio_path"].tolist() == ["a.wav", "a.wav.flac", "a.wav.flac"]
 
 
 def test_what_has_no_class_is_not_imported_as_one(tmp_path):

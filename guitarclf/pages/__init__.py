@@ -1,0 +1,1 @@
+"""Pages that one opens in a browser: their template, and sound and pictures that are part of them."""
