@@ -11,6 +11,7 @@ docs/timeline.md has what was seen.
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -113,14 +114,15 @@ def cost(minutes, repeats) -> None:
 
 
 def peak_bytes(path: Path) -> int:
-    """Return the most anonymous memory that finding the events of a recording takes."""
-    process = subprocess.Popen([sys.executable, __file__, "count", str(path)], stdout=subprocess.DEVNULL)
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, anonymous_bytes(process.pid))
-        time.sleep(0.01)
+    """Return the most anonymous memory that `guitarclf annotate` takes for a recording."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "guitarclf", "-q", "annotate", str(path), "--output-dir", folder]
+        process, peak = subprocess.Popen(command), 0
+        while process.poll() is None:
+            peak = max(peak, anonymous_bytes(process.pid))
+            time.sleep(0.01)
     if process.returncode:
-        raise SystemExit(f"`count {path}` ended with {process.returncode}")
+        raise SystemExit(process.returncode)
     return peak
 
 
@@ -137,13 +139,6 @@ def decode(path: Path) -> None:
         stream = soxr.ResampleStream(file.samplerate, 22050, 1, "float32")
         for block in file.blocks(10 * file.samplerate, dtype="float32"):
             stream.resample_chunk(block)
-
-
-@main.command(hidden=True)
-@click.argument("recording")
-def count(recording) -> None:
-    """Print how many events a recording has: what `cost` runs in a process of its own."""
-    click.echo(sum(1 for _ in Listener(load_model()).events_of(recording)))
 
 
 if __name__ == "__main__":
