@@ -134,7 +134,7 @@ def test_annotate_that_is_killed_and_resumed_writes_the_same_bytes(tmp_path, rng
         return subprocess.Popen([*command, *map(str, formats), "--combined", str(tmp_path / f"{name}.csv"), *more])
 
     def contents(name):
-        files = {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        files = {path.name: path.read_bytes() for path in (tmp_path / name).glob("[!.]*")}
         return files | {"combined": (tmp_path / f"{name}.csv").read_bytes()}
 
     assert start("whole").wait(TOO_LONG) == 0
