@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "Make modelled guitars, train on them, and show how good it is.",
     "train": "Train a classifier on a table of note events.",
     "eval": "Score a trained run on a split or on another table.",
+    "report": "Write a page to see and hear what a run or a crossval does.",
     "predict": "Classify files, folders, or the events of a table.",
     "annotate": "Find and classify the events of recordings of any length.",
     "crossval": "Score tracks left out in turn, beside simple baselines.",

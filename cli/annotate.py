@@ -1,5 +1,6 @@
 """guitarclf annotate."""
 
+import json
 import math
 import re
 import shlex
@@ -22,6 +23,7 @@ from guitarclf.cli.terminal import say
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 
+SCORE_FILE = "score.json"
 FORMAT_NAMES = ("csv", "audacity", "raven", "jams", "mid", "jsonl", "html")
 
 
@@ -90,6 +92,7 @@ class Names(click.ParamType):
 @click.option("--pitch", "with_pitch", is_flag=True, help="Also measure the MIDI pitch of events; `mid` always does.")
 @click.option("--clips", type=UserPath(file_okay=False), metavar="DIR", help="Write each event as a WAV file.")
 @click.option("--onsets", "table", type=UserPath(dir_okay=False), metavar="TABLE", help="Take onsets from a table.")
+@click.option("--score", "true_table", type=UserPath(dir_okay=False), metavar="TABLE", help="Score by true events.")
 @audio_root_option
 @click.option("--raw", metavar="FORMAT", help="What PATH `-`, the standard input, brings: s16le,44100,1.")
 @click.option("--input-device", metavar="NAME", help="Listen to an input of this machine, or `default`.")
@@ -97,7 +100,7 @@ class Names(click.ParamType):
     "--resume", is_flag=True, help="Go on where a command like this one was killed; files that are there stay."
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
-def command(paths, output_dir, formats, combined, raw, input_device, resume, overwrite, clips, **given):
+def command(paths, output_dir, formats, combined, raw, input_device, resume, overwrite, clips, true_table, **given):
     """Find the events of recordings of any length, and classify them.
 
     \b
@@ -110,11 +113,16 @@ def command(paths, output_dir, formats, combined, raw, input_device, resume, ove
     is heard. A recording that cannot be read has a row with the reason in `error`, and the exit code is
     then 1. The table is one that `validate`, `train` and `eval` take as it is.
 
+    --score tells how well the events are those of a table, note by note at 50 ms; --audio-root is what
+    the paths of that table, and of --onsets, are relative to.
+
     Files that are there are replaced with --overwrite only: somebody may have corrected them.
     """
     refuse_both(resume=resume, overwrite=overwrite)
     is_live = "-" in paths or input_device is not None
     _check_usage(paths, output_dir, formats, combined, raw, input_device, resume, overwrite, clips, given, is_live)
+    if true_table and (is_live or given["only"]):
+        raise click.UsageError("--score is for all events of recordings: without --only, and not for a stream.")
     from guitarclf.timeline.formats import check_formats
 
     formats = formats or ("csv",)
@@ -131,8 +139,14 @@ def command(paths, output_dir, formats, combined, raw, input_device, resume, ove
     from guitarclf.experiment.outputs import Outputs, written
 
     outputs = Outputs(Path(output_dir), formats, annotator.settings) if output_dir else None
-    timelines = written(annotator, recordings, outputs, combined, clips, resume=resume, overwrite=overwrite)
-    failed = _counted(timelines if outputs or combined else _printed(timelines, recordings), len(recordings))
+    scores = _scores(true_table, given["audio_root"], annotator, recordings) if true_table else None
+    how = {"resume": resume, "overwrite": overwrite, "hear_all": scores is not None}
+    timelines = written(annotator, recordings, outputs, combined, clips, **how)
+    if not (outputs or combined or scores):
+        timelines = _printed(timelines, recordings)
+    failed = _counted(timelines, len(recordings), scores)
+    if scores is not None:
+        _tell_score(scores.report(), output_dir)
     _tell_next(root, recordings, output_dir, formats, combined)
     if failed:
         told = f"{len(failed)} of {len(recordings)} recordings could not be read, or not to their end"
@@ -187,12 +201,35 @@ def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap
     return replace(annotator, settings=settings), root, recordings
 
 
-def _counted(timelines: Iterable, n_recordings: int) -> list:
-    """Go through timelines, say how many events of each label they have, and return those that have an error."""
+def _scores(table, audio_root, annotator, recordings):
+    """Return the Scores that the timelines are to be added to."""
+    from guitarclf.experiment.timeline_scores import Scores
+
+    data = annotator.listener.model.data
+    return Scores(table, audio_root, data, recordings, annotator.start, annotator.end)
+
+
+def _tell_score(report, output_dir) -> None:
+    """Print a score, and write it into the folder of files, if there is one."""
+    click.echo(report.to_text())
+    if output_dir:
+        from guitarclf.files.whole import write_text
+
+        write_text(Path(output_dir) / SCORE_FILE, json.dumps(report.to_dict(), indent=2) + "\n")
+        say(f"{shown(Path(output_dir) / SCORE_FILE)} has the onsets that were missed, and the spurious ones")
+
+
+def _counted(timelines: Iterable, n_recordings: int, scores=None) -> list:
+    """Go through timelines, say how many events of each label they have, and return those that have an error.
+
+    Each is added to ``scores``, if they are given.
+    """
     failed, n_done = [], 0
     counts: Counter[str] = Counter()
     for timeline in timelines:
         n_done += 1
+        if scores is not None:
+            scores.add(timeline)
         failed += [timeline] if timeline.error else []
         counts.update(event.label or "unheard" for event in timeline.events)
     if not n_done and n_recordings:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from guitarclf.config import Config, DataConfig
-from guitarclf.config.files import load_config, with_values
+from guitarclf.config.files import Defaults, load_config, with_values
 from guitarclf.files.whole import is_stream
 from guitarclf.files.wording import shown
 
@@ -66,12 +66,14 @@ config_options = with_options(
 )
 
 
-def read_config(config: str | None, overrides: tuple[str, ...], no_cache: bool, **flags: Any) -> Config:
-    """Return the Config of a file, with --set and then the flags of CONFIG_KEYS on top."""
+def read_config(
+    config: str | None, overrides: tuple[str, ...], no_cache: bool, *, defaults: Defaults = lambda raw: {}, **flags: Any
+) -> Config:
+    """Return the Config of a file, with --set and then the flags of CONFIG_KEYS on top; ``defaults`` are below all."""
     given = {CONFIG_KEYS[name]: value for name, value in flags.items() if value is not None}
     if no_cache:
         given["data.cache"] = None
-    settings = with_values(load_config(config, overrides), given, source="the command line")
+    settings = with_values(load_config(config, overrides, defaults=defaults), given, source="the command line")
     table = settings.data.metadata_path
     if table == Config().data.metadata_path and not Path(table).exists():  # nobody asked for this one
         raise click.ClickException(

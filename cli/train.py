@@ -1,5 +1,6 @@
 """guitarclf train."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -7,6 +8,8 @@ import click
 from guitarclf.cli.options import UserPath, config_options, read_config, refuse_both
 from guitarclf.cli.terminal import say
 from guitarclf.config import Config
+from guitarclf.config.files import said
+from guitarclf.runs.folder import RunFolder
 
 
 @click.command("train")
@@ -23,17 +26,29 @@ def command(init_from, resume, overwrite, **flags):
     guitarclf train --config configs/default.yaml --set net.max_epochs=30 --set net.module.pooling=attention
     guitarclf train --output-dir runs/mine --resume
 
+    With --init-from, what neither --config nor --set says is as in that model, and the training is short, with modelled
+    notes among yours, so that it learns them and forgets nothing.
+
     Ctrl-C ends a run that --resume goes on with; without --config it takes the run's own config.
     """
     refuse_both(resume=resume, overwrite=overwrite)
     if resume and flags["config"] is None:
         flags["config"] = own_config(flags["output_dir"])
-    settings = read_config(init_from=init_from or None, **flags)
+
+    def defaults(raw):
+        from guitarclf.experiment.fine_tuning import fine_tuning_defaults
+
+        folder = flags["output_dir"] or said(raw, "output_dir", Config().output_dir)
+        run = RunFolder(Path(folder)) if resume else None
+        return fine_tuning_defaults(init_from or said(raw, "training.init_from"), run)
+
+    settings = read_config(init_from=init_from or None, defaults=defaults, **flags)
     say(f"training on {settings.data.metadata_path}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.train import train
 
-    run = train(settings, resume=resume, overwrite=overwrite).folder.root
-    click.echo(f"Next: guitarclf eval {run} --split test")
+    run = train(settings, resume=resume, overwrite=overwrite)
+    used = ["eval", run.folder.root, "--split", "test"] if run.has_test else ["predict", "--model", run.folder.root]
+    click.echo(f"Next: {shlex.join(['guitarclf', *map(str, used)])}{'' if run.has_test else ' RECORDINGS'}")
 
 
 def own_config(output_dir) -> str | None:

@@ -10,6 +10,7 @@ import unicodedata
 LABELS = ("harmonic", "dead_note", "general_note")
 NO_NOTE_LABEL = "no_note"  # in a table: sound that is none of them, to train on and not to score
 TABLE_LABELS = (*LABELS, NO_NOTE_LABEL)
+UNKNOWN_LABEL = "unknown"  # what a model says below the asked confidence; no row is trained on or scored as it
 LABEL_TO_INDEX = {label: index for index, label in enumerate(LABELS)}
 
 

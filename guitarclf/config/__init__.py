@@ -70,6 +70,7 @@ class TrainingConfig(WatchParameters, SplitParameters):
         low=0,
         high=1,
     )
+    modelled_valid_size: float = knob(0.1, "share of the modelled guitars held out for validation", low=0, high=0.9)
     add_clutter: int = knob(
         0,
         "clips that are no note (noise, voices, handling) added to the training rows, to be unsure of",
@@ -87,7 +88,14 @@ class TrainingConfig(WatchParameters, SplitParameters):
         low=0,
         high=10000,
     )
-    init_from: str | None = knob(None, "run or bundle whose weights training starts from; null: fresh weights")
+    fewest_tracks: int = knob(
+        2, "tracks that a table must have for any to be held out; with fewer all rows are trained on", low=2, high=10000
+    )
+    init_from: str | None = knob(
+        None,
+        "run or bundle whose weights training starts from; null: fresh weights. With it `train` has other defaults: "
+        "settings of that model, and a recipe for few notes (docs/correct.md)",
+    )
     freeze_epochs: int = knob(
         0, "first epochs in which, started from a model, only the head is trained", unit="epochs", low=0
     )

@@ -6,7 +6,7 @@ import json
 import types
 import typing
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from guitarclf.parameters import retired
 
 MAX_BYTES = 2**17  # of a configuration file; YAML is read at some 100 kB a second
 Overrides = Iterable[str] | Mapping[str, Any]
+Defaults = Callable[[dict[str, Any]], Mapping[str, Any]]
+NOT_SAID = object()
 # What people type out of habit from other programs -> where it lives here.
 HABITS = {
     "num_epochs": "net.max_epochs",
@@ -43,7 +45,9 @@ HABITS = {
 }
 
 
-def load_config(path: str | Path | None = None, overrides: Overrides = ()) -> Config:
+def load_config(
+    path: str | Path | None = None, overrides: Overrides = (), *, defaults: Defaults = lambda raw: {}
+) -> Config:
     """Return the Config of a YAML or JSON file, with overrides on top.
 
     Parameters
@@ -52,16 +56,18 @@ def load_config(path: str | Path | None = None, overrides: Overrides = ()) -> Co
         The file; None stands for the defaults.
     overrides : iterable of str, or mapping
         ``"net.lr=3e-4"`` strings, values in YAML; or a dotted path -> value mapping.
+    defaults : callable
+        What is given (nested dicts) -> a dotted path -> value mapping for keys that are not among it, in the place of
+        our own defaults; see `said`.
 
     Raises
     ------
     ConfigError
         For an unknown key (the nearest name is suggested) or a value that breaks its rule.
     """
-    if path is None:
-        return config_from_dict({}, changes=_parse_overrides(overrides))
-    raw = _parse_mapping(_read(Path(path)), path)
-    return config_from_dict(raw, source=str(path), changes=_parse_overrides(overrides))
+    raw = {} if path is None else _parse_mapping(_read(Path(path)), path)
+    source = "the configuration" if path is None else str(path)
+    return config_from_dict(raw, source=source, changes=_parse_overrides(overrides), defaults=defaults)
 
 
 def parse_config(content: bytes, source: str | Path) -> Config:
@@ -75,15 +81,33 @@ def with_values(config: Config, values: Mapping[str, Any], *, source: str) -> Co
 
 
 def config_from_dict(
-    raw: dict, *, source: str = "the configuration", changes: Iterable[tuple[str, Any]] = ()
+    raw: dict,
+    *,
+    source: str = "the configuration",
+    changes: Iterable[tuple[str, Any]] = (),
+    defaults: Defaults = lambda raw: {},
 ) -> Config:
     """Return the Config of nested dicts, with (dotted path, value) changes; ``source`` is named in messages."""
     try:
         for path, value in changes:
             _put(raw, path, value)
+        for path, value in defaults(raw).items():
+            if said(raw, path, NOT_SAID) is NOT_SAID:
+                _put(raw, path, value)
         return _build(Config, raw, "")
     except (ConfigError, ParameterError) as error:
         raise ConfigError(f"{source}: {error}") from None
+
+
+def said(raw: Mapping[str, Any], path: str, otherwise: Any = None) -> Any:
+    """Return the value at a dotted path of nested dicts, ``otherwise`` where there is none."""
+    section, _, rest = path.partition(".")
+    if section not in raw:
+        return otherwise
+    inner = {} if raw[section] is None and rest else raw[section]
+    if not rest or not isinstance(inner, Mapping):  # a section that is none: told where it is built
+        return inner
+    return said(inner, rest, otherwise)
 
 
 def write_config(config: Config, path: str | Path) -> None:

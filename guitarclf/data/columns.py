@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from guitarclf.data.rules import DECIMAL_COMMA, MAY_BE_UNKNOWN, SPLITS, UNKNOWN, as_number
 from guitarclf.data.table import RawTable
@@ -72,8 +72,7 @@ def _with_numbers(raw: RawTable, cells: dict[str, list[str]], *, offset_from_dur
         cells["offset_sec"] = [
             _add(onset, length) for onset, length in zip(cells["onset_sec"], cells["duration_sec"], strict=True)
         ]
-    if all(not text or text.casefold() in UNKNOWN for text in cells.get("offset_sec", ())):
-        cells["offset_sec"] = [""] * len(raw)
+    cells.setdefault("offset_sec", [""] * len(raw))
     return cells
 
 
@@ -83,9 +82,9 @@ def _add(onset: str, duration: str) -> str:
 
 
 def own_columns(raw: RawTable) -> dict[str, list[str]]:
-    """Return the columns of a table without blanks at the ends of cells, and the label of predictions as ours."""
+    """Return the columns of a table without blanks at the ends of cells; ``label`` is ours where none is called so."""
     cells = {name: [stripped(text) for text in column] for name, column in raw.columns.items()}
-    if "label_category" not in cells and cells.keys() >= PREDICTED:
+    if "label_category" not in cells and "label" in cells:
         cells["label_category"] = cells["label"]
     return cells
 
@@ -121,10 +120,21 @@ def told_of_columns(raw: RawTable, cells: Mapping[str, list[str]], require_label
         f"the column {name} is not read: {kind} is neither text, nor number, nor time"
         for name, kind in raw.unread.items()
     ]
-    if require_labels and "label_category" not in raw.columns and cells["label_category"] is cells.get("label"):
-        told.append(
-            "the labels are those of the column `label`, which `predict` wrote: right only where you corrected it"
-        )
-    if not any(cells["offset_sec"]):
-        told.append("there is no `offset_sec`: how long the notes are is not known")
+    if require_labels and "label" in cells:
+        labels = cells["label_category"]
+        if "label_category" not in raw.columns and labels is cells["label"]:
+            by_model = ", which `predict` wrote: right only where you corrected it" if cells.keys() >= PREDICTED else ""
+            told.append(f"the labels are those of the column `label`{by_model}")
+        elif labels is not cells["label"]:
+            told.append("the column `label` is not read: the labels are those of `label_category`")
     return told
+
+
+def told_of_offsets(offsets: Sequence[str]) -> list[str]:
+    """Return a line if notes have no offset, given the cell of each, or none if all have one."""
+    n_missing = sum(not text for text in offsets)
+    if not n_missing:
+        return []
+    if n_missing == len(offsets):
+        return ["there is no `offset_sec`: how long the notes are is not known"]
+    return [f"{n_missing} of {len(offsets)} notes have no `offset_sec`: how long these are is not known"]

@@ -9,9 +9,18 @@ import numpy as np
 import pandas as pd
 
 from guitarclf.audio.offsets import next_onsets_in
-from guitarclf.data.columns import EVENT_COLUMNS, map_columns, own_columns, require_columns, told_of_columns
+from guitarclf.data.columns import (
+    EVENT_COLUMNS,
+    PREDICTED,
+    map_columns,
+    own_columns,
+    require_columns,
+    told_of_columns,
+    told_of_offsets,
+)
 from guitarclf.data.rules import NO_PITCH, Problem, as_events_in_file, as_lines, as_number, check_cells
 from guitarclf.data.table import read_table
+from guitarclf.data.unlabelled import require_labelled, told_of_unlabelled, unlabelled_rows
 from guitarclf.errors import EventTableError
 from guitarclf.files.names import as_text
 from guitarclf.files.spelling import as_on_disk, spelled_out, stripped
@@ -46,23 +55,25 @@ def read_events(
         Their label -> one of LABELS or no_note; the key ``"*"`` stands for every other text. Labels are compared
         without regard to case, width and blanks; see `LabelMap`.
     require_labels : bool
-        Whether ``label_category`` must be there and one of LABELS, or no_note, in every row, and ``offset_sec`` a
-        number. If not, labels are kept as they are, or empty, and an offset may be missing: NaN.
+        Whether ``label_category`` must be there and one of LABELS, or no_note; rows without a label, with the label
+        unknown, or with an ``error`` are then left out. If not, all rows are kept, labels as they are, or empty.
 
     Returns
     -------
     events : DataFrame
         Ids, styles, tracks and paths as text, where a name that is not UTF-8 is escaped (``as_text``); times in
-        seconds as float64, ``offset_sec`` NaN if the table has none; ``pitch_midi`` -1 where unknown; ``audio_path``
+        seconds as float64, ``offset_sec`` NaN where the table has none; ``pitch_midi`` -1 where unknown; ``audio_path``
         in the spelling in which the file is there; ``track`` the stem of ``audio_path`` unless given;
         ``events_in_file`` how many events the row's file has, and ``next_onset_sec`` the onset after this one's (inf
         if there is none), both from the table unless given, so that a row means the same without the others.
-        ``events.attrs["told"]`` has a line for each thing that was taken for granted, such as what ``"*"`` stood for.
+        Rows that are left out count there too. ``events.attrs["told"]`` has a line for each thing that was taken for
+        granted, such as what ``"*"`` stood for and how many rows are left out.
 
     Raises
     ------
     EventTableError
-        Listing up to 20 problems, each with file, line, column, value and rule; equal ones as one.
+        Listing up to 20 problems, each with file, line, column, value and rule; equal ones as one. Or if all rows are
+        left out.
     ParameterError
         If ``labels`` maps to no label, or maps one text to two.
     """
@@ -93,11 +104,14 @@ def is_in_our_terms(
 ) -> bool:
     """Return whether a table has every needed column under our names, and so needs no mapping.
 
-    One that has its offsets where ``columns`` says, and not under our name, needs it.
+    One that has its offsets or its labels where ``columns`` says, and not under our name, needs it.
     """
-    found = own_columns(read_table(path)).keys()
-    has_other_offsets = "offset_sec" not in found and str((columns or {}).get("offset_sec")) in found
-    return set(_needed(require_labels)) <= found and not has_other_offsets
+    raw, columns = read_table(path), columns or {}
+    found = own_columns(raw).keys()
+    has_other_offsets = "offset_sec" not in found and str(columns.get("offset_sec")) in found
+    maps_label = columns.get("label_category") == "label" and "label_category" not in raw.columns
+    has_other_labels = maps_label and not found >= PREDICTED  # what a model wrote is in our terms whatever others are
+    return set(_needed(require_labels)) <= found and not (has_other_offsets or has_other_labels)
 
 
 def each_note_is_its_own_track(events: pd.DataFrame) -> bool:
@@ -122,15 +136,23 @@ def check_events(
     raw = read_table(path)
     cells = map_columns(raw, columns or {})
     require_columns(raw, cells, _needed(require_labels))
-    told = told_of_columns(raw, cells, require_labels)
+    told, left_out = told_of_columns(raw, cells, require_labels), dict[int, str]()
     if "label_category" in cells:
         label_map, given = LabelMap(labels, name="data.labels"), cells["label_category"]
+        if require_labels:
+            left_out = unlabelled_rows(cells, label_map, len(raw))
+            left_out = {row: why for row, why in left_out.items() if row not in raw.ragged}  # its cells are misplaced
+            require_labelled(str(raw.path), left_out.values(), len(raw))
+            told += told_of_unlabelled(left_out.values(), len(raw))
+            told += label_map.told(text for row, text in enumerate(given) if row not in left_out)
         cells["label_category"] = [label_map.label_of(text) or text for text in given]
-        told += label_map.told(given) if require_labels else []
+    kept = [row for row in range(len(raw)) if row not in left_out]
+    names = cells.get("label_category", [""] * len(raw))
+    told += told_of_offsets([cells["offset_sec"][row] for row in kept if names[row] != NO_NOTE_LABEL])
     told += respell_paths(cells, audio_root)
     derived = [name for name in ("track", "label_category") if name not in cells]
-    problems = check_cells(raw, cells, require_labels)
-    events = typed(cells, audio_root)
+    problems = check_cells(raw, cells, require_labels, left_out)
+    events = typed(cells, audio_root).iloc[kept].reset_index(drop=True)  # what follows a note follows it all the same
     events.attrs["derived"], events.attrs["told"] = derived, told
     return events, problems
 

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from guitarclf.data.table import RawTable
@@ -16,7 +16,8 @@ MAX_EVENTS = 10**9  # of one recording
 MAX_SHOWN = 80  # characters of a cell in a message
 MAX_PLACES = 3  # lines named of rows that break one rule alike
 UNKNOWN = ("na", "n/a", "#n/a", "nan", "null", "none", "-")  # what other programs write for an empty cell
-MAY_BE_UNKNOWN = ("pitch_midi", "split")  # offset_sec too, but in all rows or in none
+MAY_BE_UNKNOWN = ("pitch_midi", "split", "offset_sec")
+WITH_POINT = ", with a decimal point where commas part the cells"
 DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 
 
@@ -40,10 +41,14 @@ class Problem:
 
 
 def as_lines(problems: Iterable[Problem]) -> list[str]:
-    """Return a line for each rule that is broken by one value: with the first row's place, and how many there are."""
+    """Return a line for each rule that is broken by one value: with the first row's place, and how many there are.
+
+    Decimal commas are one line a column, though no two are alike: a spreadsheet wrote them all.
+    """
     alike: dict[tuple, list[Problem]] = {}
     for problem in problems:
-        alike.setdefault((problem.column, problem.rule, problem.value), []).append(problem)
+        value = "" if problem.rule.endswith(WITH_POINT) else problem.value
+        alike.setdefault((problem.column, problem.rule, value), []).append(problem)
     lines = []
     for first, *others in alike.values():
         line = str(first)
@@ -63,19 +68,22 @@ def as_number(text: str) -> float:
         return math.nan
 
 
-def check_cells(raw: RawTable, cells: dict, require_labels: bool) -> list[Problem]:
-    """Return every broken rule, in the order of the rows."""
+def check_cells(
+    raw: RawTable, cells: dict, require_labels: bool, left_out: Container[int] = frozenset()
+) -> list[Problem]:
+    """Return every broken rule, in the order of the rows; those that are left out keep none."""
     seen: dict[str, int] = {}
-    no_offsets = not any(cells["offset_sec"])
     counts = Counter(cells["audio_path"])
     problems = []
     for row in range(len(raw)):
+        if row in left_out:
+            continue
         if row in raw.ragged:  # its cells are not where they belong
             rule = f"must have {len(raw.columns)} cells like the header (quote cells that contain the separator)"
             problems.append(Problem(raw.where(row), "row", f"{raw.ragged[row]} cells", rule))
             continue
         cell = {name: column[row] for name, column in cells.items()}
-        for column, rule in _broken_rules(cell, require_labels, counts[cell["audio_path"]], no_offsets=no_offsets):
+        for column, rule in _broken_rules(cell, require_labels, counts[cell["audio_path"]]):
             problems.append(Problem(raw.where(row), column, cell.get(column, ""), rule))
         first = seen.setdefault(cell["note_id"], row)
         if first != row and cell["note_id"]:
@@ -84,8 +92,8 @@ def check_cells(raw: RawTable, cells: dict, require_labels: bool) -> list[Proble
     return problems
 
 
-def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: int, *, no_offsets: bool):
-    """Yield (column, rule) for each rule that one row breaks; ``no_offsets``: no row of the table has an offset."""
+def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: int):
+    """Yield (column, rule) for each rule that one row breaks."""
     for column in ("note_id", "audio_path", "track"):
         if column in cell and not cell[column]:
             yield column, "must not be empty"
@@ -93,13 +101,8 @@ def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: in
     onset, offset = as_number(cell["onset_sec"]), as_number(cell.get("offset_sec", ""))
     if not (math.isfinite(onset) and onset >= 0):
         yield "onset_sec", "must be a number of seconds from 0 up" + _how_to_write(cell["onset_sec"])
-    # To classify a note its end need not be known; what is no note need not have one.
-    is_known = bool(cell["offset_sec"]) or (require_labels and label != NO_NOTE_LABEL)
-    if no_offsets or not (is_known or math.isfinite(offset)):
-        pass
-    elif not math.isfinite(offset):
-        or_none = "" if cell["offset_sec"] else ", or empty in every row"
-        yield "offset_sec", "must be a number of seconds" + (or_none or _how_to_write(cell["offset_sec"]))
+    if cell["offset_sec"] and not math.isfinite(offset):
+        yield "offset_sec", "must be a number of seconds, or empty" + _how_to_write(cell["offset_sec"])
     elif offset <= onset:
         yield "offset_sec", f"must be after `onset_sec` ({cell['onset_sec']})"
     pitch = cell.get("pitch_midi", "")
@@ -120,7 +123,7 @@ def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: in
 
 def _how_to_write(text: str) -> str:
     """Return what to add to the rule of a number that is none."""
-    return ", with a decimal point where commas part the cells" if DECIMAL_COMMA.fullmatch(text) else ""
+    return WITH_POINT if DECIMAL_COMMA.fullmatch(text) else ""
 
 
 def as_events_in_file(text: str, n_rows_of_file: int) -> int | None:

@@ -21,7 +21,7 @@ WIDEST_SIDE = 3
 
 
 def assign_splits(
-    events: pd.DataFrame, *, valid_size: float = 0.1, test_size: float = 0.1, seed: int = 42
+    events: pd.DataFrame, *, valid_size: float = 0.1, test_size: float = 0.1, fewest_tracks: int = 2, seed: int = 42
 ) -> pd.Series:
     """Return the split of each event: ``train``, ``val`` or ``test``; what is labelled no_note is in ``train``.
 
@@ -35,6 +35,8 @@ def assign_splits(
         With ``track`` and ``label_category``, optionally ``split``.
     valid_size, test_size : float
         Shares asked for; 0 leaves a side empty.
+    fewest_tracks : int
+        Tracks that must be there for any to be held out.
     seed : int
 
     Returns
@@ -54,7 +56,9 @@ def assign_splits(
     is_note = events["label_category"] != NO_NOTE_LABEL
     if not is_note.all():
         splits = pd.Series("train", index=events.index, dtype=str)
-        splits[is_note] = assign_splits(events[is_note], valid_size=valid_size, test_size=test_size, seed=seed)
+        splits[is_note] = assign_splits(
+            events[is_note], valid_size=valid_size, test_size=test_size, fewest_tracks=fewest_tracks, seed=seed
+        )
         return splits
     if has_split(events):
         splits = given_splits(events)
@@ -64,7 +68,7 @@ def assign_splits(
                 "The table has no `track` column and one event a file: every note is its own group, so notes of "
                 "one guitar can be on both sides of a split and scores can be too good. Add a `track` column."
             )
-        sizes = _possible_sizes(events["track"].nunique(), valid_size, test_size)
+        sizes = _possible_sizes(events["track"].nunique(), valid_size, test_size, fewest_tracks)
         labels = events["label_category"].map(LABEL_TO_INDEX).to_numpy()
         side = draw_sides(events["track"].to_numpy(), labels, sizes, seed=seed)
         splits = pd.Series(np.array(SPLITS, dtype=object)[side], index=events.index, dtype=str)
@@ -131,10 +135,18 @@ def _score(sides: np.ndarray, counts: np.ndarray, sizes: Sequence[float]) -> tup
     return (*(rows > 0).sum(axis=1), -np.abs(shares - wanted).sum())
 
 
-def _possible_sizes(n_tracks: int, valid_size: float, test_size: float) -> tuple[float, float]:
+def _possible_sizes(n_tracks: int, valid_size: float, test_size: float, fewest: int) -> tuple[float, float]:
     """Return (valid_size, test_size), 0 where there are too few tracks for a side; a warning says so."""
     if n_tracks == 1 and (valid_size or test_size):
         logger.warning("There is one track: all of it is for training, and no score can be honest. Add tracks.")
+        return 0.0, 0.0
+    if n_tracks < fewest and (valid_size or test_size):
+        logger.warning(
+            "There are %d tracks: all of them are for training, as %d must be there for any to be held out "
+            "(training.fewest_tracks). Score the model on other recordings.",
+            n_tracks,
+            fewest,
+        )
         return 0.0, 0.0
     if n_tracks == 2 and valid_size and test_size:
         logger.warning("There are two tracks: one for training, one for validation, none for testing. Add tracks.")

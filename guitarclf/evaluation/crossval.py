@@ -7,14 +7,12 @@ import pandas as pd
 from sklearn.metrics import f1_score, recall_score
 
 from guitarclf.evaluation.in_context import ContextReport, score_settings, shortened
+from guitarclf.evaluation.intervals import intervals_of
 from guitarclf.evaluation.metrics import PROBA_COLUMNS, Report, evaluate
 from guitarclf.evaluation.rejection import RejectionReport, score_rejection
 from guitarclf.labels import LABELS
 
-N_DRAWS = 1000  # of the bootstrap
-LEVEL = 0.95
 TRACK_WIDTH = 22  # columns of a track's name in a table
-Z = 1.96  # of a normal distribution, for LEVEL
 BASELINE_COLUMNS = ("majority", "duration only", "SVM on MFCC")
 
 
@@ -94,7 +92,7 @@ def summarise(
     in_context = score_settings(predictions, uses_offsets=uses_offsets)
     rejection = None if background is None or background.empty else score_rejection(predictions, background)
     return CrossvalReport(
-        pooled, by_repeat, _intervals(table, pooled), _per_track(table), baselines, in_context, rejection
+        pooled, by_repeat, intervals_of(table, pooled), per_track(table), baselines, in_context, rejection
     )
 
 
@@ -105,7 +103,7 @@ def _baseline_scores(y_true: np.ndarray, called: np.ndarray) -> dict[str, float]
     return {"macro_f1": float(macro_f1), "balanced_accuracy": float(balanced_accuracy)}
 
 
-def _per_track(table: pd.DataFrame) -> pd.DataFrame:
+def per_track(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row per track and label: how many events there are, and which share is called each label."""
     rows = []
     n_repeats = table["repeat"].nunique()
@@ -113,49 +111,3 @@ def _per_track(table: pd.DataFrame) -> pd.DataFrame:
         shares = {f"called {called}": float((part["called"] == called).mean()) for called in LABELS}
         rows.append({"track": track, "label": label, "events": len(part) // n_repeats, **shares})
     return pd.DataFrame(rows)
-
-
-def _intervals(table: pd.DataFrame, pooled: Report) -> dict[str, tuple[float, float]]:
-    """Return name of score -> 95 % interval; the events of one repeat are counted, since repeats share them."""
-    n_repeats = table["repeat"].nunique()
-    n_events = len(table) // n_repeats
-    intervals = {}
-    for label, score in pooled.per_class.items():
-        support = score.support // n_repeats
-        if support:
-            intervals[f"recall {label}"] = wilson(score.recall, support)
-        intervals[f"false alarm {label}"] = wilson(score.false_alarm, n_events - support)
-    return intervals | _bootstrap(table[table["repeat"] == 1])
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """Return Wilson's score interval of a share of ``count`` events (Wilson 1927).
-
-    scipy's takes a whole number of hits only, and a share over several repeats need not be one.
-    """
-    if not count:
-        return 0.0, 1.0
-    middle = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
-    half = Z / (1 + Z**2 / count) * np.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
-    return float(max(0, middle - half)), float(min(1, middle + half))
-
-
-def _bootstrap(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Return percentile intervals of macro-F1 and balanced accuracy; events are redrawn within each class.
-
-    Not by scipy.stats.bootstrap, which refuses a class of a single event.
-    """
-    draws = np.random.default_rng(0)
-    y_true = table["label_category"].map(LABELS.index).to_numpy()
-    called = table["called"].map(LABELS.index).to_numpy()
-    rows_of_class = [np.flatnonzero(y_true == index) for index in range(len(LABELS))]
-    scores = []
-    for _ in range(N_DRAWS):
-        rows = np.concatenate([draws.choice(own, len(own)) for own in rows_of_class if len(own)])
-        confusion = np.zeros((len(LABELS), len(LABELS)))
-        np.add.at(confusion, (y_true[rows], called[rows]), 1)
-        hits, support = np.diag(confusion), confusion.sum(axis=1)
-        f1 = 2 * hits / np.maximum(support + confusion.sum(axis=0), 1)
-        scores.append((f1.mean(), (hits[support > 0] / support[support > 0]).mean()))
-    low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return dict(zip(("macro-F1", "balanced accuracy"), zip(low.tolist(), high.tolist(), strict=True), strict=True))

@@ -100,7 +100,8 @@ class Annotator:
             return timeline
         from guitarclf.timeline.pitch import pitches
 
-        found = zip(timeline.events, pitches(timeline.path, timeline.events), strict=True)
+        channel = self.listener.model.reader.channel
+        found = zip(timeline.events, pitches(timeline.path, timeline.events, channel=channel), strict=True)
         return replace(timeline, events=[event._replace(pitch=pitch) for event, pitch in found])
 
 

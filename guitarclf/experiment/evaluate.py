@@ -21,7 +21,7 @@ from guitarclf.evaluation.figures import save_confusion_matrix
 from guitarclf.evaluation.in_context import ContextReport, score_settings
 from guitarclf.evaluation.metrics import PROBA_COLUMNS, Report, evaluate
 from guitarclf.experiment.in_context import predict_settings, require_snippets, uses_offsets
-from guitarclf.experiment.tables import other_events, run_events
+from guitarclf.experiment.tables import other_events, run_events, table_folder
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 from guitarclf.runs.folder import RunFolder, make_folder, write_json
@@ -96,32 +96,63 @@ def evaluate_run(
         If ``output_dir`` cannot be written, or holds scores of that name already.
     """
     bundle = Bundle.open(run_dir)
-    run = _run_of(bundle)
+    run = run_of(bundle)
     pipeline, own = pipeline_of(bundle), bundle.config.data
     pipeline.set_params(logmel__cache=own.cache, logmel__cache_gb=own.cache_gb)
+    scored = rows_to_score(bundle, split=split, metadata_path=metadata_path, audio_root=audio_root, data=data)
+    seed = None
+    if in_context:
+        require_snippets(scored.rows)
+        seed = bundle.config.seed if phrases_seed is None else phrases_seed
+    target = _target(run, output_dir, scored.name)
+    return score_rows(pipeline, scored.rows, target, scored.name, train_rows=scored.train_rows, phrases_seed=seed)
+
+
+@dataclass(frozen=True)
+class RowsToScore:
+    """Rows of a table, the name of their scores, where their audio is, and what the model was trained on, if known."""
+
+    name: str
+    rows: pd.DataFrame
+    audio_root: str
+    train_rows: pd.DataFrame | None
+
+
+def rows_to_score(
+    bundle: Bundle,
+    *,
+    split: str | None = None,
+    metadata_path: str | Path | None = None,
+    audio_root: str | Path | None = None,
+    data: DataConfig | None = None,
+    require_audio: bool = True,
+) -> RowsToScore:
+    """Return the rows that `evaluate_run` scores, whose parameters these are; AudioReadError if recordings are missing.
+
+    Without ``require_audio`` they may be.
+    """
+    run, own = run_of(bundle), bundle.config.data
     own_events: pd.DataFrame | None
     if metadata_path is None:
         name = split = split or "val"
-        events = own_events = run_events(run, replace(own, audio_root=str(audio_root or own.audio_folder)))
+        root = str(audio_root or own.audio_folder)
+        events = own_events = run_events(run, replace(own, audio_root=root), require_audio=require_audio)
     else:
         split = split or "all"
         name = _name_of_table(metadata_path, split)
+        root = table_folder(metadata_path, audio_root)
         events = _labelled_events(metadata_path, audio_root, data or own)
+        if require_audio:
+            require_audio_files(events["audio_path"], beside=Path(metadata_path).parent)
         own_events = read_events(run.splits) if run.splits.is_file() else None
     rows = rows_of_split(events, split)
     if rows.empty:
         sizes = ", ".join(f"{side} {(events['split'] == side).sum()}" for side in SPLITS)
         raise SplitError(f"The split to score must have rows. {name} has none ({sizes}). Choose another --split.")
-    train_rows = None if own_events is None else rows_of_split(own_events, "train")
-    seed = None
-    if in_context:
-        require_snippets(rows)
-        seed = bundle.config.seed if phrases_seed is None else phrases_seed
-    target = _target(run, output_dir, name)
-    return score_rows(pipeline, rows, target, name, train_rows=train_rows, phrases_seed=seed)
+    return RowsToScore(name, rows, root, None if own_events is None else rows_of_split(own_events, "train"))
 
 
-def _run_of(bundle: Bundle) -> RunFolder:
+def run_of(bundle: Bundle) -> RunFolder:
     """Return the run that a bundle is the model of, or the folder of a bundle by itself."""
     run = RunFolder(bundle.path.parent)
     return run if bundle.path == run.bundle and run.is_begun else RunFolder(bundle.path)
@@ -159,9 +190,7 @@ def score_rows(
     said = predict_settings(pipeline, rows, phrases_seed=phrases_seed)
     in_context = score_settings(said, uses_offsets=uses_offsets(pipeline))
     report = evaluate(rows["label_category"], said.loc[said["setting"] == "alone", PROBA_COLUMNS])
-    baseline = None
-    if train_rows is not None and len(train_rows) and not any(own["offset_sec"].hasnans for own in (train_rows, rows)):
-        baseline = duration_score(train_rows, rows)
+    baseline = baseline_score(train_rows, rows)
     result = Evaluation(name, report, baseline, in_context, pipeline["net"].unknown_below)
     if run is None:
         return result
@@ -170,6 +199,13 @@ def score_rows(
     write_json(scores, run.metrics(name))
     save_confusion_matrix(report, f"{name} ({report.n_events} events)", run.figures / f"confusion_{name}.png")
     return replace(result, path=run.metrics(name))
+
+
+def baseline_score(train_rows: pd.DataFrame | None, rows: pd.DataFrame) -> float | None:
+    """Return `duration_score`, None where there is nothing to learn from or lengths are not known."""
+    if train_rows is None or train_rows.empty or any(own["offset_sec"].hasnans for own in (train_rows, rows)):
+        return None
+    return duration_score(train_rows, rows)
 
 
 def duration_score(train_rows: pd.DataFrame, rows: pd.DataFrame) -> float:
@@ -193,5 +229,4 @@ def _labelled_events(metadata_path: str | Path, audio_root: str | Path | None, d
         if "label_category" not in str(error):
             raise
         raise EventTableError(f"{error}\nTo classify notes without labels use `guitarclf predict`.") from error
-    require_audio_files(events["audio_path"], beside=Path(metadata_path).parent)
     return events

@@ -32,7 +32,7 @@ def import_table(events: pd.DataFrame, problems: list[str], output, audio_root, 
     events, problems : DataFrame, list of str
         What `read_idmt`, `read_folders` or `read_audacity` return; ``events.attrs["warnings"]`` are
         put before those of ``validate``, ``events.attrs["told"]`` after its summary. Without events
-        nothing is written.
+        nothing is written, and that is the summary.
     output, audio_root : str or Path
         The CSV, and the folder that its ``audio_path`` is relative to.
     overwrite : bool
@@ -45,7 +45,7 @@ def import_table(events: pd.DataFrame, problems: list[str], output, audio_root, 
     """
     check_output(output, overwrite=overwrite)
     if events.empty:
-        return ImportFindings(not_imported=list(problems))
+        return ImportFindings(not_imported=list(problems), summary=list(events.attrs.get("told", ())))
     try:
         write_events(events, output)
     except RunError as error:

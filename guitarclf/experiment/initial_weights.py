@@ -6,17 +6,21 @@ import shlex
 from dataclasses import fields, replace
 from pathlib import Path
 
+import pandas as pd
+
 from guitarclf.bundle.folder import PRETRAINED, Bundle
 from guitarclf.bundle.pipelines import pipeline_of
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.errors import ConfigError, RunError
+from guitarclf.experiment.fine_tuning import own_keys
 from guitarclf.experiment.tables import FEW_EVENTS
+from guitarclf.labels import LABELS
 from guitarclf.parameters.sections import ArchitectureParameters
+from guitarclf.priors import complete_priors
 from guitarclf.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
-MACHINE_KEYS = ("net.device", "net.precision")
 # Keys of net.module that shape the weights; dropout and augmentation may change from training to training.
 SHAPING_KEYS = [item.name for item in fields(ArchitectureParameters) if item.name != "dropout"]
 
@@ -54,22 +58,34 @@ def with_model_sections(config: Config) -> Config:
     logger.info("window, features and the shape of the net are those of %s", config.training.init_from)
     if adds_note_head:
         logger.info("its head for note or not is fresh: %s has none", config.training.init_from)
-    _tell_what_is_not_taken(taken, model)
+    _tell_what_is_taken(taken, model)
     return taken
 
 
-def _tell_what_is_not_taken(config: Config, model: Config) -> None:
-    """Log what the model's net was trained and used with that this training is not, as the options that would keep it.
+def _tell_what_is_taken(config: Config, model: Config) -> None:
+    """Log what the model's net was made and used with that this training is too, and what not, as options that keep it.
 
-    It is told, not taken: a key that stands at its default may be meant so, and a run must resume as it began.
+    `fine_tuning_defaults` took it; what is not taken was said to be so, or a run goes on that began so.
     """
     shaping = [f"net.module.{name}" for name in SHAPING_KEYS]
-    paths = [path for path, _ in leaves() if path.startswith("net.") and path not in (*MACHINE_KEYS, *shaping)]
-    paths.append("training.without_offsets")
+    paths = [path for path in own_keys() if not path.startswith(("window.", "logmel.")) and path not in shaping]
     theirs = {path: get_value(model, path) for path in paths if get_value(config, path) != get_value(model, path)}
+    same = [path for path in paths if path not in theirs and get_value(model, path) != get_value(Config(), path)]
+    if same:
+        logger.info("as in that model, too: %s", ", ".join(same))
     if theirs:
         kept = shlex.join(part for path, value in theirs.items() for part in ("--set", f"{path}={json.dumps(value)}"))
         logger.info("not taken over, but as this configuration says: %s. To keep: %s", ", ".join(theirs), kept)
+
+
+def tell_of_priors(config: Config, labels: pd.Series) -> None:
+    """Log that a model started from keeps its shares of the classes, whatever they are among the rows to train on."""
+    if config.training.init_from is None or config.net.priors is None:
+        return
+    priors = dict(zip(LABELS, complete_priors(config.net.priors), strict=True))
+    expected = ", ".join(f"{label} {share:.2f}" for label, share in priors.items())
+    shares = ", ".join(f"{(labels == label).mean():.2f}" for label in LABELS)
+    logger.info("shares of the classes expected in use: %s (net.priors), not those of the table, %s", expected, shares)
 
 
 def suggest_initial_weights(config: Config, n_events: int) -> None:

@@ -120,6 +120,7 @@ def written(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    hear_all: bool = False,
 ) -> Iterator[Timeline]:
     """Yield the timelines of recordings, each when what is asked for is written of it, under a bar.
 
@@ -135,6 +136,8 @@ def written(
         Folder for each event as a WAV file, in the same sub-folders as files about recordings.
     resume, overwrite : bool
         Whether files that are there stay, or are replaced; without either they are an error.
+    hear_all : bool
+        Whether recordings are heard, and their timelines given, whose files are all there.
     """
     if outputs is not None:
         outputs.begin(recordings, overwrite=overwrite, resume=resume)
@@ -142,7 +145,7 @@ def written(
     if not (overwrite or resume):
         for place in places.values():
             require_no_clips(place.parent, place.name)
-    is_all_heard = outputs is None or combined is not None or clips is not None
+    hear_all = hear_all or outputs is None or combined is not None or clips is not None
 
     def work(rest: Sequence[Recording]) -> Iterator[Timeline]:
         lengths = [_whole_seconds(recording.path) for recording in rest]
@@ -150,7 +153,7 @@ def written(
             for number, recording in enumerate(rest):
                 wanted = [] if outputs is None else outputs.missing(recording, overwrite=overwrite)
                 before = sum(lengths[:number])
-                if wanted or is_all_heard:
+                if wanted or hear_all:
                     timeline = annotator.timeline(recording, partial(_show, bar, before))
                     if outputs is not None:
                         outputs.write(recording, timeline, wanted)

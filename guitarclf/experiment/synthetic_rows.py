@@ -20,7 +20,6 @@ from guitarclf.training.rows import TrainingSet
 logger = logging.getLogger(__name__)
 
 NOTES_PER_GUITAR = 5
-VALID_SHARE = 0.1  # of the modelled guitars, whatever is held out of the table
 Part = tuple[pd.DataFrame, np.ndarray, np.ndarray | None]  # events, windows, and their ends in samples if they have any
 BACKGROUND_SEED = 1_000_003  # added to the run's, so that notes and background are drawn apart
 ENDLESS, LENGTHS = 1, 2  # beside the run's seed, for the same reason
@@ -92,7 +91,8 @@ def modelled_notes(config: Config) -> Part:
     )
     events["track"] = "modelled " + events["track"]
     codes = events["label_category"].map(LABEL_TO_INDEX).to_numpy()
-    events["valid"] = draw_sides(events["track"].to_numpy(), codes, (VALID_SHARE,), seed=config.seed) == 1
+    sizes = (config.training.modelled_valid_size,)  # whatever is held out of the table
+    events["valid"] = draw_sides(events["track"].to_numpy(), codes, sizes, seed=config.seed) == 1
     if config.training.modelled_in_phrases:
         waveforms, events["offset_sec"] = among_others(
             waveforms,

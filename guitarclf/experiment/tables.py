@@ -111,7 +111,11 @@ def split_events(config: Config) -> pd.DataFrame:
     """Return the events of a config with a column ``split``: train, val or test."""
     events, training = config_events(config), config.training
     events["split"] = assign_splits(
-        events, valid_size=training.valid_size, test_size=training.test_size, seed=config.seed
+        events,
+        valid_size=training.valid_size,
+        test_size=training.test_size,
+        fewest_tracks=training.fewest_tracks,
+        seed=config.seed,
     )
     return events
 
@@ -150,7 +154,7 @@ def missing_audio(metadata_path, events: pd.DataFrame) -> str | None:
     return None
 
 
-def run_events(run: RunFolder, data: DataConfig) -> pd.DataFrame:
+def run_events(run: RunFolder, data: DataConfig, *, require_audio: bool = True) -> pd.DataFrame:
     """Return the events of a run with the split they had, from its ``splits.csv``."""
     if not run.splits.is_file():
         raise RunError(
@@ -159,7 +163,8 @@ def run_events(run: RunFolder, data: DataConfig) -> pd.DataFrame:
         )
     events = read_events(run.splits, audio_root=data.audio_folder)
     require_inside(events["audio_path"], data.audio_folder, allow=data.allow_outside_root)
-    require_audio_files(events["audio_path"])
+    if require_audio:
+        require_audio_files(events["audio_path"])
     return events
 
 

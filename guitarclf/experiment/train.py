@@ -22,7 +22,12 @@ from guitarclf.evaluation.metrics import Report
 from guitarclf.experiment.background import background_rows
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.evaluate import score_rows
-from guitarclf.experiment.initial_weights import require_outside, suggest_initial_weights, with_model_sections
+from guitarclf.experiment.initial_weights import (
+    require_outside,
+    suggest_initial_weights,
+    tell_of_priors,
+    with_model_sections,
+)
 from guitarclf.experiment.synthetic_rows import draw_endless, draw_synthetic_rows
 from guitarclf.experiment.tables import split_events, with_absolute_paths
 from guitarclf.labels import LABELS
@@ -50,12 +55,14 @@ logger = logging.getLogger(__name__)
 class TrainedRun:
     """A finished run: its folder, its pipeline with the best epoch's weights, its scores on the validation rows.
 
-    ``report`` is None without validation rows, and where the run was finished before.
+    ``report`` is None without validation rows, and where the run was finished before; ``has_test`` tells whether rows
+    are left to test it on.
     """
 
     folder: RunFolder
     pipeline: Pipeline
     report: Report | None
+    has_test: bool
 
 
 def train(config: Config, *, beside=(), resume=False, overwrite=False) -> TrainedRun:
@@ -95,7 +102,7 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
         if folder.is_finished:
             folder.state.unlink(missing_ok=True)
             logger.info("the run in %s is finished", folder.root)
-            return TrainedRun(folder, load_pipeline(folder.root), None)
+            return TrainedRun(folder, load_pipeline(folder.root), None, _has_test(run.events))
         return _train_into(folder, config, run.events)
 
 
@@ -129,7 +136,11 @@ def _train_into(run: RunFolder, config: Config, events: pd.DataFrame) -> Trained
     save_bundle(pipeline, config, run.bundle)
     run.state.unlink(missing_ok=True)
     logger.info("run written to %s", run.root)
-    return TrainedRun(run, pipeline, report)
+    return TrainedRun(run, pipeline, report, _has_test(events))
+
+
+def _has_test(events: pd.DataFrame) -> bool:
+    return bool((events["split"] == "test").any())
 
 
 def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
@@ -216,3 +227,4 @@ def _describe(run: RunFolder, config: Config, events: pd.DataFrame) -> None:
         classes = ", ".join(f"{counts.get(label, 0)} {label}" for label in LABELS)
         logger.info("%-5s %6d events, %4d tracks: %s", split, len(side), side["track"].nunique(), classes)
     suggest_initial_weights(config, len(events))
+    tell_of_priors(config, rows_of_split(events, "train")["label_category"])

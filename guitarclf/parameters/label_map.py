@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 from guitarclf.errors import ParameterError
-from guitarclf.labels import TABLE_LABELS, folded
+from guitarclf.labels import TABLE_LABELS, UNKNOWN_LABEL, folded
 
 STAR = "*"
+NOT_TAKEN = ("", UNKNOWN_LABEL)  # texts that say that nothing is known
 
 
 class LabelMap:
@@ -16,8 +17,8 @@ class LabelMap:
     Parameters
     ----------
     labels : mapping, iterable of pairs, or None
-        Their text -> one of TABLE_LABELS (the three classes and no_note); the key ``"*"`` stands for every other text.
-        TABLE_LABELS stand for themselves.
+        Their text -> one of TABLE_LABELS (the three classes and no_note); the key ``"*"`` stands for every other text
+        but ``unknown``, which a model says. TABLE_LABELS stand for themselves.
     name : str
         What the mapping is called in messages.
     own : callable, optional
@@ -55,8 +56,8 @@ class LabelMap:
         self._find = cache(lambda text: known.get(folded(text)) or own(folded(text)))
 
     def label_of(self, text: str) -> str | None:
-        """Return the label that a text stands for, None for none; ``"*"`` does not stand for an empty text."""
-        return self._find(text) or (self.others if folded(text) else None)
+        """Return the label that a text stands for, None for none; ``"*"`` stands for no empty text and no unknown."""
+        return self._find(text) or (self.others if folded(text) not in NOT_TAKEN else None)
 
     def taken_by_star(self, texts: Iterable[str]) -> Counter[str]:
         """Return text -> how often it is among the texts, for those that ``"*"`` stands for.
@@ -68,7 +69,7 @@ class LabelMap:
         if self.others:
             for text, count in Counter(texts).items():
                 key = folded(text)
-                if key and not self._find(text):
+                if key not in NOT_TAKEN and not self._find(text):
                     taken[first.setdefault(key, text.strip())] += count
         return taken
 

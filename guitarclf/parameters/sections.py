@@ -122,8 +122,8 @@ class OnsetParameters(Parameters):
 
     threshold_db: float = knob(
         1.2,
-        "rise, averaged over the bands, that an onset has above 1.2 times the mean of the 150 ms around, and 2.25 "
-        "times that of the 70 ms before",
+        "rise, averaged over the bands, that an onset has above 1.2 times the mean of the 150 ms around, and above "
+        "2.25 times that of the 70 ms before",
         unit="dB",
         above=0,
     )

@@ -99,7 +99,7 @@ class RunFolder(OutputFolder):
     def artefacts(self) -> list[Path]:
         named = [self.bundle, self.state, self.joblib, self.best_model, self.checkpoints, self.figures]
         named += [self.tensorboard, self.history, self.splits, self.environment, self.bad_audio, self.log]
-        return [*named, *self.root.glob("metrics_*.json"), self.config]
+        return [*named, *self.root.glob("metrics_*.json"), *self.root.glob("report_*.html"), self.config]
 
     def metrics(self, name: str) -> Path:
         """Return the path of the scores of one split."""
@@ -143,6 +143,7 @@ class CrossvalFolder(OutputFolder):
         self.predictions = root / "predictions.csv"
         self.background = root / "background.csv"  # what is said of clips that are no note
         self.phrases = root / "phrases"  # the notes of the table in context
+        self.report = root / "report.html"
         self.kept = root / "finished_folds.jsonl"
 
     is_begun = property(lambda self: self.log.is_file())  # a run has a config.yaml too
@@ -150,7 +151,7 @@ class CrossvalFolder(OutputFolder):
 
     @property
     def artefacts(self) -> list[Path]:
-        named = [self.text, self.scores, self.predictions, self.background, self.kept, self.phrases]
+        named = [self.text, self.scores, self.predictions, self.background, self.report, self.kept, self.phrases]
         return [*named, self.environment, self.bad_audio, self.config, self.log]
 
 

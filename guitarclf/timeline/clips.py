@@ -87,10 +87,10 @@ def require_no_clips(folder: str | Path, stem: str) -> None:
 def clips_in(folder: str | Path, stem: str) -> set[Path]:
     """Return the clips of a recording in a folder, whatever the events, by the start of their names."""
     is_clip = re.compile(rf"{re.escape(portable(stem))}_\d{{5,}}\.\d{{3}}_({'|'.join((*LABELS, UNKNOWN))})(_\d+)?\.wav")
-    try:
-        return {Path(folder, name) for name in os.listdir(folder) if is_clip.fullmatch(name)}
-    except (FileNotFoundError, NotADirectoryError):
+    if not os.path.isdir(folder):
         return set()
+    with explained(f"{shown(folder)} must be a folder that can be read", "Choose another place."):
+        return {Path(folder, name) for name in os.listdir(folder) if is_clip.fullmatch(name)}
 
 
 def stem_of(timeline: Timeline) -> str:

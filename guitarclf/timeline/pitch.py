@@ -21,12 +21,13 @@ FRAME = 1380  # samples, two periods of FMIN
 AGREEING = 0.65  # share of the frames that must be within half a semitone of their median
 
 
-def pitches(path: str | Path, events: Iterable[Event]) -> list[int]:
+def pitches(path: str | Path, events: Iterable[Event], *, channel: str | int = "auto") -> list[int]:
     """Return the MIDI pitch of each event of a recording, NO_PITCH where there is none.
 
     It is measured by YIN (de Cheveigne & Kawahara 2002) in the 0.3 s from 30 ms after the onset on, at most until the
     offset. Of a harmonic that is the pitch that sounds, not that of the string. There is none for dead notes, events
-    that could not be heard, those shorter than 93 ms, and where the frames do not agree on one.
+    that could not be heard, those shorter than 93 ms, and where the frames do not agree on one. ``channel`` is that of
+    :func:`guitarclf.audio.mono.channels_heard`.
 
     Raises
     ------
@@ -35,16 +36,16 @@ def pitches(path: str | Path, events: Iterable[Event]) -> list[int]:
     """
     find_caches()  # librosa has compiled functions
     with open_recording(path) as recording:
-        return [_pitch(recording, event) for event in events]
+        return [_pitch(recording, event, channel) for event in events]
 
 
-def _pitch(recording: soundfile.SoundFile, event: Event) -> int:
+def _pitch(recording: soundfile.SoundFile, event: Event, channel: str | int) -> int:
     start = event.onset + ATTACK_SEC
     n_samples = 0 if math.isnan(event.offset) else round(min(event.offset - start, LONGEST_SEC) * RATE)
     if event.label in ("dead_note", "") or n_samples < FRAME:
         return NO_PITCH
     try:
-        sound = read_segment(recording, round(start * RATE), n_samples, sample_rate=RATE, channel="auto")
+        sound = read_segment(recording, round(start * RATE), n_samples, sample_rate=RATE, channel=channel)
     except AudioReadError:  # silent there, or cut short: what could be heard of the event has been
         return NO_PITCH
     import librosa

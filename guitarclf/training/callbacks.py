@@ -142,8 +142,8 @@ class UnknownBelow(Callback):
     """Fit the confidence below which an answer is better not believed, when training ends, after the temperature.
 
     Below it is the share ``net.unknown_share`` of the validation notes, as they are or with another of them begun in
-    the window, whichever gives the lower figure: a note in a phrase is less sure, and is a note. It is 0 without
-    validation notes, or with a share of 0.
+    the window, whichever gives the lower figure: a note in a phrase is less sure, and is a note. Without validation
+    notes it stays as it was: 0, or that of the model that training started from. With a share of 0 it is 0.
     """
 
     def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
@@ -152,9 +152,10 @@ class UnknownBelow(Callback):
     def on_train_end(self, net, **kwargs):
         dataset, self.dataset_ = getattr(self, "dataset_", None), None  # a pickle must not hold the rows
         threshold = getattr(net.module_, "unknown_below", None)
-        if threshold is not None:
-            is_off = dataset is None or not net.unknown_share
-            threshold.fill_(0 if is_off else self._lowest(net, dataset))
+        if threshold is not None and not net.unknown_share:
+            threshold.fill_(0)
+        elif threshold is not None and dataset is not None:
+            threshold.fill_(self._lowest(net, dataset))
 
     def _lowest(self, net, dataset) -> float:
         alone, in_phrases = [], []
@@ -172,9 +173,10 @@ class UnknownBelow(Callback):
 class StartFrom(Callback):
     """Begin with the weights of a trained module instead of fresh ones.
 
-    Its per-band statistics come with them; the temperature, the shares of the classes and the threshold of confidence
-    are set anew. A note head that it lacks stays as it was drawn. One that it has keeps its weights where no row tells
-    it what is no note: notes alone would teach it to take everything for one. What it hears may drift all the same.
+    Its per-band statistics come with them, and its threshold of confidence, which `UnknownBelow` may set anew. The
+    temperature and the shares of the classes are set anew; a class without rows keeps its share in the model.
+    A note head that the model lacks stays as it was drawn. One that it has keeps its weights where no row tells it what
+    is no note: notes alone would teach it to take everything for one. What it hears may drift all the same.
 
     Parameters
     ----------
@@ -194,6 +196,9 @@ class StartFrom(Callback):
         net.module_.calibrate.temperature.fill_(1)
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        shares, theirs = net.module_.calibrate.train_priors, self.weights.get("calibrate.train_priors")
+        if theirs is not None and (shares <= UNSEEN).any():
+            shares.copy_(theirs)
         has_learnt = any(name.startswith(NOTE_HEAD) for name in self.weights)
         if has_learnt and not net.broken_notes and NO_NOTE not in dataset_train.y[dataset_train.rows]:
             net.criterion_.note_weight = 0.0

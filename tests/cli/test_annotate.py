@@ -155,6 +155,29 @@ def test_onsets_of_a_table_are_taken_instead(lessons, tmp_path):
     assert len(pd.read_csv(io.StringIO(told.stdout))) == 2
 
 
+def test_events_are_scored_against_a_table(lessons, tmp_path):
+    rows = [
+        ("x1", "a/one.wav", 0.51, "harmonic"),
+        ("x2", "a/one.wav", 1.88, "harmonic"),
+        ("x3", "b/two.wav", 2.5, "dead_note"),
+    ]
+    names = ["note_id", "audio_path", "onset_sec", "label_category"]
+    pd.DataFrame(rows, columns=names).to_csv(tmp_path / "true.csv", index=False)
+    asked = ("--score", tmp_path / "true.csv", "--audio-root", lessons)
+    told = call(lessons, *asked, "--output-dir", tmp_path / "out")
+    assert "2 recordings   3 true events, 5 found   within 50 ms" in told.stdout
+    score = json.loads((tmp_path / "out" / "score.json").read_text())
+    assert score["onsets"]["n_hits"] == 2
+    assert [row["onset_sec"] for row in score["missed"]] == [2.5]
+    again = call(lessons, *asked, "--output-dir", tmp_path / "out", "--resume")
+    assert again.stdout == told.stdout
+    assert call(lessons, *asked).stdout == told.stdout
+    part = call(lessons / "a", *asked, "--end", "1")
+    assert "1 recording   1 true event, 1 found" in part.stdout
+    other = call(lessons, "--score", tmp_path / "true.csv", code=1)
+    assert "must name recordings that are annotated" in other.stderr
+
+
 def test_a_stream_is_answered_line_by_line():
     sound = (lick(0.5, 1.1, 1.9) * 2**15).astype("<i2").tobytes()
     table = pd.read_csv(io.StringIO(call("-", "--raw", f"s16le,{RATE},1", stdin=sound).stdout))
@@ -184,6 +207,7 @@ def test_less_sensitive_finds_less(lessons):
         (("-", "x.wav", "--raw", "s16le,44100,1"), "A stream is alone"),
         (("x.wav", "--start", "soon"), "'soon' is no time"),
         (("x.wav", "--only", "hammer"), "'hammer' is not one of harmonic"),
+        (("x.wav", "--only", "harmonic", "--score", "t.csv"), "--score is for all events"),
     ],
 )
 def test_options_that_do_not_go_together_are_told(options, told):

@@ -54,12 +54,18 @@ BAD_TABLES = {
     ),
     "doubled.csv": (table(header=HEADER + ",note_id"), "column names must be unique. Doubled: note_id. Rename one."),
     "nan.csv": (table(row(onset_sec="nan")), "line 2: `onset_sec` must be a number of seconds from 0 up. Got 'nan'."),
-    "text.csv": (table(row(offset_sec="late")), "line 2: `offset_sec` must be a number of seconds. Got 'late'."),
+    "text.csv": (
+        table(row(offset_sec="late")),
+        "line 2: `offset_sec` must be a number of seconds, or empty. Got 'late'.",
+    ),
     "negative.csv": (
         table(row(onset_sec="-1")),
         "line 2: `onset_sec` must be a number of seconds from 0 up. Got '-1'.",
     ),
-    "underscore.csv": (table(row(offset_sec="1_0")), "line 2: `offset_sec` must be a number of seconds. Got '1_0'."),
+    "underscore.csv": (
+        table(row(offset_sec="1_0")),
+        "line 2: `offset_sec` must be a number of seconds, or empty. Got '1_0'.",
+    ),
     "backwards.csv": (table(row(onset_sec="1")), "line 2: `offset_sec` must be after `onset_sec` (1). Got '0.5'."),
     "label.csv": (
         table(row(label_category="slap")),
@@ -120,7 +126,7 @@ def test_a_bad_table_is_told_what_is_wrong_and_leaves_nothing(tmp_path, name):
 
 def test_all_errors_of_a_table_are_listed(tmp_path):
     rows = ["n0,a.wav", *(row(note_id=f"n{n}", onset_sec=f"x{n}") for n in range(1, 12)), "n1,b.wav,,,,,,,,1"]
-    (tmp_path / "t.csv").write_text(table(*rows, *(row(note_id=f"m{n}", label_category="?" * n) for n in range(10))))
+    (tmp_path / "t.csv").write_text(table(*rows, *(row(note_id=f"m{n}", label_category="?" * n) for n in range(1, 11))))
     result = call("train", "-q", "--metadata-path", tmp_path / "t.csv", "--output-dir", tmp_path / "run")
     lines = result.stderr.removeprefix("Error: ").splitlines()
     assert len(lines) == 21

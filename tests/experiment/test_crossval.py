@@ -11,7 +11,8 @@ from small import small_config
 
 from guitarclf.errors import ConfigError, SplitError
 from guitarclf.evaluation.baselines import majority, mfcc_statistics, svm_on_mfcc
-from guitarclf.evaluation.crossval import summarise, wilson
+from guitarclf.evaluation.crossval import summarise
+from guitarclf.evaluation.intervals import wilson
 from guitarclf.evaluation.metrics import class_calibration_error
 from guitarclf.experiment import crossval as module
 from guitarclf.experiment.crossval import crossval, fold_of_rows

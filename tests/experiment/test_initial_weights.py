@@ -84,9 +84,9 @@ def test_a_model_whose_weights_do_not_fit_is_refused_in_one_line(run, small_tabl
     "had",
     [
         {},
-        {"net__lr": 3e-3, "net__module__dropout": 0.1},
+        {"net__optimizer__weight_decay": 3e-3, "net__module__dropout": 0.1},
         {"net__priors": {"harmonic": 0.07, "dead_note": 0.07}, "net__module__swap_start": 0.4},
-        {"net__class_weight": [1.0, 2.0, 0.5], "net__criterion__label_smoothing": 0.1, "net__max_epochs": 2},
+        {"net__class_weight": [1.0, 2.0, 0.5], "net__criterion__label_smoothing": 0.1},
     ],
     ids=str,
 )
@@ -94,7 +94,7 @@ def test_what_is_not_taken_from_the_model_is_told_as_the_options_that_keep_it(
     had, small_pipeline, small_table, tmp_path, caplog
 ):
     caplog.set_level("INFO", logger="guitarclf")
-    model = small_config(**{"net__max_epochs": 3} | had)
+    model = small_config(**{"net__max_epochs": 7, "net__lr": 3e-3} | had)  # these are of each training
     save_bundle(small_pipeline, model, tmp_path / "model")
     config = config_for(small_table, tmp_path / "tuned", training__init_from=str(tmp_path / "model"))
     with_model_sections(config)

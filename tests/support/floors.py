@@ -8,7 +8,7 @@ from pathlib import Path
 START, END = "<!-- floors: written by `make docs` -->", "<!-- end of floors -->"
 FLOORS = [
     {"cli": "one thin click command a file; installed as guitarclf.cli"},
-    {"experiment": "the tasks: train, evaluate, predict, search, crossval, validate, import, inspect, demo"},
+    {"experiment": "the tasks: train, evaluate, report, predict, search, crossval, validate, import, inspect, demo"},
     {"timeline": "events of whole recordings: found, classified, and written in the formats that other tools read"},
     {"bundle": "a model on disk: found, checked, loaded, asked"},
     {

@@ -61,6 +61,12 @@ def test_what_is_silent_past_the_end_or_too_short_has_none(write_wav):
     assert pitches(path, [*events, Event(0.0, NAN, "unknown"), Event(0.0, 1.0, "unknown")]) == [-1, -1, -1, -1, 57]
 
 
+@pytest.mark.parametrize(("channel", "pitch"), [("left", 52), ("right", 59), (2, 59)])
+def test_it_is_that_of_the_channel_that_is_heard(write_wav, channel, pitch):
+    path = write_wav(np.stack([played(52)[0], played(59)[0]], axis=1))
+    assert pitches(path, [Event(0.0, 0.5, "general_note")], channel=channel) == [pitch]
+
+
 def test_a_recording_that_is_gone_is_told(tmp_path):
     with pytest.raises(AudioReadError, match="There is no such file"):
         pitches(tmp_path / "gone.wav", [])

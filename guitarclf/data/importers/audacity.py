@@ -3,6 +3,7 @@
 import math
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,8 @@ from guitarclf.data.rules import NO_PITCH, as_number
 from guitarclf.errors import EventTableError
 from guitarclf.files.spelling import stripped
 from guitarclf.files.wording import shown
-from guitarclf.parameters.label_map import LabelMap
+from guitarclf.labels import UNKNOWN_LABEL, folded
+from guitarclf.parameters.label_map import NOT_TAKEN, LabelMap
 
 POINT_SEC = 1.0  # length of a point label that no other follows
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -47,7 +49,8 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     events : DataFrame
         The columns of ``EVENT_COLUMNS`` and ``track``, which is the recording. A label without length
         ends where the next one starts, the last after 1 s, none after the recording.
-        ``expression_style`` is the text.
+        ``expression_style`` is the text. Labels without a text or with the text unknown, which ``annotate`` wrote and
+        nobody corrected, are left out: ``events.attrs["told"]`` has how many.
     problems : list of str
         What was not imported, each ``path: what is wrong``.
     """
@@ -58,6 +61,7 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     stems = {path.with_suffix("") for path in recordings}
     wholly_named = {track.with_suffix("") for track in tracks}.intersection(recordings) - stems  # a.flac, of a.flac.txt
     beside = tree.ByName((path.parent, path) for path in best_first if path not in wholly_named)
+    left_out: Counter[str] = Counter()
 
     def read(path: Path) -> tree.Found:
         whole = path.with_suffix("")
@@ -65,13 +69,17 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
         if audio is None:
             return [], _without_recording(path)
         beside.claim(audio, path)
-        return _events(root, path, audio, label_map)
+        return _events(root, path, audio, label_map, left_out)
 
     rows, problems = tree.read_each(root, tracks, read)
     problems += tree.left_over(
         root, [path for path in recordings if path not in beside.claimed], "without a label track"
     )
-    return tree.as_events(rows, label_map), problems
+    events = tree.as_events(rows, label_map)
+    if left_out:
+        told = ", ".join(f"{count} {what}" for what, count in sorted(left_out.items()))
+        events.attrs["told"].append(f"left out {left_out.total()} labels: {told}")
+    return events, problems
 
 
 def _without_recording(path: Path) -> list[str]:
@@ -110,7 +118,8 @@ def parse_labels(text: str) -> tuple[list[Label], list[str]]:
     return labels, broken
 
 
-def _events(root: Path, path: Path, audio: Path, label_map: LabelMap) -> tree.Found:
+def _events(root: Path, path: Path, audio: Path, label_map: LabelMap, left_out: Counter[str]) -> tree.Found:
+    """Return the events of a label track and what is wrong with it; count in ``left_out`` what nobody labelled."""
     tracked, broken = _read_labels(path)
     name, length = tree.table_path(root, audio), tree.recording_length(audio)
     track = name if path.with_suffix("") == audio else name.removesuffix(audio.suffix)
@@ -120,6 +129,9 @@ def _events(root: Path, path: Path, audio: Path, label_map: LabelMap) -> tree.Fo
         broken.append("it has no labels")
     for number, found in enumerate(tracked, start=1):
         label = label_map.label_of(found.text)
+        if label is None and folded(found.text) in NOT_TAKEN:
+            left_out[f"`{UNKNOWN_LABEL}`" if found.text else "without a text"] += 1
+            continue
         what = _what_is_wrong(found, label, length)
         if what:
             broken.append(f"line {found.line}: {what}")
@@ -143,8 +155,6 @@ def _what_is_wrong(found: Label, label: str | None, length: float) -> str | None
         return f"the start ({found.start:g} s) must be from 0 up and not after the end ({found.end:g} s)"
     if found.start >= length:
         return f"the start ({found.start:g} s) must be before the recording's end ({length:g} s)"
-    if not found.text:
-        return "it has no text"
     return None if label else f"{found.text!r} is no label{tree.how_to_label(found.text)}"
 
 

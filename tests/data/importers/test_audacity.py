@@ -1,8 +1,14 @@
 """Tables from Audacity's label tracks beside their recordings."""
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from guitarclf.cli import main
 from guitarclf.data.importers.audacity import parse_labels, read_audacity
+from guitarclf.labels import LABELS
+from guitarclf.timeline.events import UNKNOWN, Event, Timeline
+from guitarclf.timeline.formats import FORMATS
 
 
 def test_audacity_reads_labels_beside_recordings(sound, tmp_path):
@@ -46,7 +52,6 @@ def test_audacity_lists_lines_that_are_no_labels():
         ("1\t0.5\tdead", "line 1: the start (1 s) must be from 0 up and not after the end (0.5 s)"),
         ("-1\t0.5\tdead", "line 1: the start (-1 s) must be from 0 up"),
         ("2\t2.5\tdead", "line 1: the start (2 s) must be before the recording's end (2 s)"),
-        ("0\t1\t", "line 1: it has no text"),
         ("dead", "line 1: it must be start<TAB>end<TAB>text"),
         ("", "it has no labels"),
     ],
@@ -71,3 +76,34 @@ def test_audacity_lists_tracks_and_recordings_without_each_other(sound, tmp_path
     assert problems[0].startswith("Label Track.txt: no Label Track.wav or Label Track.flac beside it")
     assert problems[1].startswith("b.txt: a label track must be text in UTF-8")
     assert problems[2:] == [".: 1 recordings without a label track: a.wav"]
+
+
+def test_what_annotate_exports_comes_back_without_an_error_and_without_what_nobody_labelled(sound, tmp_path, rng):
+    sound("takes/lesson.wav", 60.0)
+    labels = [*LABELS, UNKNOWN, ""] * 20
+    onsets = np.sort(rng.uniform(0, 59, len(labels)))
+    offsets = np.append(onsets[1:], 60.0)
+    events = [Event(*times) for times in zip(onsets.tolist(), offsets.tolist(), labels, strict=True)]
+    exported = FORMATS["audacity"].content(Timeline("x", "lesson.wav", 60.0, 8000, events))
+    (tmp_path / "takes/lesson.txt").write_text(exported, "utf-8")
+    found, problems = read_audacity(tmp_path / "takes")
+    assert problems == []
+    kept = [event for event in events if event.label in LABELS]
+    assert found["label_category"].tolist() == [event.label for event in kept]
+    np.testing.assert_allclose(found["onset_sec"], [event.onset for event in kept], atol=5.1e-7, rtol=0)
+    np.testing.assert_allclose(found["offset_sec"], [event.offset for event in kept], atol=5.1e-7, rtol=0)
+    assert found.attrs["told"] == ["left out 40 labels: 20 `unknown`, 20 without a text"]
+
+
+def test_labels_that_nobody_corrected_are_no_problem_and_no_other_label(sound, tmp_path):
+    sound("a.wav", 3.0)
+    (tmp_path / "a.txt").write_text("0.1\t0.2\tUnknown \n0.5\t0.6\t\n1\t1\tslap\n9\t9.5\tunknown\n")
+    arguments = ["import", "audacity", str(tmp_path), "--output", str(tmp_path / "n.csv"), "--label", "*=general_note"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    assert "left out 3 labels: 2 `unknown`, 1 without a text" in done.output
+    assert "n.csv: 1 events. Listed as not imported: 0." in done.output
+    (tmp_path / "a.txt").write_text("0.1\t0.2\tunknown\n")
+    done = CliRunner().invoke(main, [*arguments, "--overwrite"])
+    assert done.exit_code == 1
+    assert "left out 1 labels: 1 `unknown`" in done.output
