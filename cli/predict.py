@@ -43,6 +43,12 @@ ENOUGH_FOR_AUTO = 100  # events
     type=click.FloatRange(0, 1),
     help="Below it the label is `unknown`; 0: never.  [default: the model's]",
 )
+@click.option(
+    "--review",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="List the N events to correct first: the least sure, a class each in turn.",
+)
 @click.option("--engine", type=click.Choice(["onnx", "torch"]), help="Default: onnx where the model has it.")
 def command(
     paths,
@@ -57,6 +63,7 @@ def command(
     resume,
     priors,
     min_confidence,
+    review,
     engine,
 ):
     """Classify files, folders (the recordings below them), or the events of a table.
@@ -71,6 +78,8 @@ def command(
 
     `confidence`, from 0 to 1, is high where the model is sure that it is a note, and of the class it is
     called; of a model that only knows notes, it is the highest probability at equal shares.
+
+    What is written is a table: correct its `label` by ear, and `train --metadata-path` takes it.
     """
     data = read_data(config)
     if not paths:
@@ -108,7 +117,7 @@ def command(
         shares = zip(LABELS, predictions.adapt_to_batch(loaded.priors_), strict=True)
         click.echo("Estimated priors: " + ", ".join(f"{label}={share:.3f}" for label, share in shares), err=True)
     predictions.min_confidence = loaded.unknown_below if min_confidence is None else min_confidence
-    text = as_text(predictions, form, audio_paths=shown_paths)
+    text = as_text(predictions, form, audio_paths=shown_paths, review=review)
     if output is None:
         click.echo(text, nl=False)
     elif is_finished:
@@ -117,7 +126,8 @@ def command(
         write_text(output, text)
         if kept:
             kept.unlink(missing_ok=True)
-        say(f"{output}: {predictions.summary()}")
+        which = "" if review is None else f"the {review} least sure of "
+        say(f"{output}: {which}{predictions.summary()}")
     n_unknown = predictions.labels.count(UNKNOWN)
     if n_unknown and min_confidence is None:
         say(
@@ -188,11 +198,14 @@ def read_priors(text: str) -> dict[str, float]:
     return priors
 
 
-def as_text(predictions, form: str, *, audio_paths) -> str:
-    """Return predictions as CSV or JSON."""
+def as_text(predictions, form: str, *, audio_paths, review: int | None = None) -> str:
+    """Return predictions as CSV or JSON; with ``review`` so many, those to correct first."""
     from guitarclf.experiment.predict import PREDICTION_COLUMNS
+    from guitarclf.timeline.review import least_sure
 
     rows = predictions.rows(audio_paths)
+    if review is not None:
+        rows = least_sure(rows, review, label="label")
     if form == "json":
         cells = [{name: as_cell(row[name]) for name in PREDICTION_COLUMNS} for row in rows]
         return json.dumps(cells, indent=2, ensure_ascii=False) + "\n"

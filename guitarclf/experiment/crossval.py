@@ -103,7 +103,8 @@ def crossval(
         notes, clips = predict_folds(with_threads(config, threads), run, kinds, repeats, phrases)
         pipeline = build_pipeline(config)
         reports = {kind: summarise(notes[kind], clips[kind], uses_offsets=uses_offsets(pipeline)) for kind in kinds}
-        _write(folder, notes, clips, reports)
+        if not folder.is_finished:  # what is there may have been worked on
+            _write(folder, notes, clips, reports)
         logger.info("cross-validation written to %s", folder.root)
     return reports
 

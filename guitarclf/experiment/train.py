@@ -219,8 +219,9 @@ def check_buildable(config: Config) -> None:
 
 
 def _describe(run: RunFolder, config: Config, events: pd.DataFrame) -> None:
-    """Write the table with its split, and log the size of each side."""
-    write_events(events, run.splits, audio_root=config.data.audio_folder)
+    """Write the table with its split, unless it is there, and perhaps corrected, and log the size of each side."""
+    if not run.splits.exists():
+        write_events(events, run.splits, audio_root=config.data.audio_folder)
     for split in SPLITS:
         side = rows_of_split(events, split)
         counts = side["label_category"].value_counts()

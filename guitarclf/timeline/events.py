@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from guitarclf.labels import LABELS
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
 
-UNKNOWN = "unknown"
+UNKNOWN = UNKNOWN_LABEL
 NO_PITCH = -1
 NAN = float("nan")
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from guitarclf.cli import main
 from guitarclf.files.whole import is_stream
 from guitarclf.runs.journal import unfinished_path
+from guitarclf.timeline.review import least_sure
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names of bytes, /dev/full and /dev/stdout")
 
@@ -59,6 +60,34 @@ def test_a_file_that_is_there_is_replaced_only_when_asked(small_table, small_bun
     call(command, *args, "--output", output, "--overwrite")
     assert output.read_bytes()[:7] != b"by hand"
     call(command, *args, "--output", output, code=0 if command == "inspect" else 1)  # its own figure is drawn again
+
+
+def test_an_import_replaces_a_table_only_when_asked(sound, tmp_path):
+    sound("takes/a.wav")
+    (tmp_path / "takes/a.txt").write_text("0.1\t0.5\tharmonic\n")
+    output = tmp_path / "n.csv"
+    output.write_text("by hand")
+    args = ["import", "audacity", tmp_path / "takes", "--output", output]
+    assert "It exists; replace it with --overwrite, or give another name" in call(*args, code=1).stderr
+    assert output.read_text() == "by hand"
+    call(*args, "--overwrite")
+    assert "a#1" in output.read_text()
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_what_to_review_is_the_least_sure_a_class_each_in_turn(small_table, small_bundle, tmp_path, form):
+    args = ["predict", *small_table.events["audio_path"], "--model", small_bundle, "--format", form]
+    args += ["--min-confidence", "0.35"]
+    read = json.loads if form == "json" else lambda text: [*csv.DictReader(io.StringIO(text))]
+    every, first = (read(call(*args, *more).stdout) for more in ((), ("--review", "5")))
+    assert len(every) == 30
+    numbered = ({**row, "confidence": float(row["confidence"])} for row in every)
+    assert [row["note_id"] for row in first] == [row["note_id"] for row in least_sure(numbered, 5, label="label")]
+    output = tmp_path / "review.csv"
+    told = call(*args, "--review", "5", "--output", output).stderr
+    assert f"{output}: the 5 least sure of 30 rows: " in told
+    call(*args, "--review", "5", "--output", output, "--resume")
+    assert "holds something else" in call(*args, "--review", "4", "--output", output, "--resume", code=1).stderr
 
 
 def test_a_finished_output_is_gone_on_with_only_if_it_is_the_same(small_table, small_bundle, tmp_path):

@@ -96,9 +96,17 @@ def test_resuming_what_is_finished_trains_nothing(small_table, finished, monkeyp
     assert before == {name: (finished / name).read_bytes() for name in RESULTS}
 
 
+def test_a_table_that_was_worked_on_in_a_finished_folder_stays(small_table, finished):
+    with (finished / "predictions.csv").open("a") as file:
+        file.write("by hand")
+    crossval(config_for(small_table, finished), repeats=2, resume=True)
+    assert (finished / "predictions.csv").read_text().endswith("by hand")
+
+
 def test_a_fit_cut_short_on_disk_is_done_again(small_table, whole, finished, monkeypatch):
     kept = (finished / "finished_folds.jsonl").read_bytes()
     (finished / "finished_folds.jsonl").write_bytes(kept[:-7])
+    (finished / "crossval.txt").unlink()  # what is finished is not written again
     calls = interrupt(monkeypatch, 99)
     crossval(config_for(small_table, finished), repeats=2, resume=True)
     assert len(calls) == 1
@@ -212,7 +220,8 @@ def test_ctrl_c_is_exit_code_130_and_says_how_to_go_on(small_table, tmp_path, mo
 
 
 def test_on_a_full_disk_the_results_before_stay(small_table, finished, monkeypatch):
-    before = {name: (finished / name).read_bytes() for name in RESULTS}
+    (finished / "crossval.txt").unlink()  # what is finished is not written again
+    before = {path: path.read_bytes() for path in map(finished.joinpath, RESULTS) if path.exists()}
     original = module.summarise
 
     def fill(*args, **settings):
@@ -225,8 +234,8 @@ def test_on_a_full_disk_the_results_before_stay(small_table, finished, monkeypat
     monkeypatch.setattr(module, "summarise", fill)
     with pytest.raises(RunError, match=r"predictions\.csv must be writable\. No space left on device"):
         crossval(config_for(small_table, finished), repeats=2, resume=True)
-    assert before == {name: (finished / name).read_bytes() for name in RESULTS}
-    assert names(finished) == ARTEFACTS
+    assert before == {path: path.read_bytes() for path in before}
+    assert names(finished) == [name for name in ARTEFACTS if name != "crossval.txt"]
 
 
 def test_rows_left_out_for_their_audio_are_listed(note_table, tmp_path):

@@ -86,6 +86,20 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     assert not RunFolder(tmp_path / "run").state.exists()
 
 
+def test_a_table_that_was_corrected_in_an_unfinished_run_stays(small_table, uninterrupted, tmp_path, monkeypatch):
+    config = config_for(small_table, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        interrupt(patch, run_callbacks.HistoryCsv, "on_epoch_end", 3)
+        with pytest.raises(KeyboardInterrupt):
+            train(config)
+    splits = RunFolder(tmp_path / "run").splits
+    corrected = splits.read_text().replace("harmonic", "dead_note", 1)
+    splits.write_text(corrected)
+    train(config, resume=True)
+    assert splits.read_text() == corrected
+    assert what_came_out(tmp_path / "run") == what_came_out(uninterrupted)
+
+
 def test_a_run_interrupted_twice_ends_as_if_it_had_not_been(small_table, uninterrupted, tmp_path, monkeypatch):
     config = config_for(small_table, tmp_path / "run")
     for resume, at_call in ((False, 2), (True, 2)):
