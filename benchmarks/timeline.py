@@ -1,11 +1,10 @@
-"""What a timeline is worth and what it costs: notes against a table, live against file, memory and time.
+"""What is heard live against what is heard of a file, and what a long recording costs.
 
-    python benchmarks/timeline.py notes metadata.csv audio_root [--model pretrained]
     python benchmarks/timeline.py live RECORDING...
     python benchmarks/timeline.py cost [--minutes 120]
 
-`python benchmarks/material.py minutes` makes modelled minutes. Onsets alone are scored by `benchmarks/onsets.py`.
-docs/timeline.md has what was seen.
+`guitarclf annotate RECORDINGS --score TABLE` scores a timeline, `benchmarks/onsets.py` onsets alone; docs/timeline.md
+has what was seen.
 """
 
 import os
@@ -18,7 +17,6 @@ from pathlib import Path
 import click
 import material
 import numpy as np
-import pandas as pd
 import soundfile as sf
 import soxr
 from measure import Row, machine
@@ -27,10 +25,7 @@ from mir_eval.util import match_events
 
 from guitarclf.audio.recordings import open_recording
 from guitarclf.bundle.engines import load_model
-from guitarclf.data.events import read_events
-from guitarclf.evaluation.timeline import score_timeline
-from guitarclf.evaluation.timeline_report import COLUMNS
-from guitarclf.timeline.stream import Listener, places_at
+from guitarclf.timeline.stream import Listener
 
 LIVE_TOLERANCE = 0.02  # seconds between an event that is found live and the same one of the file
 
@@ -38,29 +33,6 @@ LIVE_TOLERANCE = 0.02  # seconds between an event that is found live and the sam
 @click.group(help=__doc__)
 def main() -> None:
     pass
-
-
-@main.command()
-@click.argument("table", type=click.Path(exists=True))
-@click.argument("audio_root", type=click.Path(exists=True))
-@click.option("--model", default="pretrained", show_default=True)
-@click.option("--min-confidence", type=float, help="Default: the model's own threshold.")
-def notes(table, audio_root, model, min_confidence) -> None:
-    """Score the events of recordings, with onsets that are found and with those of the table."""
-    listener = Listener(load_model(model), min_confidence=min_confidence)
-    true = read_events(table, audio_root=audio_root)
-    places = {
-        path: places_at(rows["onset_sec"], rows["offset_sec"] * np.nan) for path, rows in true.groupby("audio_path")
-    }
-    reports = {}
-    for title, given in (("onsets found", {}), ("onsets of the table", places)):
-        found = [
-            (path, event.onset, event.label)
-            for path in places
-            for event in listener.events_of(path, places=given.get(path))
-        ]
-        reports[title] = score_timeline(true, pd.DataFrame(found, columns=COLUMNS))
-        click.echo(f"\n{title}:\n{reports[title].to_text().split('Missed')[0]}")
 
 
 @main.command()
