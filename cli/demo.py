@@ -45,6 +45,7 @@ def command(output_dir: str, events: int, seed: int) -> None:
         f"  {run.history}, {run.metrics('test')}\n"
         f"  {result.page}   a phrase of one more guitar: open it in a browser, and hear each event\n"
         f"Next:\n"
+        f"  guitarclf report {run.root} --split test\n"
         f"  guitarclf predict --model {run.root} {example}\n"
         f"  guitarclf inspect {example} --model {run.root}\n"
         f"  guitarclf train --metadata-path YOUR_TABLE.csv --audio-root YOUR_AUDIO --output-dir runs/mine"

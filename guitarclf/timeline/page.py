@@ -14,11 +14,11 @@ from guitarclf.audio.onset_times import BLOCK_SEC, mono_blocks
 from guitarclf.audio.recordings import open_recording
 from guitarclf.errors import AudioReadError
 from guitarclf.files.wording import shown
-from guitarclf.labels import LABELS
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.pages.pictures import bands, read_log_mel
 from guitarclf.pages.render import render
 from guitarclf.pages.sound import gain_for, sound
-from guitarclf.timeline.events import NO_PITCH, UNKNOWN, Event, Timeline
+from guitarclf.timeline.events import NO_PITCH, Event, Timeline
 
 MAX_BYTES = 20_000_000  # of a page; beyond it is without sound
 MAX_SOUND_SEC = 3600.0  # that are encoded to see how large they are
@@ -50,7 +50,7 @@ def html(timeline: Timeline) -> str:
         length=f"{length:.1f} s" if length < 60 else clock(length, 0),
         start=clock(start, 0) if start else "",
         sample_rate=timeline.sample_rate,
-        counts={label: counts[label] for label in (*LABELS, UNKNOWN, "") if counts[label] or label in LABELS},
+        counts={label: counts[label] for label in (*LABELS, UNKNOWN_LABEL, "") if counts[label] or label in LABELS},
         n_events=len(timeline.events),
         problems=list(dict.fromkeys(filter(None, (timeline.error, *recording.problems)))),
         remarks=remarks,

@@ -9,8 +9,9 @@ import pytest
 import soundfile as sf
 from notes import RATE, decaying_sine
 
+from guitarclf.labels import UNKNOWN_LABEL
 from guitarclf.timeline import page
-from guitarclf.timeline.events import UNKNOWN, Event, Timeline
+from guitarclf.timeline.events import Event, Timeline
 from guitarclf.timeline.page import clock, html
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>.wav"
@@ -18,7 +19,7 @@ EVENTS = [
     Event(0.5, 1.0, "harmonic", (0.9, 0.05, 0.05), 0.9, 8.0, 64),
     Event(1.0, 1.3, "dead_note", (0.1, 0.8, 0.1), 0.8, 9.5),
     Event(1.3, 2.3, "general_note", (0.2, 0.1, 0.7), 0.6, 4.0, 45),
-    Event(2.3, 2.6, UNKNOWN, (0.4, 0.3, 0.3), 0.1, 1.5),
+    Event(2.3, 2.6, UNKNOWN_LABEL, (0.4, 0.3, 0.3), 0.1, 1.5),
     Event(2.6, 2.9, "", error="It is silent."),
 ]
 SETTINGS = {"model": "pretrained", "priors": {"harmonic": 0.07}, "guitarclf": "0.3.0"}
