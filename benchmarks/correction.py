@@ -1,6 +1,6 @@
 """What a few corrected notes of one recording teach the model that ships, and what it forgets.
 
-    python benchmarks/correction.py notes/metadata.csv notes [--elsewhere more/metadata.csv more] [--seeds 3] [--set KEY=VALUE]
+    python benchmarks/correction.py notes/metadata.csv notes [--elsewhere more/metadata.csv more] [--set KEY=VALUE]
 
 Joins the harmonics and dead notes of a table and 60 of its other notes into one recording, as a telephone hears it in a
 room: 150 to 3,800 Hz, reverberation, overload, noise. Its first notes (--corrected) are the table that somebody

@@ -1,11 +1,7 @@
 """guitarclf annotate."""
 
-import json
 import math
 import re
-import shlex
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +15,9 @@ from guitarclf.cli.options import (
     refuse_both,
     require_writable,
 )
-from guitarclf.cli.terminal import say
-from guitarclf.files.wording import shown
+from guitarclf.cli.timelines import counted, printed, reviewed, scored, tell_next
 from guitarclf.labels import LABELS
 
-SCORE_FILE = "score.json"
 FORMAT_NAMES = ("csv", "audacity", "raven", "jams", "mid", "jsonl", "html")
 
 
@@ -93,6 +87,7 @@ class Names(click.ParamType):
 @click.option("--clips", type=UserPath(file_okay=False), metavar="DIR", help="Write each event as a WAV file.")
 @click.option("--onsets", "table", type=UserPath(dir_okay=False), metavar="TABLE", help="Take onsets from a table.")
 @click.option("--score", "true_table", type=UserPath(dir_okay=False), metavar="TABLE", help="Score by true events.")
+@click.option("--review", type=click.IntRange(1), metavar="N", help="Print the N events to correct first.")
 @audio_root_option
 @click.option("--raw", metavar="FORMAT", help="What PATH `-`, the standard input, brings: s16le,44100,1.")
 @click.option("--input-device", metavar="NAME", help="Listen to an input of this machine, or `default`.")
@@ -100,7 +95,7 @@ class Names(click.ParamType):
     "--resume", is_flag=True, help="Go on where a command like this one was killed; files that are there stay."
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
-def command(paths, output_dir, formats, combined, raw, input_device, resume, overwrite, clips, true_table, **given):
+def command(output_dir, formats, combined, clips, true_table, review, **given):
     """Find the events of recordings of any length, and classify them.
 
     \b
@@ -113,16 +108,23 @@ def command(paths, output_dir, formats, combined, raw, input_device, resume, ove
     is heard. A recording that cannot be read has a row with the reason in `error`, and the exit code is
     then 1. The table is one that `validate`, `train` and `eval` take as it is.
 
+    --review prints the N least sure events, a class each in turn: what to correct by ear first.
+
     --score tells how well the events are those of a table, note by note at 50 ms; --audio-root is what
     the paths of that table, and of --onsets, are relative to.
 
     Files that are there are replaced with --overwrite only: somebody may have corrected them.
     """
+    resume, overwrite = given.pop("resume"), given.pop("overwrite")
     refuse_both(resume=resume, overwrite=overwrite)
-    is_live = "-" in paths or input_device is not None
-    _check_usage(paths, output_dir, formats, combined, raw, input_device, resume, overwrite, clips, given, is_live)
-    if true_table and (is_live or given["only"]):
-        raise click.UsageError("--score is for all events of recordings: without --only, and not for a stream.")
+    if formats and not output_dir:
+        raise click.UsageError("--format goes with --output-dir.")
+    if (resume or overwrite) and not (output_dir or combined or (overwrite and clips)):
+        raise click.UsageError("--resume and --overwrite go with --output-dir or --combined.")
+    if true_table and (given["only"] or review):
+        raise click.UsageError("--score is for all events: without --only and --review.")
+    raw, device = given.pop("raw"), given.pop("input_device")
+    is_live = _is_live(raw, device, output_dir or combined or clips or true_table or review, **given)
     from guitarclf.timeline.formats import check_formats
 
     formats = formats or ("csv",)
@@ -130,44 +132,44 @@ def command(paths, output_dir, formats, combined, raw, input_device, resume, ove
     if combined:
         require_writable(combined, overwrite=overwrite or resume, advice="go on with what was killed with --resume, ")
     given["with_pitch"] = given["with_pitch"] or "mid" in formats
-    annotator, root, recordings = _prepared(paths, **given)
+    annotator, root, recordings = _prepared(**given)
     if is_live:
         from guitarclf.cli.live import listen
 
-        listen(annotator, raw, input_device)
+        listen(annotator, raw, device)
         return
     from guitarclf.experiment.outputs import Outputs, written
 
     outputs = Outputs(Path(output_dir), formats, annotator.settings) if output_dir else None
-    scores = _scores(true_table, given["audio_root"], annotator, recordings) if true_table else None
-    how = {"resume": resume, "overwrite": overwrite, "hear_all": scores is not None}
+    how = {"resume": resume, "overwrite": overwrite, "hear_all": bool(true_table or review)}
     timelines = written(annotator, recordings, outputs, combined, clips, **how)
-    if not (outputs or combined or scores):
-        timelines = _printed(timelines, recordings)
-    failed = _counted(timelines, len(recordings), scores)
-    if scores is not None:
-        _tell_score(scores.report(), output_dir)
-    _tell_next(root, recordings, output_dir, formats, combined)
+    if true_table:
+        timelines = scored(timelines, annotator, recordings, true_table, given["audio_root"], output_dir)
+    if review:
+        timelines = reviewed(timelines, recordings, review)
+    elif not (outputs or combined or true_table):
+        timelines = printed(timelines, recordings)
+    failed = counted(timelines, len(recordings))
+    tell_next(root, recordings, output_dir, formats, combined)
     if failed:
         told = f"{len(failed)} of {len(recordings)} recordings could not be read, or not to their end"
         raise click.ClickException(f"{told}. {failed[0].error}")
 
 
-def _check_usage(paths, output_dir, formats, combined, raw, device, resume, overwrite, clips, given, is_live) -> None:
-    """Raise a usage error for options that do not go together."""
-    to_files = output_dir or combined
-    if not (paths or given["table"] or device):
-        raise click.UsageError("Give PATHs, or onsets of recordings in a table with --onsets.")
-    if formats and not output_dir:
-        raise click.UsageError("--format goes with --output-dir.")
-    if (resume or overwrite) and not (to_files or (overwrite and clips)):
-        raise click.UsageError("--resume and --overwrite go with --output-dir or --combined.")
-    if is_live and (len(paths) > 1 or (paths and device) or to_files or clips or given["table"] or given["with_pitch"]):
-        raise click.UsageError("A stream is alone, and its table goes to the terminal: > events.csv keeps it.")
-    if is_live and (given["start"] or given["end"] is not None):
-        raise click.UsageError("--start and --end are for recordings, not for a stream.")
+def _is_live(raw, device, others, paths, table, start, end, with_pitch, **given) -> bool:
+    """Return whether a stream is to be heard; a usage error for what does not go with one, or if nothing is given."""
     if bool(raw) != ("-" in paths):
         raise click.UsageError("--raw and PATH `-` go together: guitarclf annotate - --raw s16le,44100,1")
+    if not (paths or table or device):
+        raise click.UsageError("Give PATHs, or onsets of recordings in a table with --onsets.")
+    if not (raw or device):
+        return False
+    if len(paths) > 1 or (paths and device) or others or table or with_pitch or start or end is not None:
+        raise click.UsageError(
+            "A stream is alone, and its table goes to the terminal (> events.csv keeps it): without other PATHs, "
+            "files, clips, pitch, --onsets, --score, --review, --start and --end."
+        )
+    return True
 
 
 def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap, table, audio_root, **asked):
@@ -199,65 +201,3 @@ def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap
     annotator = Annotator(Listener(loaded, parameters, min_confidence), places=places, **asked)
     settings = settings_of(model, loaded, annotator, given=None if table is None else file_digest(table))
     return replace(annotator, settings=settings), root, recordings
-
-
-def _scores(table, audio_root, annotator, recordings):
-    """Return the Scores that the timelines are to be added to."""
-    from guitarclf.experiment.timeline_scores import Scores
-
-    data = annotator.listener.model.data
-    return Scores(table, audio_root, data, recordings, annotator.start, annotator.end)
-
-
-def _tell_score(report, output_dir) -> None:
-    """Print a score, and write it into the folder of files, if there is one."""
-    click.echo(report.to_text())
-    if output_dir:
-        from guitarclf.files.whole import write_text
-
-        write_text(Path(output_dir) / SCORE_FILE, json.dumps(report.to_dict(), indent=2) + "\n")
-        say(f"{shown(Path(output_dir) / SCORE_FILE)} has the onsets that were missed, and the spurious ones")
-
-
-def _counted(timelines: Iterable, n_recordings: int, scores=None) -> list:
-    """Go through timelines, say how many events of each label they have, and return those that have an error.
-
-    Each is added to ``scores``, if they are given.
-    """
-    failed, n_done = [], 0
-    counts: Counter[str] = Counter()
-    for timeline in timelines:
-        n_done += 1
-        if scores is not None:
-            scores.add(timeline)
-        failed += [timeline] if timeline.error else []
-        counts.update(event.label or "unheard" for event in timeline.events)
-    if not n_done and n_recordings:
-        say("nothing to do: the files about all recordings are there")
-        return failed
-    told = ", ".join(f"{counts[name]} {name}" for name in sorted(counts)) or "no event"
-    of_all = "" if n_done == n_recordings else f"of {n_recordings} "
-    say(f"{n_done} {of_all}recording{'s' if n_recordings > 1 else ''}: {told}")
-    return failed
-
-
-def _printed(timelines: Iterable, recordings: Sequence) -> Iterator:
-    """Yield the timelines of recordings, each printed when it is there, below one header."""
-    from guitarclf.files.cells import csv_lines
-    from guitarclf.timeline.events import COLUMNS, rows
-
-    click.echo(next(csv_lines(COLUMNS, ())), nl=False)
-    for timeline, recording in zip(timelines, recordings, strict=True):
-        _, *lines = csv_lines(COLUMNS, rows(timeline, recording.stem))
-        click.echo("".join(lines), nl=False)
-        yield timeline
-
-
-def _tell_next(root, recordings, output_dir, formats, combined) -> None:
-    """Say what can be done with the table that was written."""
-    table = combined
-    if table is None and output_dir and "csv" in formats and recordings:
-        table = str(Path(output_dir) / f"{recordings[0].stem}.csv")
-    if table is not None:
-        told = " ".join(map(shlex.quote, ("guitarclf", "validate", shown(table), "--audio-root", root)))
-        say(f"Next: correct it by ear, then {told}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--events", type=int, default=4800, show_default=True, help="Modelled notes to make.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=42, show_default=True)
 def command(output_dir: str, events: int, seed: int) -> None:
-    """Make modelled guitars, train on them, score guitars not heard, and predict a few files.
+    """Make modelled guitars, train on them, score guitars not heard, predict a few files, annotate a phrase.
 
     Needs no input; takes about two minutes on two cores.
     """
@@ -43,7 +43,9 @@ def command(output_dir: str, events: int, seed: int) -> None:
         f"  {run.figures / 'learning_curves.png'}\n"
         f"  {run.figures / 'confusion_test.png'}\n"
         f"  {run.history}, {run.metrics('test')}\n"
+        f"  {result.page}   a phrase of one more guitar: open it in a browser, and hear each event\n"
         f"Next:\n"
+        f"  guitarclf report {run.root} --split test\n"
         f"  guitarclf predict --model {run.root} {example}\n"
         f"  guitarclf inspect {example} --model {run.root}\n"
         f"  guitarclf train --metadata-path YOUR_TABLE.csv --audio-root YOUR_AUDIO --output-dir runs/mine"

@@ -21,7 +21,7 @@ from guitarclf.files.cells import as_cell, csv_lines
 from guitarclf.files.names import ESCAPE
 from guitarclf.files.whole import is_stream
 from guitarclf.files.wording import shown
-from guitarclf.labels import LABELS
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
 
 ENOUGH_FOR_AUTO = 100  # events
 
@@ -93,7 +93,7 @@ def command(
         advice = "go on with what was killed with --resume, "
         require_writable(output, overwrite=overwrite or resume, advice=advice)
     from guitarclf.bundle.engines import load_model
-    from guitarclf.experiment.predict import UNKNOWN, joined, predict_notes
+    from guitarclf.experiment.predict import joined, predict_notes
     from guitarclf.files.progress import watched
     from guitarclf.files.whole import write_text
     from guitarclf.runs.journal import unfinished_path
@@ -128,10 +128,10 @@ def command(
             kept.unlink(missing_ok=True)
         which = "" if review is None else f"the {review} least sure of "
         say(f"{output}: {which}{predictions.summary()}")
-    n_unknown = predictions.labels.count(UNKNOWN)
+    n_unknown = predictions.labels.count(UNKNOWN_LABEL)
     if n_unknown and min_confidence is None:
         say(
-            f"{n_unknown} of {len(predictions)} rows are `{UNKNOWN}`: their confidence is below the model's own "
+            f"{n_unknown} of {len(predictions)} rows are `{UNKNOWN_LABEL}`: their confidence is below the model's own "
             f"threshold, {loaded.unknown_below:.3f}. --min-confidence 0 names a class for each."
         )
     n_errors = len(predictions) - n_readable

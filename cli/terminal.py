@@ -96,7 +96,12 @@ class HelpfulGroup(click.Group):
 
 def suggested(name: str, known: list[str]) -> str:
     """Return ``" Did you mean 'train'?"`` for a name that is nearly a known one, else nothing."""
-    from difflib import get_close_matches
+    from difflib import SequenceMatcher, get_close_matches
 
-    near = get_close_matches(name.lower(), known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    typed = name.lower()
+    near = get_close_matches(typed, known, n=len(known))
+    if not near:
+        return ""
+    # Of two that are as near, such as export and report of "epxort", the one that begins alike.
+    nearest = max(near, key=lambda other: (SequenceMatcher(None, other, typed).ratio(), other[0] == typed[0]))
+    return f" Did you mean {nearest!r}?"

@@ -7,8 +7,8 @@ import torch
 from small import small_config, still_config
 
 from guitarclf.errors import ConfigError, ParameterError
-from guitarclf.experiment.predict import UNKNOWN, Predictions, predict_events
-from guitarclf.labels import LABELS
+from guitarclf.experiment.predict import Predictions, predict_events
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.models.calibrate import Calibrate
 from guitarclf.pipeline import build_net, build_pipeline
 from guitarclf.priors import complete_priors, estimate_priors, with_priors
@@ -78,7 +78,7 @@ def test_below_the_confidence_asked_for_a_label_is_unknown():
     proba = np.array([[0.9, 0.05, 0.05], [0.9, 0.05, 0.05], [np.nan] * 3])
     predictions = Predictions([None] * 3, proba, np.array([0.5, 0.9, np.nan]), ["", "", "unreadable"])
     predictions.min_confidence = 0.6
-    assert predictions.labels == [UNKNOWN, "harmonic", ""]
+    assert predictions.labels == [UNKNOWN_LABEL, "harmonic", ""]
 
 
 @pytest.mark.parametrize("share", [0.05, 1e-9])

@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from guitarclf.files.wording import shown
-from guitarclf.labels import LABELS
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
 
-UNKNOWN = "unknown"
-CALLED = (*LABELS, UNKNOWN)  # the columns of the confusion
+CALLED = (*LABELS, UNKNOWN_LABEL)  # the columns of the confusion
 COLUMNS = ["audio_path", "onset_sec", "label_category"]
 N_LISTED = 10  # onsets of a kind in the text; JSON has them all
 

@@ -17,9 +17,9 @@ from guitarclf.bundle.folder import model_files
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.files.digest import file_digest, text_digest
 from guitarclf.files.names import as_text
-from guitarclf.labels import LABELS
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.parameters.sections import OnsetParameters
-from guitarclf.timeline.events import NAN, UNKNOWN, Event, Timeline, rows
+from guitarclf.timeline.events import NAN, Event, Timeline, rows
 from guitarclf.timeline.stream import Listener, Place
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ class Annotator:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        wrong = [label for label in self.only if label not in (*LABELS, UNKNOWN)]
+        wrong = [label for label in self.only if label not in (*LABELS, UNKNOWN_LABEL)]
         if wrong:
-            raise ParameterError(f"`only` must name some of {', '.join((*LABELS, UNKNOWN))}. Got {wrong[0]!r}.")
+            raise ParameterError(f"`only` must name some of {', '.join((*LABELS, UNKNOWN_LABEL))}. Got {wrong[0]!r}.")
         if not 0 <= self.start < self.end:
             raise ParameterError(
                 f"A stretch must start at 0 s or later and before it ends. Got {self.start:g} s to {self.end:g} s."

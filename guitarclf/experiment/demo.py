@@ -1,27 +1,33 @@
-"""demo: modelled guitars, a short training, an evaluation on guitars not heard, a few predictions."""
+"""demo: modelled guitars, a short training, an evaluation on guitars not heard, predictions, a phrase as a page."""
 
 import json
 import logging
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from guitarclf.bundle.engines import load_model
 from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.config import Config, DataConfig, LogMelConfig, NetConfig, TrainingConfig
 from guitarclf.data.events import read_events
 from guitarclf.data.synth import write_snippets
+from guitarclf.data.synth.write import write_tracks
 from guitarclf.errors import ParameterError, RunError
+from guitarclf.experiment.annotate import Annotator, recordings_of, settings_of
 from guitarclf.experiment.evaluate import Evaluation, evaluate_run
 from guitarclf.experiment.predict import predict_events
 from guitarclf.experiment.train import TrainedRun, check_buildable, train
 from guitarclf.files.cells import DECIMALS
 from guitarclf.files.lock import LOCK_NAME, locked
 from guitarclf.files.progress import Progress
+from guitarclf.files.whole import write_text
 from guitarclf.parameters.sections import ModuleParameters
 from guitarclf.runs.folder import RunFolder, discard, write_json
+from guitarclf.timeline.formats import html
+from guitarclf.timeline.stream import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +38,17 @@ EVENTS_PER_GUITAR = 10
 DEMO_MODULE = ModuleParameters(conv_channels=[16, 32, 64], rnn_hidden_size=64, dropout=0.1)
 MIN_EVENTS = 60
 SHOWN_PREDICTIONS = 6
+NOTES_OF_PHRASE = 30
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The run, its scores on the test guitars, and a few predictions with the truth beside them."""
+    """The run, its scores on the test guitars, a few predictions with the truth beside them, the page of a phrase."""
 
     run: TrainedRun
     evaluation: Evaluation
     predictions: pd.DataFrame
+    page: Path
 
 
 def demo_config(output_dir="runs/demo", seed: int = 42) -> Config:
@@ -57,7 +65,7 @@ def demo_config(output_dir="runs/demo", seed: int = 42) -> Config:
 
 
 def demo(output_dir="runs/demo", *, n_events: int = 4800, seed: int = 42) -> DemoResult:
-    """Make modelled notes, train on them, score guitars left out, and predict a few of their files.
+    """Make modelled notes, train on them, score guitars left out, predict a few of their files, annotate a phrase.
 
     Parameters
     ----------
@@ -95,7 +103,7 @@ def demo(output_dir="runs/demo", *, n_events: int = 4800, seed: int = 42) -> Dem
             )
     run = train(config, beside=("data", MARKER))
     evaluation = evaluate_run(folder, split="test")
-    return DemoResult(run, evaluation, _predict_a_few(folder))
+    return DemoResult(run, evaluation, _predict_a_few(folder), _annotate_a_phrase(folder, seed))
 
 
 def _require_demo(folder: Path) -> None:
@@ -121,3 +129,16 @@ def _predict_a_few(folder: Path) -> pd.DataFrame:
     predictions = pd.concat(predict_events(load_pipeline(folder), few), ignore_index=True).round(DECIMALS)
     predictions.insert(3, "truth", few["label_category"].tolist())
     return predictions
+
+
+def _annotate_a_phrase(folder: Path, seed: int) -> Path:
+    """Let a guitar that is not among the others play a phrase, and return the page of what the model hears in it."""
+    phrase = folder / "data" / "phrase"
+    write_tracks(phrase, NOTES_OF_PHRASE, n_guitars=1, events_per_recording=NOTES_OF_PHRASE, seed=seed + 1)
+    model = load_model(folder)
+    annotator = Annotator(Listener(model, model.onsets))
+    _, (recording,) = recordings_of([phrase])
+    annotator = replace(annotator, settings=settings_of(folder, model, annotator))
+    page = folder / "timeline.html"
+    write_text(page, html(annotator.timeline(recording)))
+    return page

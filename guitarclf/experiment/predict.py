@@ -17,9 +17,8 @@ from guitarclf.bundle.engines import Model, TorchModel
 from guitarclf.errors import AudioReadError
 from guitarclf.files.names import as_text, unique_names
 from guitarclf.files.wording import shown
-from guitarclf.labels import LABELS
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.priors import estimate_priors, with_priors
-from guitarclf.timeline.events import UNKNOWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,9 +66,9 @@ class Predictions:
 
     @property
     def labels(self) -> list[str]:
-        """The label of each event, UNKNOWN where ``confidence`` is below ``min_confidence``."""
+        """The label of each event, UNKNOWN_LABEL where ``confidence`` is below ``min_confidence``."""
         labels = np.array(LABELS, dtype=object)[self.proba.argmax(axis=1)]
-        labels[self.confidence < self.min_confidence] = UNKNOWN
+        labels[self.confidence < self.min_confidence] = UNKNOWN_LABEL
         labels[~self.is_readable] = ""
         return labels.tolist()
 
@@ -81,7 +80,7 @@ class Predictions:
     def summary(self) -> str:
         """Return in a line how many rows there are, how many of each label, and how many without one."""
         counts = Counter(self.labels)
-        named = {label: counts[label] for label in (*LABELS, UNKNOWN)} | {"unreadable": counts[""]}
+        named = {label: counts[label] for label in (*LABELS, UNKNOWN_LABEL)} | {"unreadable": counts[""]}
         told = ", ".join(f"{count} {name}" for name, count in named.items() if count)
         return f"{len(self)} rows: {told or 'nothing to classify'}"
 

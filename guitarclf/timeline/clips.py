@@ -15,8 +15,8 @@ from guitarclf.errors import AudioReadError, RunError
 from guitarclf.files.names import portable
 from guitarclf.files.whole import write_bytes
 from guitarclf.files.wording import explained, shown
-from guitarclf.labels import LABELS
-from guitarclf.timeline.events import UNKNOWN, Event, Timeline
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
+from guitarclf.timeline.events import Event, Timeline
 
 
 def write_clips(
@@ -86,7 +86,9 @@ def require_no_clips(folder: str | Path, stem: str) -> None:
 
 def clips_in(folder: str | Path, stem: str) -> set[Path]:
     """Return the clips of a recording in a folder, whatever the events, by the start of their names."""
-    is_clip = re.compile(rf"{re.escape(portable(stem))}_\d{{5,}}\.\d{{3}}_({'|'.join((*LABELS, UNKNOWN))})(_\d+)?\.wav")
+    is_clip = re.compile(
+        rf"{re.escape(portable(stem))}_\d{{5,}}\.\d{{3}}_({'|'.join((*LABELS, UNKNOWN_LABEL))})(_\d+)?\.wav"
+    )
     if not os.path.isdir(folder):
         return set()
     with explained(f"{shown(folder)} must be a folder that can be read", "Choose another place."):

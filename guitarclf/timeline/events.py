@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from guitarclf.labels import LABELS, UNKNOWN_LABEL
+from guitarclf.labels import LABELS
 
-UNKNOWN = UNKNOWN_LABEL
 NO_PITCH = -1
 NAN = float("nan")
 
@@ -16,8 +15,8 @@ class Event(NamedTuple):
     """One event of a recording.
 
     ``onset`` and ``offset`` are seconds from its start; ``offset`` is the next onset, the end of the window or that of
-    the recording, whichever comes first. ``label`` is one of LABELS, UNKNOWN below the asked confidence, or "" if the
-    event could not be heard, which ``error`` then explains; the numbers are NaN there. ``proba`` is in the order of
+    the recording, whichever comes first. ``label`` is one of LABELS, UNKNOWN_LABEL below the asked confidence, or "" if
+    the event could not be heard, which ``error`` then explains; the numbers are NaN there. ``proba`` is in the order of
     LABELS, ``strength`` the rise at the onset in dB, NaN for an onset that was given. ``pitch`` is a MIDI number,
     NO_PITCH if it was not asked for or is none.
     """

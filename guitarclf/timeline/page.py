@@ -14,14 +14,15 @@ from guitarclf.audio.onset_times import BLOCK_SEC, mono_blocks
 from guitarclf.audio.recordings import open_recording
 from guitarclf.errors import AudioReadError
 from guitarclf.files.wording import shown
-from guitarclf.labels import LABELS
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.pages.pictures import bands, read_log_mel
 from guitarclf.pages.render import render
 from guitarclf.pages.sound import gain_for, sound
-from guitarclf.timeline.events import NO_PITCH, UNKNOWN, Event, Timeline
+from guitarclf.timeline.events import NO_PITCH, Event, Timeline
 
-MAX_SOUND_SEC, MAX_SOUND_BYTES = 3600.0, 15_000_000  # of the sound in a page: some 40 minutes of playing
-MAX_ROWS = 10_000  # events that a browser still scrolls through with ease
+MAX_BYTES = 20_000_000  # of a page; beyond it is without sound
+MAX_SOUND_SEC = 3600.0  # that are encoded to see how large they are
+MAX_ROWS, BYTES_OF_ROW = 10_000, 600  # events that a browser still scrolls through with ease
 PITCHES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 MARKED_HZ = (300, 1000, 3000)
 A_PART = "For a page of a part give --start and --end."
@@ -30,8 +31,8 @@ A_PART = "For a page of a part give --start and --end."
 def html(timeline: Timeline) -> str:
     """Return the page of a recording: its log-mel with the events in colour, its sound, and a table of the events.
 
-    The recording is read again, in bounded memory; where it cannot be, the page says so. A page is at most 20 MB: sound
-    of more than MAX_SOUND_BYTES is left out, and of more than MAX_ROWS events the first are shown. It says that too.
+    The recording is read again, in bounded memory; where it cannot be, the page says so. A page has MAX_BYTES at most:
+    sound for which there is no room is left out, and of more than MAX_ROWS events the first are shown. It says so.
     Where the settings have a ``start`` or an ``end``, it shows that stretch.
     """
     start, end = _stretch_of(timeline)
@@ -40,7 +41,7 @@ def html(timeline: Timeline) -> str:
     remarks = list(recording.remarks)
     if len(timeline.events) > len(events):
         remarks.append(f"These are the first {len(events)} of {len(timeline.events)} events. {A_PART}")
-    counts = Counter(event.label for event in timeline.events)
+    counts = Counter(event.label for event in events)
     return render(
         "timeline.html.j2",
         title=shown(timeline.audio_path),
@@ -49,7 +50,7 @@ def html(timeline: Timeline) -> str:
         length=f"{length:.1f} s" if length < 60 else clock(length, 0),
         start=clock(start, 0) if start else "",
         sample_rate=timeline.sample_rate,
-        counts={label: counts[label] for label in (*LABELS, UNKNOWN, "") if counts[label] or label in LABELS},
+        counts={label: counts[label] for label in (*LABELS, UNKNOWN_LABEL, "") if counts[label] or label in LABELS},
         n_events=len(timeline.events),
         problems=list(dict.fromkeys(filter(None, (timeline.error, *recording.problems)))),
         remarks=remarks,
@@ -102,7 +103,9 @@ def _read(timeline: Timeline, start: float, end: float) -> Recording:
     except AudioReadError as error:
         recording.problems.append(str(error))
         return recording
-    if not recording.sound or len(recording.sound) > MAX_SOUND_BYTES:
+    n_rows = min(MAX_ROWS, len(timeline.events))
+    n_bytes = len(recording.sound) + sum(len(picture) for _, _, picture in recording.tiles) + BYTES_OF_ROW * n_rows
+    if not recording.sound or n_bytes > MAX_BYTES:
         recording.sound = ""
         recording.remarks.append(f"The sound is left out: it would make the page too large. {A_PART}")
     return recording
@@ -203,11 +206,11 @@ def _decimals(value: float, n: int) -> str:
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Yield settings as (``outer.inner``, text)."""
+    """Yield settings that are set as (``outer.inner``, text)."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
-        else:
+        elif value is not None and value != []:
             yield f"{above}{name}", shown(value) if isinstance(value, str) else shown(str(value))
 
 

@@ -15,9 +15,9 @@ from guitarclf.audio.recordings import open_recording
 from guitarclf.audio.tape import Tape
 from guitarclf.audio.windows import Request, in_threads
 from guitarclf.bundle.engines import Answers, Model
-from guitarclf.labels import LABELS
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.parameters.sections import OnsetParameters
-from guitarclf.timeline.events import NAN, UNKNOWN, Event
+from guitarclf.timeline.events import NAN, Event
 
 CHOOSE_SEC = 1.0  # of a stream, after which its channels are chosen by what was heard; then every BLOCK_SEC
 SPARE_SEC = 2.0  # of a stream that is held besides what is looked at
@@ -42,7 +42,7 @@ class Listener:
     parameters : OnsetParameters
         What counts as an onset.
     min_confidence : float, optional
-        Confidence below which the label is UNKNOWN; None is the model's own threshold.
+        Confidence below which the label is UNKNOWN_LABEL; None is the model's own threshold.
     """
 
     model: Model
@@ -129,7 +129,7 @@ class Listener:
                 yield Event(onset.time, until, "", strength=onset.strength, error=str(answers.errors[row]))
                 continue
             confidence = float(answers.confidence[row])
-            label = UNKNOWN if confidence < lowest else LABELS[int(proba[row].argmax())]
+            label = UNKNOWN_LABEL if confidence < lowest else LABELS[int(proba[row].argmax())]
             yield Event(onset.time, until, label, tuple(proba[row].tolist()), confidence, onset.strength)
 
 

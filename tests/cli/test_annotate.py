@@ -178,6 +178,23 @@ def test_events_are_scored_against_a_table(lessons, tmp_path):
     assert "must name recordings that are annotated" in other.stderr
 
 
+def test_the_least_sure_are_printed_first_for_review(lessons, tmp_path):
+    every = pd.read_csv(io.StringIO(call(lessons, "--min-confidence", "0").stdout))
+    asked = ("--min-confidence", "0", "--review", "3")
+    told = call(lessons, *asked, "--output-dir", tmp_path / "out")
+    table = pd.read_csv(io.StringIO(told.stdout))
+    assert len(table) == 3
+    assert table["note_id"].isin(every["note_id"]).all()
+    of_class = table[table["label_category"] == table["label_category"][0]]
+    assert of_class["confidence"].is_monotonic_increasing
+    assert (
+        of_class["confidence"].iloc[0]
+        == every.groupby("label_category")["confidence"].min()[table["label_category"][0]]
+    )
+    assert call(lessons, *asked).stdout == told.stdout
+    assert len(pd.read_csv(tmp_path / "out" / "a" / "one.csv")) == 3
+
+
 def test_a_stream_is_answered_line_by_line():
     sound = (lick(0.5, 1.1, 1.9) * 2**15).astype("<i2").tobytes()
     table = pd.read_csv(io.StringIO(call("-", "--raw", f"s16le,{RATE},1", stdin=sound).stdout))
@@ -204,6 +221,7 @@ def test_less_sensitive_finds_less(lessons):
         (("-",), "--raw and PATH `-` go together"),
         (("x.wav", "--raw", "s16le,44100,1"), "--raw and PATH `-` go together"),
         (("-", "--raw", "s16le,44100,1", "--output-dir", "o"), "A stream is alone"),
+        (("-", "--raw", "s16le,44100,1", "--review", "3"), "A stream is alone"),
         (("-", "x.wav", "--raw", "s16le,44100,1"), "A stream is alone"),
         (("x.wav", "--start", "soon"), "'soon' is no time"),
         (("x.wav", "--only", "hammer"), "'hammer' is not one of harmonic"),

@@ -176,8 +176,15 @@ def test_demo_learns_and_a_second_one_replaces_it(tmp_path, monkeypatch):
     monkeypatch.setattr("guitarclf.experiment.demo.demo_config", brief)
     for _ in range(2):
         result = call("demo", "--output-dir", tmp_path / "demo", "--events", 80)
-    for part in ("Modelled guitars the model has not heard", "By note length alone", "truth", "learning_curves.png"):
+    for part in (
+        "Modelled guitars the model has not heard",
+        "By note length alone",
+        "truth",
+        "learning_curves.png",
+        "timeline.html",
+    ):
         assert part in result.stdout
+    assert 'id="recording"' in (tmp_path / "demo" / "timeline.html").read_text(encoding="utf-8")
     assert len(pd.read_csv(tmp_path / "demo" / "splits.csv")) == 80
 
 

@@ -9,8 +9,9 @@ import pytest
 import soundfile as sf
 from notes import RATE, decaying_sine
 
+from guitarclf.labels import UNKNOWN_LABEL
 from guitarclf.timeline import page
-from guitarclf.timeline.events import UNKNOWN, Event, Timeline
+from guitarclf.timeline.events import Event, Timeline
 from guitarclf.timeline.page import clock, html
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>.wav"
@@ -18,7 +19,7 @@ EVENTS = [
     Event(0.5, 1.0, "harmonic", (0.9, 0.05, 0.05), 0.9, 8.0, 64),
     Event(1.0, 1.3, "dead_note", (0.1, 0.8, 0.1), 0.8, 9.5),
     Event(1.3, 2.3, "general_note", (0.2, 0.1, 0.7), 0.6, 4.0, 45),
-    Event(2.3, 2.6, UNKNOWN, (0.4, 0.3, 0.3), 0.1, 1.5),
+    Event(2.3, 2.6, UNKNOWN_LABEL, (0.4, 0.3, 0.3), 0.1, 1.5),
     Event(2.6, 2.9, "", error="It is silent."),
 ]
 SETTINGS = {"model": "pretrained", "priors": {"harmonic": 0.07}, "guitarclf": "0.3.0"}
@@ -86,6 +87,15 @@ def test_a_click_plays_just_that_event(timeline_of, open_page, element):
     page.wait("document.getElementById('recording').paused")
     assert 1.3 <= page.tab.evaluate("document.getElementById('recording').currentTime") < 1.45
     assert page.tab.get_attribute(".mark.selected", "data-label") == "dead_note"
+
+
+def test_a_browser_that_does_not_play_the_sound_says_so(timeline_of, open_page):
+    content = html(timeline_of())
+    assert open_page(content).tab.is_hidden("#mute")
+    page = open_page(content.replace("data:audio/ogg;base64,T2dn", "data:audio/ogg;base64,AAAA"))
+    page.wait("!document.getElementById('mute').hidden")
+    page.tab.click(".mark:nth-child(2)")
+    page.wait("!document.querySelector('.playing')")
 
 
 def test_a_click_below_the_events_plays_on_from_there(timeline_of, open_page):
@@ -176,7 +186,7 @@ def test_one_that_cannot_be_opened_and_has_no_event_is_a_page_with_the_reason_on
     (tmp_path / "take.wav").write_bytes(b"no sound")
     timeline = Timeline(str(tmp_path / "take.wav"), "take.wav", nan, 0)
     tab = open_page(html(timeline)).tab
-    assert tab.locator(".problem").count() == 1
+    assert tab.locator(".problem:not([hidden])").count() == 1
     assert "No event was found" not in tab.inner_text("main")
 
 
@@ -186,7 +196,7 @@ def test_one_that_is_cut_short_is_heard_to_where_it_can_be_read(timeline_of, ope
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 6 // 10])
     tab = open_page(html(replace(timeline_of(), path=str(path), duration=25.0))).tab
-    assert tab.locator(".problem").count() == 1
+    assert tab.locator(".problem:not([hidden])").count() == 1
     assert tab.locator(".track img").count() == 1
     assert tab.evaluate("document.getElementById('recording').duration") == pytest.approx(10, abs=0.2)
 
@@ -214,7 +224,7 @@ def test_a_stream_has_no_sound_and_says_so(timeline_of, open_page):
     assert tab.locator(".problem").count() == 0
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MAX_SOUND_SEC", 2.9), ("MAX_SOUND_BYTES", 1000)])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_SOUND_SEC", 2.9), ("MAX_BYTES", 5000)])
 def test_sound_that_would_be_too_large_is_left_out(timeline_of, open_page, monkeypatch, limit, value):
     monkeypatch.setattr(page, limit, value)
     tab = open_page(html(timeline_of())).tab
@@ -228,6 +238,7 @@ def test_of_too_many_events_the_first_are_shown(timeline_of, open_page, monkeypa
     tab = open_page(html(timeline_of())).tab
     assert "first 2 of 5 events" in tab.inner_text(".remark")
     assert shown_labels(tab) == ["harmonic", "dead_note"]
+    assert tab.locator(".count").all_inner_texts() == ["1", "1", "0"]
 
 
 def test_a_quiet_recording_is_made_louder_and_says_by_how_much(timeline_of, write_wav):

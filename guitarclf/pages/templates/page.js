@@ -123,7 +123,7 @@ const Page = (() => {
     const box = document.querySelectorAll("form.filters [name=label]")[Number(event.key) - 1];
     if (event.key === "ArrowDown" || event.key === "ArrowRight") move(1);
     else if (event.key === "ArrowUp" || event.key === "ArrowLeft") move(-1);
-    else if (event.key === " " && !isButton && playing) stop();
+    else if (event.key === " " && !isButton && playing && (!row || row.contains(playing.element))) stop();
     else if ((event.key === " " || event.key === "Enter") && !isButton && row) toggle(row.querySelector("[data-play]") ?? row);
     else if (event.key === " " && !isButton) move(0);
     else if (event.key === "Escape") stop();

@@ -11,12 +11,13 @@
   ].map((name) => strip.querySelector(name));
   const audio = document.getElementById("recording");
   const rows = [...(document.getElementById("events")?.tBodies[0].rows ?? [])];
-  const MOST = 400; // pixels a second
+  const MOST = Math.min(400, 2e7 / duration); // pixels a second; browsers draw nothing wider than some 3e7 pixels
   const TICK_PIXELS = 70;
   const NAME_PIXELS = 100;
   const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600];
   const percent = (seconds) => `${(100 * seconds) / duration}%`;
-  const clock = (seconds, decimals) => {
+  const clock = (time, decimals) => {
+    const seconds = Number(time.toFixed(decimals));
     const minutes = Math.floor(seconds / 60);
     const rest = (seconds - 60 * minutes).toFixed(decimals).padStart(decimals ? 3 + decimals : 2, "0");
     return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
@@ -25,7 +26,7 @@
 
   const events = rows.map((row) => {
     const start = Number(row.dataset.start);
-    const end = Number.isNaN(Number(row.dataset.end)) ? start : Number(row.dataset.end);
+    const end = Number(row.dataset.end);
     return { row, start, end, mark: document.createElement("div") };
   });
   const eventOf = new Map();
@@ -58,18 +59,24 @@
     zoom.value = Math.log(pixels / least()) / Math.log(MOST / least() || 1) || 0;
     track.style.width = `${Math.max(view.clientWidth, Math.floor(pixels * duration))}px`;
     view.scrollLeft = middle * track.offsetWidth - view.clientWidth / 2;
-    const step = TICKS.find((seconds) => seconds * pixels >= TICK_PIXELS) ?? TICKS.at(-1);
-    const ticks = [];
-    for (let at = Math.ceil(origin / step - 1e-9); at * step < origin + duration; at += 1) {
-      const tick = document.createElement("span");
-      tick.textContent = clock(at * step, step < 1 ? 1 : 0);
-      tick.style.left = percent(at * step - origin);
-      ticks.push(tick);
-    }
-    ruler.replaceChildren(...ticks);
     for (const { mark, start, end } of events) mark.classList.toggle("narrow", (end - start) * pixels < NAME_PIXELS);
     document.documentElement.style.setProperty("--strip", `${strip.offsetHeight}px`);
     draw();
+  }
+
+  function drawRuler() {
+    const step = TICKS.find((seconds) => seconds * pixels >= TICK_PIXELS) ?? TICKS.at(-1);
+    const [first, last] = [view.scrollLeft - view.clientWidth, view.scrollLeft + 2 * view.clientWidth].map(
+      (place) => origin + Math.max(0, Math.min(duration, (place / track.offsetWidth) * duration)),
+    );
+    const ticks = [];
+    for (let number = Math.ceil(first / step - 1e-9); number * step < last; number += 1) {
+      const tick = document.createElement("span");
+      tick.textContent = clock(number * step, step < 1 ? 1 : 0);
+      tick.style.left = percent(number * step - origin);
+      ticks.push(tick);
+    }
+    ruler.replaceChildren(...ticks);
   }
 
   // The whole recording, a lane for each class, and what is in view of it.
@@ -83,6 +90,7 @@
   }
 
   function draw() {
+    drawRuler();
     const scale = devicePixelRatio;
     const [width, height] = [overview.clientWidth, overview.clientHeight];
     overview.width = width * scale;
@@ -110,20 +118,29 @@
   }
 
   // Where the sound is
+  let following = 0;
+
   function follow() {
+    cancelAnimationFrame(following);
     playhead.style.left = percent(Math.min(duration, audio.currentTime));
     if (audio.paused) return;
     show(audio.currentTime);
-    requestAnimationFrame(follow);
+    following = requestAnimationFrame(follow);
   }
 
   function listenFrom(seconds) {
     if (!audio) return;
     Page.stop();
     audio.currentTime = seconds;
-    audio.play().catch(() => {}); // what stops it before it has begun is no error
+    audio.play().catch(() => {}); // what cannot be played is told by "error", and a stop before it began is none
   }
 
+  function tellMute() {
+    document.getElementById("mute").hidden = false;
+  }
+
+  if (audio) audio.addEventListener("error", tellMute);
+  if (audio && audio.error) tellMute(); // before this script ran
   if (audio) for (const name of ["play", "pause", "seeked"]) audio.addEventListener(name, follow);
   document.addEventListener("select", ({ target }) => {
     for (const mark of marksBox.querySelectorAll(".selected")) mark.classList.remove("selected");

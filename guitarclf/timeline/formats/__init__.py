@@ -43,3 +43,15 @@ def check_formats(names: Iterable[str]) -> None:
             raise ParameterError(f"A format must be one of {', '.join(FORMATS)}. Got {shown(name)}.")
         if name == "mid":
             require_mido()
+        if name == "html":
+            _require_jinja2()
+
+
+def _require_jinja2() -> None:
+    """Raise ParameterError unless jinja2 is installed, which predictions do without."""
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise ParameterError(
+            "The format html needs jinja2. It is not installed. Install jinja2, or ask for other formats."
+        ) from error

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from guitarclf.errors import ParameterError
 from guitarclf.files.wording import shown
-from guitarclf.labels import LABELS
-from guitarclf.timeline.events import NO_PITCH, UNKNOWN, Event, Timeline
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
+from guitarclf.timeline.events import NO_PITCH, Event, Timeline
 from guitarclf.timeline.formats.tables import end_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ TICKS_PER_QUARTER = 480  # so that a tick is 1.04 ms; with more, readers take an
 STEEL_GUITAR, MUTED_GUITAR = 25, 28  # of General MIDI, counted from 0: acoustic guitar (steel), electric guitar (muted)
 DEAD_NOTE_PITCH = 40  # E2, the open low string: a dead note has no pitch of its own
 VELOCITY = 80
-TRACKS = (*LABELS, UNKNOWN)  # in the order of their channels
+TRACKS = (*LABELS, UNKNOWN_LABEL)  # in the order of their channels
 
 
 def mid(timeline: Timeline) -> bytes:

@@ -6,8 +6,8 @@ from click.testing import CliRunner
 
 from guitarclf.cli import main
 from guitarclf.data.importers.audacity import parse_labels, read_audacity
-from guitarclf.labels import LABELS
-from guitarclf.timeline.events import UNKNOWN, Event, Timeline
+from guitarclf.labels import LABELS, UNKNOWN_LABEL
+from guitarclf.timeline.events import Event, Timeline
 from guitarclf.timeline.formats import FORMATS
 
 
@@ -80,7 +80,7 @@ def test_audacity_lists_tracks_and_recordings_without_each_other(sound, tmp_path
 
 def test_what_annotate_exports_comes_back_without_an_error_and_without_what_nobody_labelled(sound, tmp_path, rng):
     sound("takes/lesson.wav", 60.0)
-    labels = [*LABELS, UNKNOWN, ""] * 20
+    labels = [*LABELS, UNKNOWN_LABEL, ""] * 20
     onsets = np.sort(rng.uniform(0, 59, len(labels)))
     offsets = np.append(onsets[1:], 60.0)
     events = [Event(*times) for times in zip(onsets.tolist(), offsets.tolist(), labels, strict=True)]

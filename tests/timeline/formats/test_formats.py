@@ -29,11 +29,14 @@ def test_an_unknown_format_is_refused_with_those_that_are_known():
         check_formats(["csv", "wav"])
 
 
-def test_a_format_whose_library_is_missing_is_refused_before_the_work(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mido", None)
-    check_formats(name for name in FORMATS if name != "mid")
-    with pytest.raises(ParameterError, match=r"Install guitarclf\[midi\]"):
-        check_formats(["csv", "mid"])
+@pytest.mark.parametrize(
+    ("name", "library", "advice"), [("mid", "mido", r"Install guitarclf\[midi\]"), ("html", "jinja2", "Install jinja2")]
+)
+def test_a_format_whose_library_is_missing_is_refused_before_the_work(monkeypatch, name, library, advice):
+    monkeypatch.setitem(sys.modules, library, None)
+    check_formats(other for other in FORMATS if other != name)
+    with pytest.raises(ParameterError, match=advice):
+        check_formats(["csv", name])
 
 
 def test_formats_of_text_need_the_standard_library_alone():
