@@ -43,7 +43,7 @@ def command(output_dir: str, events: int, seed: int) -> None:
         f"  {run.figures / 'learning_curves.png'}\n"
         f"  {run.figures / 'confusion_test.png'}\n"
         f"  {run.history}, {run.metrics('test')}\n"
-        f"  {result.page}   a phrase of one more guitar: open it in a browser, and hear each event\n"
+        f"  {result.page}   a phrase, as the model that ships hears it: open it in a browser\n"
         f"Next:\n"
         f"  guitarclf report {run.root} --split test\n"
         f"  guitarclf predict --model {run.root} {example}\n"
