@@ -1,10 +1,12 @@
 """Outputs: the files that `annotate` writes about recordings, and which of them are there already."""
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from guitarclf.runs.journal import Journal
 from guitarclf.timeline.clips import require_no_clips, write_clips
 from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
 from guitarclf.timeline.formats import FORMATS
+
+logger = logging.getLogger(__name__)
 
 STATE_FILE = "annotate.json"  # in the folder: what its files were made with, and which recordings failed
 
@@ -57,7 +61,18 @@ class Outputs:
             self.folder.mkdir(parents=True, exist_ok=True)
         if resume and there:
             self.failed.extend(self._failed_before(state))
+        elif not overwrite:
+            self.failed.extend(self._failed_others(state, recordings))
         self._keep()
+
+    @staticmethod
+    def _failed_others(state: Path, recordings: Sequence[Recording]) -> list[str]:
+        """Return which other recordings failed before, so that they are tried again with ``resume``."""
+        try:
+            failed = [str(name) for name in json.loads(state.read_bytes())["failed"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []  # nothing that can be told of them
+        return sorted({*failed}.difference(recording.audio_path for recording in recordings))
 
     def _failed_before(self, state: Path) -> list[str]:
         """Return the recordings that failed before; RunError if the files in the folder are of other settings."""
@@ -131,7 +146,7 @@ def written(
     outputs : Outputs, optional
         Files about each; a recording whose files are all there is passed over with ``resume``.
     combined : str, optional
-        One table of all.
+        One table of all; with ``resume`` one that is finished stays, as somebody may have corrected it.
     clips : str, optional
         Folder for each event as a WAV file, in the same sub-folders as files about recordings.
     resume, overwrite : bool
@@ -139,20 +154,24 @@ def written(
     hear_all : bool
         Whether recordings are heard, and their timelines given, whose files are all there.
     """
-    if outputs is not None:
-        outputs.begin(recordings, overwrite=overwrite, resume=resume)
     places = {} if clips is None else {each: Path(clips, as_text(each.stem)) for each in recordings}
     if not (overwrite or resume):
         for place in places.values():
             require_no_clips(place.parent, place.name)
-    hear_all = hear_all or outputs is None or combined is not None or clips is not None
+    if outputs is not None:
+        outputs.begin(recordings, overwrite=overwrite, resume=resume)
+    hear_all = hear_all or clips is not None
+    if combined is not None and resume and _is_finished(combined):
+        logger.info("%s is finished, and stays as it is; --overwrite replaces it", shown(combined))
+        combined = None
+    else:
+        hear_all = hear_all or outputs is None or combined is not None
 
     def work(rest: Sequence[Recording]) -> Iterator[Timeline]:
         lengths = [_whole_seconds(recording.path) for recording in rest]
         with Progress(sum(lengths), desc="hearing", unit="s") as bar:
-            for number, recording in enumerate(rest):
+            for recording, length, before in zip(rest, lengths, accumulate(lengths, initial=0), strict=False):
                 wanted = [] if outputs is None else outputs.missing(recording, overwrite=overwrite)
-                before = sum(lengths[:number])
                 if wanted or hear_all:
                     timeline = annotator.timeline(recording, partial(_show, bar, before))
                     if outputs is not None:
@@ -162,7 +181,7 @@ def written(
                         how = {"overwrite": overwrite, "resume": resume}
                         write_clips(timeline, place.parent, stem=place.name, **how)
                     yield timeline
-                _show(bar, before, lengths[number])
+                _show(bar, before, length)
 
     if combined is None:
         yield from work(recordings)
@@ -182,6 +201,11 @@ def _whole_seconds(path: str) -> int:
             return int(recording.frames / recording.samplerate)
     except AudioReadError:
         return 0
+
+
+def _is_finished(combined: str) -> bool:
+    """Return whether a table of several recordings is there, and nothing beside it that it is to be made of."""
+    return os.path.isfile(combined) and not is_stream(combined) and not hidden(Path(combined), ".rows").is_file()
 
 
 def write_combined(
