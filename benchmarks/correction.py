@@ -1,6 +1,6 @@
 """What a few corrected notes of one recording teach the model that ships, and what it forgets.
 
-    python benchmarks/correction.py notes/metadata.csv notes [--elsewhere more/metadata.csv more] [--seeds 3]
+    python benchmarks/correction.py notes/metadata.csv notes [--elsewhere more/metadata.csv more] [--set KEY=VALUE]
 
 Joins the harmonics and dead notes of a table and 60 of its other notes into one recording, as a telephone hears it in a
 room: 150 to 3,800 Hz, reverberation, overload, noise. Its first notes (--corrected) are the table that somebody
@@ -73,7 +73,8 @@ def scores(model, tables):
 @click.option("--elsewhere", nargs=2, multiple=True, type=click.Path(exists=True), metavar="TABLE ROOT")
 @click.option("--corrected", default=40, show_default=True, help="Notes that were corrected.")
 @click.option("--seeds", default=3, show_default=True)
-def main(table, root, elsewhere, corrected, seeds):
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Another recipe.")
+def main(table, root, elsewhere, corrected, seeds, changes):
     """Print a row a figure: the model that ships, trained on as before, and as now."""
     notes = read_events(table, audio_root=root)
     with TemporaryDirectory(prefix="guitarclf-") as name:
@@ -84,9 +85,10 @@ def main(table, root, elsewhere, corrected, seeds):
         write_config(Config(), folder / "fresh.yaml")
         tables = {name: read_events(folder / f"{name}.csv", audio_root=folder) for name in ("corrected", "rest")}
         tables["alone"] = notes
-        tables |= {Path(place).parent.name: read_events(place, audio_root=where) for place, where in elsewhere}
+        tables |= {Path(where).name: read_events(place, audio_root=where) for place, where in elsewhere}
         columns = {"as it ships": [scores("pretrained", tables)]}
-        for how, options in (("as up to 0.1.0", ["--config", str(folder / "fresh.yaml")]), ("trained on", [])):
+        recipe = [part for change in changes for part in ("--set", change)]
+        for how, options in (("as up to 0.1.0", ["--config", str(folder / "fresh.yaml")]), ("trained on", recipe)):
             for seed in range(1, seeds + 1):
                 run = folder / f"{how}_{seed}"
                 command = ["train", "--metadata-path", str(folder / "corrected.csv"), "--init-from", "pretrained"]

@@ -1,23 +1,22 @@
-"""What a timeline is worth and what it costs: notes against a table, live against file, memory and time.
+"""What is heard live against what is heard of a file, and what a long recording costs.
 
-    python benchmarks/timeline.py notes metadata.csv audio_root [--model pretrained]
     python benchmarks/timeline.py live RECORDING...
     python benchmarks/timeline.py cost [--minutes 120]
 
-`python benchmarks/material.py minutes` makes modelled minutes. Onsets alone are scored by `benchmarks/onsets.py`.
-docs/timeline.md has what was seen.
+`guitarclf annotate RECORDINGS --score TABLE` scores a timeline, `benchmarks/onsets.py` onsets alone; docs/timeline.md
+has what was seen.
 """
 
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import click
 import material
 import numpy as np
-import pandas as pd
 import soundfile as sf
 import soxr
 from measure import Row, machine
@@ -26,10 +25,7 @@ from mir_eval.util import match_events
 
 from guitarclf.audio.recordings import open_recording
 from guitarclf.bundle.engines import load_model
-from guitarclf.data.events import read_events
-from guitarclf.evaluation.timeline import score_timeline
-from guitarclf.evaluation.timeline_report import COLUMNS
-from guitarclf.timeline.stream import Listener, places_at
+from guitarclf.timeline.stream import Listener
 
 LIVE_TOLERANCE = 0.02  # seconds between an event that is found live and the same one of the file
 
@@ -37,29 +33,6 @@ LIVE_TOLERANCE = 0.02  # seconds between an event that is found live and the sam
 @click.group(help=__doc__)
 def main() -> None:
     pass
-
-
-@main.command()
-@click.argument("table", type=click.Path(exists=True))
-@click.argument("audio_root", type=click.Path(exists=True))
-@click.option("--model", default="pretrained", show_default=True)
-@click.option("--min-confidence", type=float, help="Default: the model's own threshold.")
-def notes(table, audio_root, model, min_confidence) -> None:
-    """Score the events of recordings, with onsets that are found and with those of the table."""
-    listener = Listener(load_model(model), min_confidence=min_confidence)
-    true = read_events(table, audio_root=audio_root)
-    places = {
-        path: places_at(rows["onset_sec"], rows["offset_sec"] * np.nan) for path, rows in true.groupby("audio_path")
-    }
-    reports = {}
-    for title, given in (("onsets found", {}), ("onsets of the table", places)):
-        found = [
-            (path, event.onset, event.label)
-            for path in places
-            for event in listener.events_of(path, places=given.get(path))
-        ]
-        reports[title] = score_timeline(true, pd.DataFrame(found, columns=COLUMNS))
-        click.echo(f"\n{title}:\n{reports[title].to_text().split('Missed')[0]}")
 
 
 @main.command()
@@ -113,14 +86,15 @@ def cost(minutes, repeats) -> None:
 
 
 def peak_bytes(path: Path) -> int:
-    """Return the most anonymous memory that finding the events of a recording takes."""
-    process = subprocess.Popen([sys.executable, __file__, "count", str(path)], stdout=subprocess.DEVNULL)
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, anonymous_bytes(process.pid))
-        time.sleep(0.01)
+    """Return the most anonymous memory that `guitarclf annotate` takes for a recording."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "guitarclf", "-q", "annotate", str(path), "--output-dir", folder]
+        process, peak = subprocess.Popen(command), 0
+        while process.poll() is None:
+            peak = max(peak, anonymous_bytes(process.pid))
+            time.sleep(0.01)
     if process.returncode:
-        raise SystemExit(f"`count {path}` ended with {process.returncode}")
+        raise SystemExit(process.returncode)
     return peak
 
 
@@ -137,13 +111,6 @@ def decode(path: Path) -> None:
         stream = soxr.ResampleStream(file.samplerate, 22050, 1, "float32")
         for block in file.blocks(10 * file.samplerate, dtype="float32"):
             stream.resample_chunk(block)
-
-
-@main.command(hidden=True)
-@click.argument("recording")
-def count(recording) -> None:
-    """Print how many events a recording has: what `cost` runs in a process of its own."""
-    click.echo(sum(1 for _ in Listener(load_model()).events_of(recording)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Real recordings, where GUITARCLF_TEST_DATA names a folder that has them."""
 
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import librosa
 import numpy as np
@@ -14,6 +15,8 @@ from guitarclf.audio.recordings import load_segment
 from guitarclf.bundle.pipelines import load_pipeline
 from guitarclf.data.events import read_events
 from guitarclf.data.splits import assign_splits
+from guitarclf.evaluation.timeline import score_timeline
+from guitarclf.experiment.annotate import annotate
 from guitarclf.experiment.evaluate import evaluate_run
 from guitarclf.experiment.predict import PREDICTION_COLUMNS, predict_events
 from guitarclf.experiment.train import train
@@ -110,3 +113,14 @@ def test_predict_the_events_of_real_tracks(real_run, track_table):
     assert list(table.columns) == list(PREDICTION_COLUMNS)
     assert len(table) == len(events) == 36
     assert (table["error"] == "").all()
+
+
+def test_the_notes_of_real_licks_are_found_and_none_is_called_rare(track_table):
+    path, root = track_table
+    true = read_events(path, audio_root=root, require_labels=False).assign(label_category="general_note")
+    found = annotate(root / "dataset2")
+    found["audio_path"] = [str(Path(found.attrs["audio_root"], name)) for name in found["audio_path"]]
+    report = score_timeline(true, found)
+    assert report.onsets.recall == 1
+    assert report.onsets.f1 > 0.97
+    assert not {"harmonic", "dead_note"} & set(found["label_category"])

@@ -54,8 +54,8 @@ class Comparison:
     first, second : Report
         Scores of the classes named, as ``eval`` has them, whatever the confidence.
     scores : dict of str to Difference
-        Intervals are of a bootstrap that draws whole tracks with all their notes (Davison and Hinkley 1997), since
-        those of a track are alike; of a single track it draws its notes.
+        Intervals are of a bootstrap that draws whole tracks with all their notes, since those of a track are alike
+        (Davison and Hinkley 1997); of a single track it draws its notes.
     test : PairedTest
         Of the classes named.
     test_with_unknown : PairedTest or None

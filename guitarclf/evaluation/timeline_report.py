@@ -125,9 +125,12 @@ def _listed(title: str, rows: list[dict]) -> list[str]:
     """Return lines that name the first onsets of a kind."""
     if not rows:
         return []
-    lines = [f"  {row['onset_sec']:10.3f} s  {row['label_category']:13} {shown(row['audio_path'])}" for row in rows]
+    lines = [
+        f"  {row['onset_sec']:10.3f} s  {row['label_category']:13} {shown(row['audio_path'])}"
+        for row in rows[:N_LISTED]
+    ]
     more = [f"  ... and {len(rows) - N_LISTED} more"] if len(rows) > N_LISTED else []
-    return ["", f"{title}:", *lines[:N_LISTED], *more]
+    return ["", f"{title}:", *lines, *more]
 
 
 def _without_nan(value):

@@ -1,9 +1,11 @@
 """Outputs: the files that `annotate` writes about recordings, and which of them are there already."""
 
+import glob
 import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
@@ -15,11 +17,12 @@ from guitarclf.errors import AudioReadError, RunError
 from guitarclf.experiment.annotate import Annotator, Recording
 from guitarclf.files.cells import csv_lines
 from guitarclf.files.digest import text_digest
+from guitarclf.files.lock import locked
 from guitarclf.files.names import as_path, as_text
 from guitarclf.files.progress import Progress
-from guitarclf.files.whole import hidden, is_stream, whole_text, write_bytes, write_text
+from guitarclf.files.whole import UNFINISHED, hidden, sweep, whole_text, write_bytes, write_text
 from guitarclf.files.wording import explained, shown
-from guitarclf.runs.journal import Journal
+from guitarclf.runs.journal import Journal, unfinished_path
 from guitarclf.timeline.clips import require_no_clips, write_clips
 from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
 from guitarclf.timeline.formats import FORMATS
@@ -48,7 +51,10 @@ class Outputs:
     failed: list[str] = field(default_factory=list)
 
     def begin(self, recordings: Sequence[Recording], *, overwrite: bool, resume: bool) -> None:
-        """Make the folder; RunError if a file is there that may not be replaced, or if it is of other settings."""
+        """Check the folder, which this process has locked, and remove what a killed one left unfinished.
+
+        RunError if a file is there that may not be replaced, or if the files are of other settings.
+        """
         there = [path for recording in recordings for path in self.paths(recording) if os.path.lexists(path)]
         if there and not (overwrite or resume):
             raise RunError(
@@ -57,22 +63,10 @@ class Outputs:
                 "or give another folder."
             )
         state = self.folder / STATE_FILE
-        with explained(f"{shown(self.folder)} must be a folder that can be written", "Choose another place."):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        if resume and there:
+        if not overwrite and (there or state.is_file()):
             self.failed.extend(self._failed_before(state))
-        elif not overwrite:
-            self.failed.extend(self._failed_others(state, recordings))
+        sweep(self.folder, *{path.parent for recording in recordings for path in self.paths(recording)})
         self._keep()
-
-    @staticmethod
-    def _failed_others(state: Path, recordings: Sequence[Recording]) -> list[str]:
-        """Return which other recordings failed before, so that they are tried again with ``resume``."""
-        try:
-            failed = [str(name) for name in json.loads(state.read_bytes())["failed"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            return []  # nothing that can be told of them
-        return sorted({*failed}.difference(recording.audio_path for recording in recordings))
 
     def _failed_before(self, state: Path) -> list[str]:
         """Return the recordings that failed before; RunError if the files in the folder are of other settings."""
@@ -81,14 +75,14 @@ class Outputs:
             before, failed = kept["settings"], [str(name) for name in kept["failed"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
-                f"{shown(state)} must tell what the files beside it were made with, to go on with --resume. It does "
-                "not. Replace the files with --overwrite, or give another folder."
+                f"{shown(state)} must tell what the files beside it were made with, to add to them. It does not. "
+                "Replace the files with --overwrite, or give another folder."
             ) from error
         settings = json.loads(json.dumps(self.settings))
         for name in settings:
             if before.get(name) != settings[name]:
                 raise RunError(
-                    f"{shown(self.folder)} must hold files of the same settings, to go on with --resume. `{name}` was "
+                    f"{shown(self.folder)} must hold files of the same settings, to add to them. `{name}` was "
                     f"{shown(before.get(name))} and is {shown(settings[name])}. Replace them with --overwrite, or give "
                     "another folder."
                 )
@@ -146,7 +140,7 @@ def written(
     outputs : Outputs, optional
         Files about each; a recording whose files are all there is passed over with ``resume``.
     combined : str, optional
-        One table of all; with ``resume`` one that is finished stays, as somebody may have corrected it.
+        One table of all.
     clips : str, optional
         Folder for each event as a WAV file, in the same sub-folders as files about recordings.
     resume, overwrite : bool
@@ -154,39 +148,44 @@ def written(
     hear_all : bool
         Whether recordings are heard, and their timelines given, whose files are all there.
     """
+    is_asked = combined is not None or clips is not None or outputs is None
+    if combined is not None and resume and _is_finished(combined):
+        logger.info("%s is there, and stays as it is", shown(combined))
+        is_asked, combined = clips is not None, None
     places = {} if clips is None else {each: Path(clips, as_text(each.stem)) for each in recordings}
     if not (overwrite or resume):
         for place in places.values():
             require_no_clips(place.parent, place.name)
-    if outputs is not None:
-        outputs.begin(recordings, overwrite=overwrite, resume=resume)
-    hear_all = hear_all or clips is not None
-    if combined is not None and resume and _is_finished(combined):
-        logger.info("%s is finished, and stays as it is; --overwrite replaces it", shown(combined))
-        combined = None
-    else:
-        hear_all = hear_all or outputs is None or combined is not None
+    with nullcontext() if outputs is None else locked(outputs.folder):
+        if outputs is not None:
+            outputs.begin(recordings, overwrite=overwrite, resume=resume)
 
-    def work(rest: Sequence[Recording]) -> Iterator[Timeline]:
-        lengths = [_whole_seconds(recording.path) for recording in rest]
-        with Progress(sum(lengths), desc="hearing", unit="s") as bar:
-            for recording, length, before in zip(rest, lengths, accumulate(lengths, initial=0), strict=False):
-                wanted = [] if outputs is None else outputs.missing(recording, overwrite=overwrite)
-                if wanted or hear_all:
-                    timeline = annotator.timeline(recording, partial(_show, bar, before))
-                    if outputs is not None:
-                        outputs.write(recording, timeline, wanted)
-                    if clips is not None and timeline.sample_rate:
-                        place = places[recording]
-                        how = {"overwrite": overwrite, "resume": resume}
-                        write_clips(timeline, place.parent, stem=place.name, **how)
-                    yield timeline
-                _show(bar, before, length)
+        def work(rest: Sequence[Recording]) -> Iterator[Timeline]:
+            lengths = [_whole_seconds(recording.path) for recording in rest]
+            with Progress(sum(lengths), desc="hearing", unit="s") as bar:
+                for recording, before in zip(rest, accumulate([0, *lengths]), strict=False):
+                    wanted = [] if outputs is None else outputs.missing(recording, overwrite=overwrite)
+                    if wanted or is_asked or hear_all:
+                        timeline = annotator.timeline(recording, partial(_show, bar, before))
+                        if outputs is not None:
+                            outputs.write(recording, timeline, wanted)
+                        if clips is not None and timeline.sample_rate:
+                            place = places[recording]
+                            how = {"overwrite": overwrite, "resume": resume}
+                            write_clips(timeline, place.parent, stem=place.name, **how)
+                        yield timeline
+                _show(bar, sum(lengths), 0)
 
-    if combined is None:
-        yield from work(recordings)
-    else:
-        yield from write_combined(combined, recordings, work, annotator.settings, resume=resume)
+        if combined is None:
+            yield from work(recordings)
+        else:
+            yield from write_combined(combined, recordings, work, annotator.settings, resume=resume)
+
+
+def _is_finished(combined: str | Path) -> bool:
+    """Return whether a table of several recordings is there as a whole, and none is being made."""
+    kept = unfinished_path(combined)
+    return kept is not None and os.path.isfile(combined) and not kept.is_file()
 
 
 def _show(bar: Progress, before: int, seconds: float) -> None:
@@ -203,11 +202,6 @@ def _whole_seconds(path: str) -> int:
         return 0
 
 
-def _is_finished(combined: str) -> bool:
-    """Return whether a table of several recordings is there, and nothing beside it that it is to be made of."""
-    return os.path.isfile(combined) and not is_stream(combined) and not hidden(Path(combined), ".rows").is_file()
-
-
 def write_combined(
     path: str | Path,
     recordings: Sequence[Recording],
@@ -221,7 +215,7 @@ def write_combined(
     Each is kept beside it until all are there, so that with ``resume`` a command that was killed goes on. The
     ``settings``, and sizes and times of the recordings, tell whether what is kept is of the same work.
     """
-    kept = None if is_stream(path) else hidden(Path(path), ".rows")
+    kept = unfinished_path(path)
     if kept is None:
         parts: Iterator[list[Timeline]] = ([timeline] for timeline in work(recordings))
     else:
@@ -231,6 +225,9 @@ def write_combined(
         from_plain = partial(_from_plain, settings=settings)
         journal = Journal(kept, key, resume=resume, to_plain=_to_plain, from_plain=from_plain, what="recordings")
         parts = journal.go_on(recordings, lambda rest: ([timeline] for timeline in work(rest)))
+    if resume and kept is not None:
+        for left in Path(path).parent.glob(f"{glob.escape(hidden(Path(path), '').name)}.*{UNFINISHED}"):
+            left.unlink(missing_ok=True)  # by the command that was killed
     stems = iter(recording.stem for recording in recordings)
     with whole_text(path) as file:
         file.write(next(csv_lines(COLUMNS, ())))

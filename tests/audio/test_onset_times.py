@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from notes import decaying_sine, noise_click
+from notes import decaying_sine, noise_click, partial_series
 
 from guitarclf.audio.onset_times import BLOCK_SEC, find_onsets, mono_blocks, onsets_of
 from guitarclf.audio.recordings import open_recording
@@ -98,6 +98,16 @@ def test_one_sample_is_an_onset_and_the_end_of_a_recording_is_none():
     assert times(sound) == pytest.approx([1.0], abs=0.01)
     sound[-200:] = 0.5
     assert times(sound) == pytest.approx([1.0], abs=0.01)
+
+
+def test_a_slow_strum_over_a_chord_that_rings_on_is_an_onset():
+    sound = phrase(onsets=())
+    for start, level in ((0.5, 1.0), (1.5, 0.7)):
+        for string, pitch in enumerate((82.4, 123.5, 164.8, 207.7, 246.9, 329.6)):
+            onset = start + 0.012 * string
+            note = level * partial_series(pitch, 3.0 - onset, n_partials=12, amplitude=0.1, decay=0.8)
+            sound[-len(note) :] += note
+    assert times(sound) == pytest.approx([0.5, 1.5], abs=0.02)
 
 
 def test_a_tone_that_fades_in_slowly_among_notes_is_none():

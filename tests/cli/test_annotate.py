@@ -87,10 +87,38 @@ def test_files_of_other_settings_are_not_gone_on_with(lessons, tmp_path):
     out = tmp_path / "out"
     call(lessons, "--output-dir", out)
     told = call(lessons, "--output-dir", out, "--resume", "--min-confidence", "0.9", code=1)
-    assert "of the same settings, to go on with --resume. `unknown_below` was" in told.stderr
+    assert "of the same settings, to add to them. `unknown_below` was" in told.stderr
     (out / "annotate.json").unlink()
     told = call(lessons, "--output-dir", out, "--resume", code=1)
     assert "annotate.json must tell what the files beside it were made with" in told.stderr
+
+
+def test_files_of_other_settings_are_not_added_to(lessons, tmp_path):
+    call(lessons / "a", "--output-dir", tmp_path / "out")
+    told = call(lessons / "b", "--output-dir", tmp_path / "out", "--only", "harmonic", code=1)
+    assert "`only` was [] and is ['harmonic']" in told.stderr
+    call(lessons / "b", "--output-dir", tmp_path / "out")
+    assert sorted(contents(tmp_path / "out")) == ["annotate.json", "one.csv", "two.csv"]
+
+
+def test_a_table_that_was_finished_and_corrected_is_not_gone_on_with(lessons, tmp_path):
+    call(lessons, "--combined", tmp_path / "all.csv")
+    (tmp_path / "all.csv").write_bytes(b"corrected by ear\n")
+    told = call(lessons, "--combined", tmp_path / "all.csv", "--resume", "--output-dir", tmp_path / "out")
+    assert "all.csv is there, and stays as it is" in told.stderr
+    assert (tmp_path / "all.csv").read_bytes() == b"corrected by ear\n"
+    assert len(contents(tmp_path / "out")) == 3
+    told = call(lessons, "--combined", tmp_path / "all.csv", "--resume")
+    assert "nothing to do" in told.stderr
+
+
+def test_what_a_killed_command_left_unfinished_is_removed(lessons, tmp_path):
+    (tmp_path / "out" / "a").mkdir(parents=True)
+    (tmp_path / "out" / "a" / ".one.csv.123.unfinished").touch()
+    (tmp_path / ".all.csv.123.unfinished").touch()
+    call(lessons, "--output-dir", tmp_path / "out", "--combined", tmp_path / "all.csv", "--resume")
+    assert not list(tmp_path.rglob("*.unfinished"))
+    assert not list(tmp_path.rglob(".lock"))
 
 
 def test_a_recording_that_fails_has_its_row_and_is_tried_again(lessons, tmp_path, write_wav):
@@ -143,7 +171,7 @@ def test_a_table_of_all_that_is_finished_stays_when_a_command_goes_on(lessons, t
     table.write_bytes(b"corrected by ear\n")
     told = call(lessons, "--combined", table, "--resume")
     assert table.read_bytes() == b"corrected by ear\n"
-    assert "all.csv is finished, and stays as it is" in told.stderr
+    assert "all.csv is there, and stays as it is" in told.stderr
     told = call(lessons, "--combined", table, code=1)
     assert "--combined must be a new file." in told.stderr
     call(lessons, "--combined", table, "--overwrite")

@@ -7,12 +7,15 @@ import sys
 import time
 from functools import partial
 
+import numpy as np
 import pytest
+import soundfile as sf
 from fuzz import Fuzzer
 from fuzz_child import Child, outcome
 from fuzz_mutations import mutated
 from fuzz_targets import targets
-from kills import Victim
+from kills import TOO_LONG, Victim
+from notes import RATE, noise_click
 from small import config_for, options_for
 from soak import growth, soak
 
@@ -117,6 +120,34 @@ def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path):
     n_hit, differing = victim.kill_and_compare(random.Random(3), 2, tmp_path / "run")
     assert n_hit
     assert differing == []
+
+
+@pytest.mark.stress
+def test_annotate_that_is_killed_and_resumed_writes_the_same_bytes(tmp_path, rng):
+    for number in range(6):
+        sound = np.concatenate([noise_click(rng, 0.5, decay=0.05) for _ in range(40)])
+        sf.write(tmp_path / f"{number}.wav", sound, RATE)
+    command = [sys.executable, "-m", "guitarclf", "-q", "annotate", *map(str, sorted(tmp_path.glob("*.wav")))]
+
+    def start(name, *more):
+        formats = ["--output-dir", tmp_path / name, "--format", "csv,audacity,raven,jsonl"]
+        return subprocess.Popen([*command, *map(str, formats), "--combined", str(tmp_path / f"{name}.csv"), *more])
+
+    def contents(name):
+        files = {path.name: path.read_bytes() for path in (tmp_path / name).glob("[!.]*")}
+        return files | {"combined": (tmp_path / f"{name}.csv").read_bytes()}
+
+    assert start("whole").wait(TOO_LONG) == 0
+    n_hit = 0
+    for n_files in (1, 6, 15):
+        process = start("killed", "--resume")
+        while len(list(tmp_path.glob("killed/*.*"))) < n_files and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        n_hit += process.wait() == -signal.SIGKILL
+    assert n_hit
+    assert start("killed", "--resume").wait(TOO_LONG) == 0
+    assert contents("killed") == contents("whole")
 
 
 def holder(run):
