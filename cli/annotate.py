@@ -130,7 +130,8 @@ def command(output_dir, formats, combined, clips, true_table, review, **given):
     formats = formats or ("csv",)
     check_formats(formats)
     if combined:
-        require_writable(combined, overwrite=overwrite or resume, advice="go on with what was killed with --resume, ")
+        advice = "go on with what was killed with --resume, "
+        require_writable(combined, overwrite=overwrite or resume, advice=advice, option="--combined")
     given["with_pitch"] = given["with_pitch"] or "mid" in formats
     annotator, root, recordings = _prepared(**given)
     if is_live:
@@ -192,11 +193,13 @@ def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap
     parameters.check("onsets.")
     places = None
     if table is not None:
-        from guitarclf.experiment.given_onsets import places_of
+        from guitarclf.experiment.given_onsets import places_of, require_named
 
         places, named = places_of(table, audio_root, loaded.data)
         paths = paths or named
     root, recordings = ("", []) if "-" in paths or not paths else recordings_of(paths)
+    if places is not None:
+        require_named(table, places, recordings)
     asked["end"] = math.inf if asked["end"] is None else asked["end"]
     annotator = Annotator(Listener(loaded, parameters, min_confidence), places=places, **asked)
     settings = settings_of(model, loaded, annotator, given=None if table is None else file_digest(table))

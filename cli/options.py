@@ -165,9 +165,15 @@ def refuse_both(**flags: Any) -> None:
 
 
 def require_writable(
-    output: str | Path, *, suffix: str = "", overwrite: bool, advice: str = "", mark: bytes = b""
+    output: str | Path,
+    *,
+    suffix: str = "",
+    overwrite: bool,
+    advice: str = "",
+    mark: bytes = b"",
+    option: str = "--output",
 ) -> None:
-    """Refuse an --output that cannot be written, before the work and not after.
+    """Refuse a file of ``option`` that cannot be written, before the work and not after.
 
     A file that is there is refused, unless it may be overwritten, or begins as this program's own with a ``mark``;
     ``advice`` is what else can be done.
@@ -175,17 +181,17 @@ def require_writable(
     path = Path(output)
     if path.is_file() and not is_stream(path) and not overwrite and not _is_marked(path, mark):
         raise click.ClickException(
-            f"--output must be a new file. {shown(output)} is there. "
+            f"{option} must be a new file. {shown(output)} is there. "
             f"Replace it with --overwrite, {advice}or give another name."
         )
     if suffix and path.suffix.lower() != suffix:
-        raise click.ClickException(f"--output must end in {suffix}. Got {shown(output)}.")
+        raise click.ClickException(f"{option} must end in {suffix}. Got {shown(output)}.")
     if path.is_dir() or not path.parent.is_dir():
         what = "It is a folder" if path.is_dir() else f"There is no folder {path.parent}"
-        raise click.ClickException(f"--output must be a file in a folder that exists. Got {shown(output)}. {what}.")
+        raise click.ClickException(f"{option} must be a file in a folder that exists. Got {shown(output)}. {what}.")
     if not is_stream(path) and not os.access(path.parent, os.W_OK):
         raise click.ClickException(
-            f"--output must be in a folder that may be written. Got {shown(output)}. "
+            f"{option} must be in a folder that may be written. Got {shown(output)}. "
             f"{shown(path.parent)} may not. Choose another place."
         )
 

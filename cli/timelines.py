@@ -91,7 +91,9 @@ def tell_next(
     root: str, recordings: "Sequence[Recording]", output_dir: str | None, formats: Sequence[str], combined: str | None
 ) -> None:
     """Say what can be done with the table that was written."""
-    table = combined
+    from guitarclf.files.whole import is_stream
+
+    table = None if combined and is_stream(combined) else combined
     if table is None and output_dir and "csv" in formats and recordings:
         table = str(Path(output_dir) / f"{recordings[0].stem}.csv")
     if table is not None:

@@ -56,7 +56,8 @@ class RawFormat(NamedTuple):
             samples = np.frombuffer(content, dtype=kind) / 2.0 ** (8 * int(kind[-1]) - 1)
         else:
             samples = np.frombuffer(content, dtype=kind)
-        return samples.astype(np.float32).reshape(-1, self.channels)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused
+            return samples.astype(np.float32).reshape(-1, self.channels)
 
 
 def raw_blocks(stream: BinaryIO, form: RawFormat) -> Iterator[np.ndarray]:

@@ -16,7 +16,7 @@ from guitarclf.bundle.engines import Model, load_model
 from guitarclf.bundle.folder import model_files
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.files.digest import file_digest, text_digest
-from guitarclf.files.names import as_text
+from guitarclf.files.names import as_path, as_text
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.parameters.sections import OnsetParameters
 from guitarclf.timeline.events import NAN, Event, Timeline, rows
@@ -79,8 +79,10 @@ class Annotator:
         One that cannot be read, or not to its end, has an ``error`` and the events before that.
         """
         events: list[Event] = []
-        timeline = Timeline(recording.path, recording.audio_path, NAN, 0, events, self.settings)
-        places = None if self.places is None else self.places.get(os.path.realpath(recording.path), [])
+        timeline = Timeline(
+            recording.path, recording.audio_path, NAN, 0, events, self.settings, stem=as_text(recording.stem)
+        )
+        places = None if self.places is None else self.places.get(os.path.realpath(as_path(recording.path)), [])
         try:
             with open_recording(recording.path) as sound:
                 duration, rate = sound.frames / sound.samplerate, sound.samplerate

@@ -152,13 +152,13 @@ def written(
     if combined is not None and resume and _is_finished(combined):
         logger.info("%s is there, and stays as it is", shown(combined))
         is_asked, combined = clips is not None, None
+    places = {} if clips is None else {each: Path(clips, as_text(each.stem)) for each in recordings}
+    if not (overwrite or resume):
+        for place in places.values():
+            require_no_clips(place.parent, place.name)
     with nullcontext() if outputs is None else locked(outputs.folder):
         if outputs is not None:
             outputs.begin(recordings, overwrite=overwrite, resume=resume)
-        places = {} if clips is None else {each: Path(clips, as_text(each.stem)) for each in recordings}
-        if not (overwrite or resume):
-            for place in places.values():
-                require_no_clips(place.parent, place.name)
 
         def work(rest: Sequence[Recording]) -> Iterator[Timeline]:
             lengths = [_whole_seconds(recording.path) for recording in rest]

@@ -13,6 +13,7 @@ from guitarclf.evaluation.timeline import score_timeline
 from guitarclf.evaluation.timeline_report import TimelineReport
 from guitarclf.experiment.annotate import Recording
 from guitarclf.experiment.tables import other_events
+from guitarclf.files.names import as_path
 from guitarclf.files.wording import shown
 from guitarclf.timeline.events import Timeline, rows
 
@@ -51,8 +52,8 @@ class Scores:
         end: float = math.inf,
     ) -> None:
         true = other_events(data, table, audio_root, require_labels=True)
-        names = {os.path.realpath(recording.path): recording.audio_path for recording in recordings}
-        paths = [os.path.realpath(path) for path in true["audio_path"]]
+        names = {os.path.realpath(as_path(recording.path)): recording.audio_path for recording in recordings}
+        paths = [os.path.realpath(as_path(path)) for path in true["audio_path"]]
         if not names.keys() & set(paths):
             raise EventTableError(
                 f"{shown(table)} must name recordings that are annotated. It has {shown(true['audio_path'].iloc[0])}, "

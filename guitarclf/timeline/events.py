@@ -50,6 +50,8 @@ class Timeline:
         What the events depend on, for formats that tell: guitarclf's version, the model, priors, onsets.
     error : str
         Why the recording could not be read to its end, "" if it could.
+    stem : str
+        How its rows and files are named, if it is not ``audio_path`` without its suffix.
     """
 
     path: str
@@ -59,6 +61,7 @@ class Timeline:
     events: list[Event] = field(default_factory=list)
     settings: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+    stem: str = ""
 
     def only(self, labels: Iterable[str]) -> "Timeline":
         """Return the timeline with the events of some labels, and those that could not be heard."""
@@ -83,9 +86,10 @@ COLUMNS = (
 def rows(timeline: Timeline, stem: str | None = None) -> Iterator[dict]:
     """Yield each event as a dict with the keys COLUMNS; a recording that could not be read has a last row that says so.
 
-    ``stem`` begins each ``note_id``; by default it is ``audio_path`` without its suffix. Numbers are as they are.
+    ``stem`` begins each ``note_id``; by default it is the timeline's, or ``audio_path`` without its
+    suffix. Numbers are as they are.
     """
-    name = os.path.splitext(timeline.audio_path)[0] if stem is None else stem
+    name = (timeline.stem or os.path.splitext(timeline.audio_path)[0]) if stem is None else stem
     events = list(timeline.events)
     if timeline.error:
         at = events[-1].onset if events else 0.0

@@ -124,7 +124,7 @@ class Listener:
         lowest = self.model.unknown_below if self.min_confidence is None else self.min_confidence
         proba = self.model.under_priors(answers.as_learnt)
         for row, (onset, following, offset) in enumerate(part):
-            until = min(following, offset, onset.time + self.window_sec, length)
+            until = max(onset.time, min(following, offset, onset.time + self.window_sec, length))
             if row in answers.errors:
                 yield Event(onset.time, until, "", strength=onset.strength, error=str(answers.errors[row]))
                 continue

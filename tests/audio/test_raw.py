@@ -57,3 +57,9 @@ def test_samples_that_are_none_are_an_error(value):
     content = np.array([0, value], dtype="<f4").tobytes()
     with pytest.raises(AudioReadError, match="must hold samples of at most"):
         list(raw_blocks(io.BytesIO(content), RawFormat.parse("f32le,44100,1")))
+
+
+def test_a_sample_that_is_too_large_for_float32_is_an_error_without_a_warning():
+    content = np.full(4410, 1e300).tobytes()
+    with pytest.raises(AudioReadError, match="It has inf"):
+        list(raw_blocks(io.BytesIO(content), RawFormat("f64le", 44100, 1)))

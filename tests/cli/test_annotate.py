@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -164,6 +165,49 @@ def test_a_command_that_was_killed_goes_on_to_the_same_bytes(lessons, tmp_path, 
     assert not list(tmp_path.glob(".all.csv*"))
 
 
+def test_a_table_of_all_that_is_finished_stays_when_a_command_goes_on(lessons, tmp_path):
+    table = tmp_path / "all.csv"
+    call(lessons, "--combined", table)
+    table.write_bytes(b"corrected by ear\n")
+    told = call(lessons, "--combined", table, "--resume")
+    assert table.read_bytes() == b"corrected by ear\n"
+    assert "all.csv is there, and stays as it is" in told.stderr
+    told = call(lessons, "--combined", table, code=1)
+    assert "--combined must be a new file." in told.stderr
+    call(lessons, "--combined", table, "--overwrite")
+    assert len(pd.read_csv(table)) == 5
+
+
+def test_what_failed_is_tried_again_after_other_recordings_came_into_the_folder(lessons, tmp_path, write_wav):
+    out = tmp_path / "out"
+    (lessons / "broken.wav").write_bytes(b"RIFF")
+    call(lessons / "broken.wav", "--output-dir", out, code=1)
+    call(lessons / "a", "--output-dir", out)
+    write_wav(lick(0.3), "lessons/broken.wav")
+    call(lessons / "broken.wav", "--output-dir", out, "--resume")
+    assert pd.read_csv(out / "broken.csv")["error"].isna().all()
+
+
+def test_rows_of_recordings_with_one_stem_have_different_names_in_their_files_too(tmp_path, write_wav):
+    for name in ("takes/one.wav", "takes/one.wave.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_wav(lick(0.5), name)
+    (tmp_path / "takes" / "one.wave.wav").rename(tmp_path / "takes" / "one.wave")
+    call(tmp_path / "takes", tmp_path / "takes" / "one.wave", "--output-dir", tmp_path / "out")
+    names = [pd.read_csv(path)["note_id"].tolist() for path in sorted((tmp_path / "out").glob("*.csv"))]
+    assert names == [["one_0001"], ["one.wave_0001"]]
+
+
+def test_nothing_is_written_where_there_are_clips_already(lessons, tmp_path):
+    call(lessons, "--clips", tmp_path / "clips")
+    call(lessons, "--clips", tmp_path / "clips", "--output-dir", tmp_path / "out", code=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_that_went_into_a_pipe_is_not_told_as_what_to_correct(lessons):
+    assert "Next:" not in call(lessons, "--combined", "/dev/stderr").stderr
+
+
 def test_clips_are_an_event_each(lessons, tmp_path):
     call(lessons, "--clips", tmp_path / "clips", "--min-confidence", "0")
     names = sorted(contents(tmp_path / "clips"))
@@ -181,6 +225,34 @@ def test_onsets_of_a_table_are_taken_instead(lessons, tmp_path):
     assert table["strength_db"].isna().all()
     told = call(lessons, "--onsets", tmp_path / "t.csv", "--audio-root", lessons)
     assert len(pd.read_csv(io.StringIO(told.stdout))) == 2
+
+
+def test_onsets_of_other_recordings_are_refused_and_those_of_some_are_told(lessons, tmp_path):
+    table = tmp_path / "onsets.csv"
+    table.write_text("note_id,audio_path,onset_sec\nx,a/one.wav,0.5\n")
+    told = call(lessons / "b", "--onsets", table, "--audio-root", lessons, code=1)
+    assert "onsets.csv must name recordings that are annotated. It does not name" in told.stderr
+    told = call(lessons, "--onsets", table, "--audio-root", lessons)
+    assert "1 of 2 recordings are not in" in told.stderr
+
+
+def test_an_onset_past_the_end_has_an_error_and_does_not_end_before_it_starts(lessons, tmp_path):
+    table = tmp_path / "onsets.csv"
+    table.write_text("note_id,audio_path,onset_sec\nx,a/one.wav,0.5\ny,a/one.wav,100\n")
+    row = pd.read_csv(io.StringIO(call("--onsets", table, "--audio-root", lessons).stdout)).iloc[-1]
+    assert "must reach the asked stretch" in row["error"]
+    assert (row["onset_sec"], row["offset_sec"]) == (100, 100)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no UTF-8 are of Linux")
+def test_a_table_names_recordings_whose_names_are_no_utf8(lessons, tmp_path):
+    path = os.fsdecode(os.fsencode(lessons) + b"/\xf6.wav")
+    os.rename(lessons / "a" / "one.wav", path)
+    table = tmp_path / "onsets.csv"
+    table.write_text("note_id,audio_path,onset_sec,label_category\nx,\\udcf6.wav,0.5,general_note\n")
+    given = ("--onsets", table, "--audio-root", lessons)
+    assert len(pd.read_csv(io.StringIO(call(path, *given).stdout))) == 1
+    assert "onsets            1.0000" in call(path, *given, "--score", table).stdout
 
 
 def test_events_are_scored_against_a_table(lessons, tmp_path):
