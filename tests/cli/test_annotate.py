@@ -135,7 +135,36 @@ def test_a_recording_that_fails_has_its_row_and_is_tried_again(lessons, tmp_path
     table = pd.read_csv(out / "broken.csv")
     assert len(table) == 1
     assert table["error"].isna().all()
-    assert json.loads((out / "annotate.json").read_text())["failed"] == []
+    assert json.loads((out / "annotate.json").read_text())["failed"] == {}
+
+
+def test_a_table_of_a_recording_that_failed_stays_if_it_was_corrected(lessons, tmp_path, write_wav):
+    out, broken = tmp_path / "out", lessons / "broken.wav"
+    broken.write_bytes(b"RIFF")
+    asked = ("--output-dir", out, "--format", "csv,jsonl")
+    call(lessons, *asked, code=1)
+    (out / "broken.csv").write_bytes(b"corrected by ear\n")
+    before = (out / "broken.jsonl").read_bytes()
+    told = call(lessons, *asked, "--resume", code=1)
+    assert f"changed since, and stay as they are: {out / 'broken.csv'}\n" in told.stderr
+    assert (out / "broken.csv").read_bytes() == b"corrected by ear\n"
+    assert (out / "broken.jsonl").read_bytes() == before
+    write_wav(lick(0.3), "lessons/broken.wav")
+    call(lessons, *asked, "--resume")
+    assert (out / "broken.csv").read_bytes() == b"corrected by ear\n"
+    assert (out / "broken.jsonl").read_bytes() != before
+    told = call(lessons, *asked, "--resume")
+    assert "nothing to do" in told.stderr
+    assert "changed" not in told.stderr
+
+
+@pytest.mark.parametrize("failed", ['["broken.wav"]', '{"broken.wav": 1}', '{"broken.wav": "csv"}', "null"])
+def test_a_state_that_tells_of_no_digests_is_refused(lessons, tmp_path, failed):
+    call(lessons, "--output-dir", tmp_path / "out")
+    state = tmp_path / "out" / "annotate.json"
+    state.write_text(state.read_text().replace('"failed": {}', f'"failed": {failed}'))
+    told = call(lessons, "--output-dir", tmp_path / "out", "--resume", code=1)
+    assert "annotate.json must tell what the files beside it were made with" in told.stderr
 
 
 @pytest.mark.parametrize("n_before", [0, 1])
