@@ -14,7 +14,7 @@ from typing import Any
 
 from guitarclf.audio.recordings import open_recording
 from guitarclf.errors import AudioReadError, RunError
-from guitarclf.experiment.annotate import Annotator, Recording
+from guitarclf.experiment.annotate import Annotator, Recording, failed
 from guitarclf.files.cells import csv_lines
 from guitarclf.files.digest import file_digest, text_digest
 from guitarclf.files.lock import locked
@@ -197,12 +197,15 @@ def written(
                     wanted = [] if outputs is None else outputs.missing(recording, overwrite=overwrite)
                     if wanted or is_asked or hear_all:
                         timeline = annotator.timeline(recording, partial(_show, bar, before))
-                        if outputs is not None:
-                            outputs.write(recording, timeline, wanted)
                         if clips is not None and timeline.sample_rate:
                             place = places[recording]
                             how = {"overwrite": overwrite, "resume": resume}
-                            write_clips(timeline, place.parent, stem=place.name, **how)
+                            try:
+                                write_clips(timeline, place.parent, stem=place.name, **how)
+                            except AudioReadError as error:  # it was there a moment ago
+                                timeline = failed(timeline, error)
+                        if outputs is not None:
+                            outputs.write(recording, timeline, wanted)
                         yield timeline
                 _show(bar, sum(lengths), 0)
 

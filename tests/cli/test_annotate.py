@@ -14,6 +14,7 @@ from notes import RATE, decaying_sine
 
 from guitarclf.cli import main
 from guitarclf.experiment import annotate as task
+from guitarclf.timeline import stream
 from guitarclf.timeline.events import COLUMNS
 
 
@@ -156,6 +157,30 @@ def test_a_table_of_a_recording_that_failed_stays_if_it_was_corrected(lessons, t
     told = call(lessons, *asked, "--resume")
     assert "nothing to do" in told.stderr
     assert "changed" not in told.stderr
+
+
+@pytest.mark.parametrize("asked", ["--pitch", "--clips"])
+def test_a_recording_that_vanishes_when_it_was_heard_fails_alone(lessons, tmp_path, monkeypatch, asked):
+    out = tmp_path / "out"
+    more = [asked] if asked == "--pitch" else [asked, tmp_path / "clips"]
+    really = stream.Listener.events_of
+
+    def vanishing(self, path, **how):
+        yield from really(self, path, **how)
+        if path.endswith("one.wav"):
+            os.unlink(path)
+
+    monkeypatch.setattr(stream.Listener, "events_of", vanishing)
+    told = call(lessons, "--output-dir", out, "--combined", tmp_path / "all.csv", *more, code=1)
+    assert "1 of 2 recordings could not be read, or not to their end." in told.stderr
+    assert "one.wav must be an audio file. There is no such file." in told.stderr
+    for table in (out / "a" / "one.csv", tmp_path / "all.csv"):
+        of_it = pd.read_csv(table).query("audio_path == 'a/one.wav'")
+        assert of_it["error"].isna().tolist() == [True, True, True, False]
+    assert len(pd.read_csv(out / "b" / "two.csv")) == 2
+    assert list(json.loads((out / "annotate.json").read_text())["failed"]) == ["a/one.wav"]
+    if asked == "--clips":
+        assert {path.parent.name for path in (tmp_path / "clips").rglob("*.wav")} == {"b"}
 
 
 @pytest.mark.parametrize("failed", ['["broken.wav"]', '{"broken.wav": 1}', '{"broken.wav": "csv"}', "null"])
