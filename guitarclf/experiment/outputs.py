@@ -23,7 +23,7 @@ from guitarclf.files.progress import Progress
 from guitarclf.files.whole import UNFINISHED, hidden, sweep, whole_text, write_bytes, write_text
 from guitarclf.files.wording import explained, shown
 from guitarclf.runs.journal import Journal, unfinished_path
-from guitarclf.timeline.clips import require_no_clips, write_clips
+from guitarclf.timeline.clips import clips_in, require_no_clips, write_clips
 from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
 from guitarclf.timeline.formats import FORMATS
 
@@ -183,9 +183,10 @@ def written(
         logger.info("%s is there, and stays as it is", shown(combined))
         is_asked, combined = clips is not None, None
     places = {} if clips is None else {each: Path(clips, as_text(each.stem)) for each in recordings}
+    there = {folder: clips_in(folder) for folder in {place.parent for place in places.values()}}
     if not (overwrite or resume):
         for place in places.values():
-            require_no_clips(place.parent, place.name)
+            require_no_clips(place.parent, place.name, there[place.parent])
     with nullcontext() if outputs is None else locked(outputs.folder):
         if outputs is not None:
             outputs.begin(recordings, overwrite=overwrite, resume=resume)
@@ -201,7 +202,7 @@ def written(
                             place = places[recording]
                             how = {"overwrite": overwrite, "resume": resume}
                             try:
-                                write_clips(timeline, place.parent, stem=place.name, **how)
+                                write_clips(timeline, place.parent, stem=place.name, there=there[place.parent], **how)
                             except AudioReadError as error:  # it was there a moment ago
                                 timeline = failed(timeline, error)
                         if outputs is not None:

@@ -183,6 +183,27 @@ def test_a_recording_that_vanishes_when_it_was_heard_fails_alone(lessons, tmp_pa
         assert {path.parent.name for path in (tmp_path / "clips").rglob("*.wav")} == {"b"}
 
 
+@pytest.mark.parametrize("how", [(), ("--resume",), ("--overwrite",)])
+def test_a_folder_of_clips_is_listed_once(lessons, tmp_path, monkeypatch, write_wav, how):
+    write_wav(lick(0.3), "lessons/a/three.wav")
+    clips = tmp_path / "clips"
+    if how:
+        call(lessons, "--output-dir", tmp_path / "out", "--clips", clips)
+    (clips / "a").mkdir(parents=True, exist_ok=True)
+    listed, really = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder=".": listed.append(str(folder)) or really(folder))
+    call(lessons, "--output-dir", tmp_path / "out", "--clips", clips, *how)
+    assert listed.count(str(clips / "a")) == 1
+    assert sorted(path.name[:9] for path in clips.rglob("*.wav")) == [
+        "one_00000",
+        "one_00001",
+        "one_00001",
+        "three_000",
+        "two_00000",
+        "two_00001",
+    ]
+
+
 @pytest.mark.parametrize("failed", ['["broken.wav"]', '{"broken.wav": 1}', '{"broken.wav": "csv"}', "null"])
 def test_a_state_that_tells_of_no_digests_is_refused(lessons, tmp_path, failed):
     call(lessons, "--output-dir", tmp_path / "out")
