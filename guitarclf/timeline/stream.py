@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from guitarclf.audio.offsets import CHORD_SEC
+from guitarclf.audio.offsets import CHORD_SEC, next_onsets
 from guitarclf.audio.onset_times import BLOCK_SEC, Mixer, Onset, live_delay, onset_parts, onsets_of
 from guitarclf.audio.recordings import open_recording
 from guitarclf.audio.tape import Tape
@@ -168,8 +168,8 @@ def places_at(onsets: Iterable[float], offsets: Iterable[float]) -> list[Place]:
     """Return the places of events that a table gives, in order; an offset may be inf or NaN: not known."""
     known = (math.inf if math.isnan(offset) else offset for offset in offsets)
     pairs = sorted(zip(onsets, known, strict=True))
-    places = with_following((Onset(onset, NAN) for onset, _ in pairs), math.inf)
-    return [place._replace(offset=offset) for place, (_, offset) in zip(places, pairs, strict=True)]
+    following = next_onsets(np.array([onset for onset, _ in pairs])).tolist()
+    return [Place(Onset(onset, NAN), later, offset) for (onset, offset), later in zip(pairs, following, strict=True)]
 
 
 def in_parts(items: Iterable[Place], size: int) -> Iterator[list[Place]]:

@@ -2,6 +2,7 @@
 
 import io
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -122,6 +123,14 @@ def test_places_that_are_given_are_heard_and_silence_at_one_is_its_own_error(lis
     assert math.isnan(events[0].strength)
     assert events[1].label == ""
     assert "It is silent from 4.200 s" in events[1].error
+
+
+def test_many_rows_at_one_onset_are_one_chord_and_take_no_time():
+    started = time.process_time()
+    places = places_at([1.0] * 50_000 + [1.5], [math.inf] * 50_001)
+    assert time.process_time() - started < 2
+    assert {place.following for place in places[:-1]} == {1.5}
+    assert places[-1].following == math.inf
 
 
 def test_below_the_threshold_an_event_is_unknown(listener, write_wav):
