@@ -344,8 +344,21 @@ def test_events_are_scored_against_a_table(lessons, tmp_path):
     score = json.loads((tmp_path / "out" / "score.json").read_text())
     assert score["onsets"]["n_hits"] == 2
     assert [row["onset_sec"] for row in score["missed"]] == [2.5]
+    written = tmp_path / "out" / "score.json"
+    written.write_text("mine")
     again = call(lessons, *asked, "--output-dir", tmp_path / "out", "--resume")
     assert again.stdout == told.stdout
+    assert "score.json is there, and stays as it is: these scores are not in it." in again.stderr
+    refused = call(lessons / "b", *asked, "--output-dir", tmp_path / "out", code=1)
+    assert "score.json is there. Keep it with --resume, replace it with --overwrite" in refused.stderr
+    assert written.read_text() == "mine"
+    assert not (tmp_path / "out" / "two.csv").exists()
+    written.unlink()
+    call(lessons, *asked, "--output-dir", tmp_path / "out", "--resume")
+    assert json.loads(written.read_text()) == score
+    written.write_text("mine")
+    call(lessons, *asked, "--output-dir", tmp_path / "out", "--overwrite")
+    assert json.loads(written.read_text()) == score
     assert call(lessons, *asked).stdout == told.stdout
     part = call(lessons / "a", *asked, "--end", "1")
     assert "1 recording   1 true event, 1 found" in part.stdout
