@@ -206,6 +206,7 @@ def written(
                             except AudioReadError as error:  # it was there a moment ago
                                 timeline = failed(timeline, error)
                         if outputs is not None:
+                            timeline = _still_there(timeline) if "html" in wanted else timeline
                             outputs.write(recording, timeline, wanted)
                         yield timeline
                 _show(bar, sum(lengths), 0)
@@ -214,6 +215,15 @@ def written(
             yield from work(recordings)
         else:
             yield from write_combined(combined, recordings, work, annotator.settings, resume=resume)
+
+
+def _still_there(timeline: Timeline) -> Timeline:
+    """Return a timeline that tells if its recording, which a page reads again, can no longer be opened."""
+    try:
+        open_recording(timeline.path).close()
+    except AudioReadError as error:
+        return failed(timeline, error)
+    return timeline
 
 
 def _is_finished(combined: str | Path) -> bool:

@@ -159,10 +159,10 @@ def test_a_table_of_a_recording_that_failed_stays_if_it_was_corrected(lessons, t
     assert "changed" not in told.stderr
 
 
-@pytest.mark.parametrize("asked", ["--pitch", "--clips"])
+@pytest.mark.parametrize("asked", ["--pitch", "--clips", "--format"])
 def test_a_recording_that_vanishes_when_it_was_heard_fails_alone(lessons, tmp_path, monkeypatch, asked):
     out = tmp_path / "out"
-    more = [asked] if asked == "--pitch" else [asked, tmp_path / "clips"]
+    more = [asked, *{"--pitch": [], "--clips": [tmp_path / "clips"], "--format": ["csv,html"]}[asked]]
     really = stream.Listener.events_of
 
     def vanishing(self, path, **how):
