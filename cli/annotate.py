@@ -15,7 +15,7 @@ from guitarclf.cli.options import (
     refuse_both,
     require_writable,
 )
-from guitarclf.cli.timelines import counted, printed, reviewed, scored, tell_next
+from guitarclf.cli.timelines import counted, printed, require_no_scores, reviewed, scored, tell_next
 from guitarclf.labels import LABELS
 
 FORMAT_NAMES = ("csv", "audacity", "raven", "jams", "mid", "jsonl", "html")
@@ -132,6 +132,8 @@ def command(output_dir, formats, combined, clips, true_table, review, **given):
     if combined:
         advice = "go on with what was killed with --resume, "
         require_writable(combined, overwrite=overwrite or resume, advice=advice, option="--combined")
+    if true_table and output_dir and not (overwrite or resume):
+        require_no_scores(output_dir)
     given["with_pitch"] = given["with_pitch"] or "mid" in formats
     annotator, root, recordings = _prepared(**given)
     if is_live:
@@ -145,7 +147,8 @@ def command(output_dir, formats, combined, clips, true_table, review, **given):
     how = {"resume": resume, "overwrite": overwrite, "hear_all": bool(true_table or review)}
     timelines = written(annotator, recordings, outputs, combined, clips, **how)
     if true_table:
-        timelines = scored(timelines, annotator, recordings, true_table, given["audio_root"], output_dir)
+        where = (true_table, given["audio_root"], output_dir)
+        timelines = scored(timelines, annotator, recordings, *where, overwrite=overwrite)
     if review:
         timelines = reviewed(timelines, recordings, review)
     elif not (outputs or combined or true_table):

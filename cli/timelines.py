@@ -1,6 +1,7 @@
 """What `annotate` prints of timelines, each as it goes by: tables, counts, scores, and what to do next."""
 
 import json
+import os
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -60,6 +61,16 @@ def reviewed(timelines: "Iterable[Timeline]", recordings: "Sequence[Recording]",
     click.echo("".join(csv_lines(COLUMNS, least_sure(heard, count))), nl=False)
 
 
+def require_no_scores(output_dir: str) -> None:
+    """Refuse a folder that has scores, before the work and not after."""
+    path = Path(output_dir) / SCORE_FILE
+    if os.path.lexists(path):
+        raise click.ClickException(
+            f"{shown(output_dir)} must not have scores yet. {shown(path)} is there. Keep it with --resume, replace it "
+            "with --overwrite, or give another folder."
+        )
+
+
 def scored(
     timelines: "Iterable[Timeline]",
     annotator: "Annotator",
@@ -67,10 +78,12 @@ def scored(
     table: str,
     audio_root: str | None,
     output_dir: str | None,
+    *,
+    overwrite: bool,
 ) -> "Iterator[Timeline]":
     """Yield the timelines of recordings; after the last, print their scores, and write them beside the files.
 
-    The table of true events is read before the first is heard.
+    The table of true events is read before the first is heard. Scores that are there stay, without ``overwrite``.
     """
     from guitarclf.experiment.timeline_scores import Scores
     from guitarclf.files.whole import write_text
@@ -83,6 +96,9 @@ def scored(
     click.echo(report.to_text())
     if output_dir:
         path = Path(output_dir) / SCORE_FILE
+        if os.path.lexists(path) and not overwrite:
+            say(f"{shown(path)} is there, and stays as it is: these scores are not in it. Remove it, or --overwrite")
+            return
         write_text(path, json.dumps(report.to_dict(), indent=2) + "\n")
         say(f"{shown(path)} has the onsets that were missed, and the spurious ones")
 

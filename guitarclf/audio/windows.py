@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -132,11 +133,14 @@ class WindowReader(WindowParameters):
         ``recording`` is the open one that all requests are of, if there is one.
         """
         ends = np.full(len(requests), NEVER)
+        rows_of_file: dict[str, list[int]] = {}
         for row, request in enumerate(requests):
-            until = self.until(request)
-            if until is not None and row not in unreadable:
-                start = self.start_of(request) if recording is None else self._start(recording, request)
-                ends[row] = self._end(start, until)
+            if row not in unreadable and self.until(request) is not None:
+                rows_of_file.setdefault(request.path, []).append(row)
+        for path, rows in rows_of_file.items():
+            with open_recording(path) if recording is None else nullcontext(recording) as opened:
+                for row in rows:
+                    ends[row] = self._end(self._start(opened, requests[row]), self.until(requests[row]))
         return ends
 
     def until(self, request: Request) -> float | None:

@@ -42,6 +42,14 @@ class Answers(NamedTuple):
     errors: dict[int, AudioReadError]
 
 
+class Heard(NamedTuple):
+    """Windows `[n_events, n_samples]`, the offsets in them in samples (None if not needed), and row -> error."""
+
+    windows: np.ndarray
+    ends: np.ndarray | None
+    errors: dict[int, AudioReadError]
+
+
 class Model:
     """The window that both engines hear, its features, and the shares of the classes.
 
@@ -71,24 +79,26 @@ class Model:
 
     def run(self, requests: Sequence[Request], recording: "SoundFile | Tape | None" = None) -> Answers:
         """Return the answers of the net to the recordings of requests; ``recording`` is as in :meth:`hear`."""
-        windows, ends, errors = self.hear(requests, recording)
-        as_learnt, confidence = np.full((len(requests), len(LABELS)), np.nan), np.full(len(requests), np.nan)
-        readable = [row for row in range(len(requests)) if row not in errors]
+        return self.answers(self.hear(requests, recording))
+
+    def answers(self, heard: Heard) -> Answers:
+        """Return the answers of the net to what :meth:`hear` returned."""
+        windows, ends, errors = heard
+        as_learnt, confidence = np.full((len(windows), len(LABELS)), np.nan), np.full(len(windows), np.nan)
+        readable = [row for row in range(len(windows)) if row not in errors]
         if readable:
             ends = None if ends is None else ends[readable]
             as_learnt[readable], confidence[readable] = self.answer(self.features(windows[readable], ends))
         return Answers(as_learnt, confidence, errors)
 
-    def hear(
-        self, requests: Sequence[Request], recording: "SoundFile | Tape | None" = None
-    ) -> tuple[np.ndarray, np.ndarray | None, dict[int, AudioReadError]]:
-        """Return windows `[n_events, n_samples]`, the offsets in them in samples (None if not needed), row -> error.
+    def hear(self, requests: Sequence[Request], recording: "SoundFile | Tape | None" = None) -> Heard:
+        """Return what requests are answered by.
 
         ``recording`` is the open one that all requests are of; by default each is opened by its path.
         """
         reader = self.reader
         windows, errors = reader.read(requests) if recording is None else reader.read_in(recording, requests)
-        return windows, reader.ends(requests, errors, recording) if needs_ends(self.settings) else None, errors
+        return Heard(windows, reader.ends(requests, errors, recording) if needs_ends(self.settings) else None, errors)
 
     def features(self, windows: np.ndarray, ends: np.ndarray | None = None) -> np.ndarray:
         """`[n_events, n_samples]` -> `[n_events, C, F, T]`; ``ends`` as :meth:`hear` returns them."""

@@ -91,11 +91,14 @@ class Annotator:
                 events.append(event)
                 tell(event.onset)
         except AudioReadError as error:
-            timeline = replace(timeline, error=str(error))
+            timeline = failed(timeline, error)
         return self.finished(timeline)
 
     def finished(self, timeline: Timeline) -> Timeline:
-        """Return a timeline with the events that are wanted, and their pitch if that is."""
+        """Return a timeline with the events that are wanted, and their pitch if that is.
+
+        It has an ``error`` if the recording can no longer be opened for its pitch.
+        """
         if self.only:
             timeline = timeline.only(self.only)
         if not self.with_pitch or not timeline.events:
@@ -103,8 +106,16 @@ class Annotator:
         from guitarclf.timeline.pitch import pitches
 
         channel = self.listener.model.reader.channel
-        found = zip(timeline.events, pitches(timeline.path, timeline.events, channel=channel), strict=True)
+        try:
+            found = zip(timeline.events, pitches(timeline.path, timeline.events, channel=channel), strict=True)
+        except AudioReadError as error:
+            return failed(timeline, error)
         return replace(timeline, events=[event._replace(pitch=pitch) for event, pitch in found])
+
+
+def failed(timeline: Timeline, error: AudioReadError) -> Timeline:
+    """Return a timeline that tells of an error; the first one stays."""
+    return replace(timeline, error=timeline.error or str(error))
 
 
 def recordings_of(paths: Iterable[str | os.PathLike[str]]) -> tuple[str, list[Recording]]:

@@ -14,22 +14,22 @@ from typing import Any
 
 from guitarclf.audio.recordings import open_recording
 from guitarclf.errors import AudioReadError, RunError
-from guitarclf.experiment.annotate import Annotator, Recording
+from guitarclf.experiment.annotate import Annotator, Recording, failed
 from guitarclf.files.cells import csv_lines
-from guitarclf.files.digest import text_digest
+from guitarclf.files.digest import file_digest, text_digest
 from guitarclf.files.lock import locked
 from guitarclf.files.names import as_path, as_text
 from guitarclf.files.progress import Progress
 from guitarclf.files.whole import UNFINISHED, hidden, sweep, whole_text, write_bytes, write_text
 from guitarclf.files.wording import explained, shown
 from guitarclf.runs.journal import Journal, unfinished_path
-from guitarclf.timeline.clips import require_no_clips, write_clips
+from guitarclf.timeline.clips import clips_in, require_no_clips, write_clips
 from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
 from guitarclf.timeline.formats import FORMATS
 
 logger = logging.getLogger(__name__)
 
-STATE_FILE = "annotate.json"  # in the folder: what its files were made with, and which recordings failed
+STATE_FILE = "annotate.json"  # in the folder: what its files were made with, and those of recordings that failed
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,15 @@ class Outputs:
         Keys of FORMATS.
     settings : mapping
         What the events depend on, kept in the folder: files of other settings are not gone on with.
+    failed : dict
+        ``audio_path`` of each recording that failed -> format -> digest of the file that was written of it, by
+        which one that somebody corrected since is known.
     """
 
     folder: Path
     formats: Sequence[str]
     settings: Mapping[str, Any]
-    failed: list[str] = field(default_factory=list)
+    failed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def begin(self, recordings: Sequence[Recording], *, overwrite: bool, resume: bool) -> None:
         """Check the folder, which this process has locked, and remove what a killed one left unfinished.
@@ -64,16 +67,17 @@ class Outputs:
             )
         state = self.folder / STATE_FILE
         if not overwrite and (there or state.is_file()):
-            self.failed.extend(self._failed_before(state))
+            self.failed.update(self._failed_before(state))
+            self._tell_of_changed(recordings)
         sweep(self.folder, *{path.parent for recording in recordings for path in self.paths(recording)})
         self._keep()
 
-    def _failed_before(self, state: Path) -> list[str]:
-        """Return the recordings that failed before; RunError if the files in the folder are of other settings."""
+    def _failed_before(self, state: Path) -> dict[str, dict[str, str]]:
+        """Return ``failed`` as it was; RunError if the files in the folder are of other settings."""
         try:
             kept = json.loads(state.read_bytes())
-            before, failed = kept["settings"], [str(name) for name in kept["failed"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            before, failed = kept["settings"], {name: dict(files) for name, files in kept["failed"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunError(
                 f"{shown(state)} must tell what the files beside it were made with, to add to them. It does not. "
                 "Replace the files with --overwrite, or give another folder."
@@ -88,8 +92,25 @@ class Outputs:
                 )
         return failed
 
+    def _tell_of_changed(self, recordings: Sequence[Recording]) -> None:
+        """Name the files of recordings that failed which are no longer as they were written, and so are kept."""
+        changed = [
+            shown(self._path(recording, name))
+            for recording in recordings
+            for name in self.failed.get(recording.audio_path, {})
+            if name in self.formats and self._stays(recording, name)
+        ]
+        if changed:
+            told = "files of recordings that failed were changed since, and stay as they are: %s"
+            logger.warning(told, ", ".join(changed))
+
+    def _stays(self, recording: Recording, name: str) -> bool:
+        """Return whether a file is there that is not as it was written of a recording that failed."""
+        path, written_then = self._path(recording, name), self.failed.get(recording.audio_path, {}).get(name)
+        return os.path.lexists(path) and (written_then is None or _digest(path) != written_then)
+
     def _keep(self) -> None:
-        state = {"settings": dict(self.settings), "failed": sorted(self.failed)}
+        state = {"settings": dict(self.settings), "failed": dict(sorted(self.failed.items()))}
         write_text(self.folder / STATE_FILE, json.dumps(state, indent=2) + "\n")
 
     def paths(self, recording: Recording) -> list[Path]:
@@ -100,10 +121,11 @@ class Outputs:
         return self.folder / f"{recording.stem}{FORMATS[name].suffix}"
 
     def missing(self, recording: Recording, *, overwrite: bool) -> list[str]:
-        """Return the formats that are to be written of a recording: those that are not there, or all if it failed."""
-        if overwrite or recording.audio_path in self.failed:
-            return list(self.formats)
-        return [name for name in self.formats if not os.path.lexists(self._path(recording, name))]
+        """Return the formats that are to be written of a recording.
+
+        Those that are not there, and of one that failed also those that are as they were written then.
+        """
+        return [name for name in self.formats if overwrite or not self._stays(recording, name)]
 
     def write(self, recording: Recording, timeline: Timeline, formats: Sequence[str]) -> None:
         """Write the files of a timeline; RunError if one cannot be written."""
@@ -115,9 +137,17 @@ class Outputs:
                 write_text(path, content)
             else:
                 write_bytes(path, content)
-        if bool(timeline.error) != (recording.audio_path in self.failed):
-            (self.failed.append if timeline.error else self.failed.remove)(recording.audio_path)
+        before = self.failed.pop(recording.audio_path, None)
+        if timeline.error:
+            digests = {name: _digest(self._path(recording, name)) for name in formats}
+            self.failed[recording.audio_path] = {**(before or {}), **digests}
+        if before != self.failed.get(recording.audio_path):
             self._keep()
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of a file, "" if there is none, or something else, such as a folder."""
+    return file_digest(path) if path.is_file() else ""
 
 
 def written(
@@ -153,9 +183,10 @@ def written(
         logger.info("%s is there, and stays as it is", shown(combined))
         is_asked, combined = clips is not None, None
     places = {} if clips is None else {each: Path(clips, as_text(each.stem)) for each in recordings}
+    there = {folder: clips_in(folder) for folder in {place.parent for place in places.values()}}
     if not (overwrite or resume):
         for place in places.values():
-            require_no_clips(place.parent, place.name)
+            require_no_clips(place.parent, place.name, there[place.parent])
     with nullcontext() if outputs is None else locked(outputs.folder):
         if outputs is not None:
             outputs.begin(recordings, overwrite=overwrite, resume=resume)
@@ -167,12 +198,16 @@ def written(
                     wanted = [] if outputs is None else outputs.missing(recording, overwrite=overwrite)
                     if wanted or is_asked or hear_all:
                         timeline = annotator.timeline(recording, partial(_show, bar, before))
-                        if outputs is not None:
-                            outputs.write(recording, timeline, wanted)
                         if clips is not None and timeline.sample_rate:
                             place = places[recording]
                             how = {"overwrite": overwrite, "resume": resume}
-                            write_clips(timeline, place.parent, stem=place.name, **how)
+                            try:
+                                write_clips(timeline, place.parent, stem=place.name, there=there[place.parent], **how)
+                            except AudioReadError as error:  # it was there a moment ago
+                                timeline = failed(timeline, error)
+                        if outputs is not None:
+                            timeline = _still_there(timeline) if "html" in wanted else timeline
+                            outputs.write(recording, timeline, wanted)
                         yield timeline
                 _show(bar, sum(lengths), 0)
 
@@ -180,6 +215,15 @@ def written(
             yield from work(recordings)
         else:
             yield from write_combined(combined, recordings, work, annotator.settings, resume=resume)
+
+
+def _still_there(timeline: Timeline) -> Timeline:
+    """Return a timeline that tells if its recording, which a page reads again, can no longer be opened."""
+    try:
+        open_recording(timeline.path).close()
+    except AudioReadError as error:
+        return failed(timeline, error)
+    return timeline
 
 
 def _is_finished(combined: str | Path) -> bool:

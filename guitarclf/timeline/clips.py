@@ -4,7 +4,7 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import soundfile
@@ -18,6 +18,8 @@ from guitarclf.files.wording import explained, shown
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.timeline.events import Event, Timeline
 
+CLIP = re.compile(rf"(.+)_\d{{5,}}\.\d{{3}}_({'|'.join((*LABELS, UNKNOWN_LABEL))})(_\d+)?\.wav", re.DOTALL)
+
 
 def write_clips(
     timeline: Timeline,
@@ -26,6 +28,7 @@ def write_clips(
     stem: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    there: Mapping[str, Collection[str]] | None = None,
 ) -> list[Path]:
     """Return the files, one for each event that could be heard, of the sound from its onset to its offset.
 
@@ -42,6 +45,8 @@ def write_clips(
         Whether all clips of the recording that are there are replaced: those of events that are no more are removed.
     resume : bool
         Whether the clips that are there stay, and the others are written.
+    there : mapping, optional
+        What :func:`clips_in` gave of the folder, so that it is listed once for many recordings.
 
     Raises
     ------
@@ -51,16 +56,16 @@ def write_clips(
         If the recording cannot be read.
     """
     folder, stem = Path(folder), stem_of(timeline) if stem is None else stem
+    there = clips_in(folder) if there is None else there
     if not (overwrite or resume):
-        require_no_clips(folder, stem)
-    old = clips_in(folder, stem)
+        require_no_clips(folder, stem, there)
     with explained(f"{shown(folder)} must be a folder that can be written", "Choose another place."):
         folder.mkdir(parents=True, exist_ok=True)
     written = []
     with open_recording(timeline.path) as recording:
         for event, name in _named(timeline.events, portable(stem)):
             path = folder / name
-            if overwrite or path not in old:
+            if overwrite or not os.path.lexists(path):
                 try:
                     write_bytes(path, _wav(recording, event))
                 except AudioReadError:
@@ -69,30 +74,29 @@ def write_clips(
                     break
             written.append(path)
     with explained(f"{shown(folder)} must be a folder that can be written", "Choose another place."):
-        for path in old.difference(written) if overwrite else ():
-            path.unlink()
+        for name in set(there.get(portable(stem), ())).difference(path.name for path in written) if overwrite else ():
+            (folder / name).unlink(missing_ok=True)
     return written
 
 
-def require_no_clips(folder: str | Path, stem: str) -> None:
-    """Raise RunError if a folder has clips of a recording, by the start of their names."""
-    there = clips_in(folder, stem)
-    if there:
+def require_no_clips(folder: str | Path, stem: str, there: Mapping[str, Collection[str]]) -> None:
+    """Raise RunError if a recording has clips in a folder, of which :func:`clips_in` gave ``there``."""
+    names = there.get(portable(stem))
+    if names:
         raise RunError(
-            f"{shown(folder)} must not have clips of {shown(stem)} yet. {shown(min(there))} is there ({len(there)} in "
-            "all). Replace them with --overwrite, or give another folder."
+            f"{shown(folder)} must not have clips of {shown(stem)} yet. {shown(Path(folder, min(names)))} is there "
+            f"({len(names)} in all). Replace them with --overwrite, or give another folder."
         )
 
 
-def clips_in(folder: str | Path, stem: str) -> set[Path]:
-    """Return the clips of a recording in a folder, whatever the events, by the start of their names."""
-    is_clip = re.compile(
-        rf"{re.escape(portable(stem))}_\d{{5,}}\.\d{{3}}_({'|'.join((*LABELS, UNKNOWN_LABEL))})(_\d+)?\.wav"
-    )
-    if not os.path.isdir(folder):
-        return set()
-    with explained(f"{shown(folder)} must be a folder that can be read", "Choose another place."):
-        return {Path(folder, name) for name in os.listdir(folder) if is_clip.fullmatch(name)}
+def clips_in(folder: str | Path) -> dict[str, list[str]]:
+    """Return the names of the clips in a folder, whatever the events, by the start that those of one recording have."""
+    names: dict[str, list[str]] = {}
+    if os.path.isdir(folder):
+        with explained(f"{shown(folder)} must be a folder that can be read", "Choose another place."):
+            for clip in filter(None, map(CLIP.fullmatch, os.listdir(folder))):
+                names.setdefault(clip[1], []).append(clip[0])
+    return names
 
 
 def stem_of(timeline: Timeline) -> str:

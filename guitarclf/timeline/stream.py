@@ -8,13 +8,14 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from soundfile import SoundFile
 
-from guitarclf.audio.offsets import CHORD_SEC
+from guitarclf.audio.offsets import CHORD_SEC, next_onsets
 from guitarclf.audio.onset_times import BLOCK_SEC, Mixer, Onset, live_delay, onset_parts, onsets_of
 from guitarclf.audio.recordings import open_recording
 from guitarclf.audio.tape import Tape
 from guitarclf.audio.windows import Request, in_threads
-from guitarclf.bundle.engines import Answers, Model
+from guitarclf.bundle.engines import Answers, Heard, Model
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.parameters.sections import OnsetParameters
 from guitarclf.timeline.events import NAN, Event
@@ -68,7 +69,9 @@ class Listener:
             If the recording cannot be read to its end; the events before that were given. An event that cannot be
             heard, because the recording is silent there, has an ``error`` instead.
         """
-        with open_recording(path) as recording:
+        # Opened twice, for onsets and for windows, and not for each few windows: an MP3 is searched from its start for
+        # what was not read yet. Windows are read here, in order: the last bit of an MP3 depends on what was read first.
+        with open_recording(path) as recording, open_recording(path) as of_windows:
             length = recording.frames / recording.samplerate
             if places is None:
                 channel = self.model.reader.channel
@@ -76,8 +79,8 @@ class Listener:
                 places = with_following(onsets, self.window_sec)
             wanted = (place for place in places if start <= place.onset.time < end)
             parts = in_parts(wanted, self.model.rows_at_once)
-            run = in_threads(lambda part: (part, self._answers(path, part)), parts, self.model.n_threads)
-            for part, answers in run:
+            heard = ((part, self._heard(part, of_windows)) for part in parts)
+            for part, answers in in_threads(lambda of: (of[0], self.model.answers(of[1])), heard, self.model.n_threads):
                 yield from self._events(part, answers, length)
 
     def events_in(self, blocks: Iterable[np.ndarray], rate: int) -> Iterator[Event]:
@@ -109,15 +112,17 @@ class Listener:
         """Yield the events at some places of a stream that is ``length`` seconds long, as far as is known."""
         part = list(places)
         if part:
-            yield from self._events(part, self._answers(tape.name, part, tape), length)
+            yield from self._events(part, self.model.answers(self._heard(part, tape)), length)
 
-    def _answers(self, path: str, part: list[Place], recording: Tape | None = None) -> Answers:
-        """Return what the model says of some events of a recording."""
+    def _heard(self, part: list[Place], recording: SoundFile | Tape) -> Heard:
+        """Return what the model hears of some events of an open recording."""
         requests = [
-            Request(path, place.onset.time, False, _or_none(place.offset), next_onset=_or_none(place.following))
+            Request(
+                recording.name, place.onset.time, False, _or_none(place.offset), next_onset=_or_none(place.following)
+            )
             for place in part
         ]
-        return self.model.run(requests, recording)
+        return self.model.hear(requests, recording)
 
     def _events(self, part: list[Place], answers: Answers, length: float) -> Iterator[Event]:
         """Yield events with the answers to them, of a recording that is ``length`` seconds long."""
@@ -168,8 +173,8 @@ def places_at(onsets: Iterable[float], offsets: Iterable[float]) -> list[Place]:
     """Return the places of events that a table gives, in order; an offset may be inf or NaN: not known."""
     known = (math.inf if math.isnan(offset) else offset for offset in offsets)
     pairs = sorted(zip(onsets, known, strict=True))
-    places = with_following((Onset(onset, NAN) for onset, _ in pairs), math.inf)
-    return [place._replace(offset=offset) for place, (_, offset) in zip(places, pairs, strict=True)]
+    following = next_onsets(np.array([onset for onset, _ in pairs])).tolist()
+    return [Place(Onset(onset, NAN), later, offset) for (onset, offset), later in zip(pairs, following, strict=True)]
 
 
 def in_parts(items: Iterable[Place], size: int) -> Iterator[list[Place]]:

@@ -14,6 +14,7 @@ from notes import RATE, decaying_sine
 
 from guitarclf.cli import main
 from guitarclf.experiment import annotate as task
+from guitarclf.timeline import stream
 from guitarclf.timeline.events import COLUMNS
 
 
@@ -135,7 +136,81 @@ def test_a_recording_that_fails_has_its_row_and_is_tried_again(lessons, tmp_path
     table = pd.read_csv(out / "broken.csv")
     assert len(table) == 1
     assert table["error"].isna().all()
-    assert json.loads((out / "annotate.json").read_text())["failed"] == []
+    assert json.loads((out / "annotate.json").read_text())["failed"] == {}
+
+
+def test_a_table_of_a_recording_that_failed_stays_if_it_was_corrected(lessons, tmp_path, write_wav):
+    out, broken = tmp_path / "out", lessons / "broken.wav"
+    broken.write_bytes(b"RIFF")
+    asked = ("--output-dir", out, "--format", "csv,jsonl")
+    call(lessons, *asked, code=1)
+    (out / "broken.csv").write_bytes(b"corrected by ear\n")
+    before = (out / "broken.jsonl").read_bytes()
+    told = call(lessons, *asked, "--resume", code=1)
+    assert f"changed since, and stay as they are: {out / 'broken.csv'}\n" in told.stderr
+    assert (out / "broken.csv").read_bytes() == b"corrected by ear\n"
+    assert (out / "broken.jsonl").read_bytes() == before
+    write_wav(lick(0.3), "lessons/broken.wav")
+    call(lessons, *asked, "--resume")
+    assert (out / "broken.csv").read_bytes() == b"corrected by ear\n"
+    assert (out / "broken.jsonl").read_bytes() != before
+    told = call(lessons, *asked, "--resume")
+    assert "nothing to do" in told.stderr
+    assert "changed" not in told.stderr
+
+
+@pytest.mark.parametrize("asked", ["--pitch", "--clips", "--format"])
+def test_a_recording_that_vanishes_when_it_was_heard_fails_alone(lessons, tmp_path, monkeypatch, asked):
+    out = tmp_path / "out"
+    more = [asked, *{"--pitch": [], "--clips": [tmp_path / "clips"], "--format": ["csv,html"]}[asked]]
+    really = stream.Listener.events_of
+
+    def vanishing(self, path, **how):
+        yield from really(self, path, **how)
+        if path.endswith("one.wav"):
+            os.unlink(path)
+
+    monkeypatch.setattr(stream.Listener, "events_of", vanishing)
+    told = call(lessons, "--output-dir", out, "--combined", tmp_path / "all.csv", *more, code=1)
+    assert "1 of 2 recordings could not be read, or not to their end." in told.stderr
+    assert "one.wav must be an audio file. There is no such file." in told.stderr
+    for table in (out / "a" / "one.csv", tmp_path / "all.csv"):
+        of_it = pd.read_csv(table).query("audio_path == 'a/one.wav'")
+        assert of_it["error"].isna().tolist() == [True, True, True, False]
+    assert len(pd.read_csv(out / "b" / "two.csv")) == 2
+    assert list(json.loads((out / "annotate.json").read_text())["failed"]) == ["a/one.wav"]
+    if asked == "--clips":
+        assert {path.parent.name for path in (tmp_path / "clips").rglob("*.wav")} == {"b"}
+
+
+@pytest.mark.parametrize("how", [(), ("--resume",), ("--overwrite",)])
+def test_a_folder_of_clips_is_listed_once(lessons, tmp_path, monkeypatch, write_wav, how):
+    write_wav(lick(0.3), "lessons/a/three.wav")
+    clips = tmp_path / "clips"
+    if how:
+        call(lessons, "--output-dir", tmp_path / "out", "--clips", clips)
+    (clips / "a").mkdir(parents=True, exist_ok=True)
+    listed, really = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder=".": listed.append(str(folder)) or really(folder))
+    call(lessons, "--output-dir", tmp_path / "out", "--clips", clips, *how)
+    assert listed.count(str(clips / "a")) == 1
+    assert sorted(path.name[:9] for path in clips.rglob("*.wav")) == [
+        "one_00000",
+        "one_00001",
+        "one_00001",
+        "three_000",
+        "two_00000",
+        "two_00001",
+    ]
+
+
+@pytest.mark.parametrize("failed", ['["broken.wav"]', '{"broken.wav": 1}', '{"broken.wav": "csv"}', "null"])
+def test_a_state_that_tells_of_no_digests_is_refused(lessons, tmp_path, failed):
+    call(lessons, "--output-dir", tmp_path / "out")
+    state = tmp_path / "out" / "annotate.json"
+    state.write_text(state.read_text().replace('"failed": {}', f'"failed": {failed}'))
+    told = call(lessons, "--output-dir", tmp_path / "out", "--resume", code=1)
+    assert "annotate.json must tell what the files beside it were made with" in told.stderr
 
 
 @pytest.mark.parametrize("n_before", [0, 1])
@@ -269,8 +344,21 @@ def test_events_are_scored_against_a_table(lessons, tmp_path):
     score = json.loads((tmp_path / "out" / "score.json").read_text())
     assert score["onsets"]["n_hits"] == 2
     assert [row["onset_sec"] for row in score["missed"]] == [2.5]
+    written = tmp_path / "out" / "score.json"
+    written.write_text("mine")
     again = call(lessons, *asked, "--output-dir", tmp_path / "out", "--resume")
     assert again.stdout == told.stdout
+    assert "score.json is there, and stays as it is: these scores are not in it." in again.stderr
+    refused = call(lessons / "b", *asked, "--output-dir", tmp_path / "out", code=1)
+    assert "score.json is there. Keep it with --resume, replace it with --overwrite" in refused.stderr
+    assert written.read_text() == "mine"
+    assert not (tmp_path / "out" / "two.csv").exists()
+    written.unlink()
+    call(lessons, *asked, "--output-dir", tmp_path / "out", "--resume")
+    assert json.loads(written.read_text()) == score
+    written.write_text("mine")
+    call(lessons, *asked, "--output-dir", tmp_path / "out", "--overwrite")
+    assert json.loads(written.read_text()) == score
     assert call(lessons, *asked).stdout == told.stdout
     part = call(lessons / "a", *asked, "--end", "1")
     assert "1 recording   1 true event, 1 found" in part.stdout

@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 import soundfile as sf
 
+from guitarclf.audio import windows
+from guitarclf.audio.offsets import NEVER
+from guitarclf.audio.recordings import open_recording
 from guitarclf.audio.waveforms import set_level
 from guitarclf.data.events import read_events
 from guitarclf.errors import AudioReadError, ParameterError
@@ -204,3 +207,15 @@ def test_a_bad_parameter_is_refused_in_fit_and_in_transform(settings, message):
         EventWindow(**settings).fit([])
     with pytest.raises(ParameterError, match=message):
         EventWindow(**settings).transform(np.zeros((1, 5)))
+
+
+def test_the_ends_of_the_events_of_a_file_are_found_with_one_opening(write_wav, monkeypatch):
+    paths = [str(write_wav(np.full(22050, 0.5, dtype=np.float32), name)) for name in ("one.wav", "two.wav")]
+    opened = []
+    monkeypatch.setattr(windows, "open_recording", lambda path: opened.append(path) or open_recording(path))
+    reader = windows.WindowReader()
+    requests = [windows.Request(paths[row % 2], 0.1 * row, False, offset=0.1 * row + 0.06) for row in range(6)]
+    requests.append(windows.Request("gone.wav", 0.0, False))
+    ends = reader.ends(requests, unreadable={5})
+    assert ends.tolist() == [round(0.06 * reader.sample_rate)] * 5 + [NEVER] * 2
+    assert opened == paths

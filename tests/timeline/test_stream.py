@@ -2,19 +2,24 @@
 
 import io
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile as sf
 from click.testing import CliRunner
 from notes import RATE, decaying_sine
 
+from guitarclf.audio import windows
 from guitarclf.audio.offsets import next_onsets
 from guitarclf.audio.onset_times import Onset
+from guitarclf.audio.recordings import open_recording
 from guitarclf.bundle.engines import load_model
 from guitarclf.cli import main
 from guitarclf.errors import AudioReadError
+from guitarclf.timeline import stream
 from guitarclf.timeline.stream import Listener, Pending, places_at, with_following
 
 ONSETS = (0.5, 1.1, 1.9, 2.2, 4.0)
@@ -122,6 +127,41 @@ def test_places_that_are_given_are_heard_and_silence_at_one_is_its_own_error(lis
     assert math.isnan(events[0].strength)
     assert events[1].label == ""
     assert "It is silent from 4.200 s" in events[1].error
+
+
+@pytest.mark.parametrize("name", ["long.mp3", "long.ogg", "long.wav"])
+def test_a_recording_is_opened_twice_whatever_the_number_of_its_events(listener, tmp_path, monkeypatch, name):
+    onsets = np.arange(0.5, 30.0, 0.5)
+    path = str(tmp_path / name)
+    sf.write(path, phrase(tuple(onsets), 30.5), RATE)
+    opened = []
+    for module in (stream, windows):
+        monkeypatch.setattr(module, "open_recording", lambda path: opened.append(path) or open_recording(path))
+    events = list(listener.events_of(path))
+    assert len(events) > 3 * listener.model.rows_at_once
+    assert opened == [path] * 2
+    assert list(listener.events_of(path)) == events
+    following = next_onsets(np.array([event.onset for event in events])).tolist()
+    rows = [
+        windows.Request(path, event.onset, False, next_onset=None if math.isinf(later) else later)
+        for event, later in zip(events, following, strict=True)
+    ]
+    alone = [listener.model.run([row]) for row in rows]
+    # The last bit of what is decoded of an MP3 depends on what was decoded before, and it counts where all is quiet.
+    atol = 2e-3 if name == "long.mp3" else 2e-6
+    np.testing.assert_allclose(
+        [event.proba for event in events],
+        [listener.model.under_priors(answers.as_learnt)[0] for answers in alone],
+        atol=atol,
+    )
+
+
+def test_many_rows_at_one_onset_are_one_chord_and_take_no_time():
+    started = time.process_time()
+    places = places_at([1.0] * 50_000 + [1.5], [math.inf] * 50_001)
+    assert time.process_time() - started < 2
+    assert {place.following for place in places[:-1]} == {1.5}
+    assert places[-1].following == math.inf
 
 
 def test_below_the_threshold_an_event_is_unknown(listener, write_wav):
