@@ -11,10 +11,11 @@ import numpy as np
 
 from guitarclf.audio.offsets import CHORD_SEC
 from guitarclf.audio.onset_times import BLOCK_SEC, Mixer, Onset, live_delay, onset_parts, onsets_of
-from guitarclf.audio.recordings import open_recording
+from guitarclf.audio.recordings import MAX_MAGNITUDE, open_recording
 from guitarclf.audio.tape import Tape
 from guitarclf.audio.windows import Request, in_threads
 from guitarclf.bundle.engines import Answers, Model
+from guitarclf.errors import AudioReadError
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.parameters.sections import OnsetParameters
 from guitarclf.timeline.events import NAN, Event
@@ -89,6 +90,11 @@ class Listener:
             What comes, at most a second at a time.
         rate : int
             Samples per second.
+
+        Raises
+        ------
+        AudioReadError
+            If the stream breaks off, or has a sample that is none, after the events before that.
         """
         delay = live_delay(self.parameters)
         pending = Pending(self.window_sec)
@@ -99,6 +105,8 @@ class Listener:
                 yield from self._answered(heard.tape, pending.settled(heard.tape.seconds - delay), math.inf)
         if heard.tape is not None:
             yield from self._answered(heard.tape, pending.settled(math.inf), heard.tape.seconds)
+        if heard.error is not None:
+            raise heard.error
 
     @property
     def window_sec(self) -> float:
@@ -185,11 +193,12 @@ class _Heard:
     def __init__(self, channel: str | int, rate: int, held_sec: float) -> None:
         self.channel, self.rate, self.held_sec = channel, rate, held_sec
         self.tape: Tape | None = None  # until something comes
+        self.error: AudioReadError | None = None  # that ended it
 
     def mono(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the blocks of a stream as mono; they are in ``tape`` then."""
         mixer, next_choice = Mixer(self.rate, self.channel, "-"), CHOOSE_SEC
-        for block in blocks:
+        for block in self._until_error(blocks):
             if self.tape is None:
                 self.tape = Tape(self.rate, block.shape[1], held_sec=self.held_sec)
                 mixer.choose(block)
@@ -198,6 +207,21 @@ class _Heard:
                 mixer.choose(self.tape.last(BLOCK_SEC))
                 next_choice += BLOCK_SEC
             yield mixer.mix(block)
+
+    def _until_error(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield blocks up to an AudioReadError of theirs or a sample that is none, which is ``error`` then."""
+        try:
+            for block in blocks:
+                wrong = ~(np.abs(block) <= MAX_MAGNITUDE)
+                if wrong.any():
+                    yield block[: wrong.any(axis=1).argmax()]
+                    raise AudioReadError(
+                        f"The stream must hold samples of at most {MAX_MAGNITUDE:g}, full scale being 1. "
+                        f"It has {block[wrong][0]:.3g}. Check how its samples are encoded."
+                    )
+                yield block
+        except AudioReadError as error:
+            self.error = error
 
 
 def _or_none(seconds: float) -> float | None:

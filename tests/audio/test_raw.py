@@ -52,14 +52,7 @@ def test_a_stream_that_ends_within_a_sample_is_an_error_after_what_it_had():
         next(blocks)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
-def test_samples_that_are_none_are_an_error(value):
-    content = np.array([0, value], dtype="<f4").tobytes()
-    with pytest.raises(AudioReadError, match="must hold samples of at most"):
-        list(raw_blocks(io.BytesIO(content), RawFormat.parse("f32le,44100,1")))
-
-
-def test_a_sample_that_is_too_large_for_float32_is_an_error_without_a_warning():
+def test_a_sample_that_is_too_large_for_float32_is_infinite_without_a_warning():
     content = np.full(4410, 1e300).tobytes()
-    with pytest.raises(AudioReadError, match="It has inf"):
-        list(raw_blocks(io.BytesIO(content), RawFormat("f64le", 44100, 1)))
+    (block,) = raw_blocks(io.BytesIO(content), RawFormat("f64le", 44100, 1))
+    assert np.isinf(block).all()
