@@ -87,7 +87,7 @@ class Listener:
         Parameters
         ----------
         blocks : iterable of float32 ndarrays of shape (n_samples, n_channels)
-            What comes, at most a second at a time.
+            What comes, of any length; the events do not depend on it.
         rate : int
             Samples per second.
 
@@ -187,6 +187,25 @@ def in_parts(items: Iterable[Place], size: int) -> Iterator[list[Place]]:
         yield part
 
 
+def in_tenths(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    """Yield the samples of blocks in blocks of a tenth of a second, the last one shorter.
+
+    Onsets are looked for so far behind a tape, and channels chosen, whatever the length of what comes.
+    """
+    held: list[np.ndarray] = []
+    for block in blocks:
+        place = 0
+        while place < len(block):
+            missing = max(1, rate // 10) - sum(map(len, held))
+            held.append(block[place : place + missing])
+            place += missing
+            if len(held[-1]) == missing:
+                yield np.concatenate(held)
+                held = []
+    if held:
+        yield np.concatenate(held)
+
+
 class _Heard:
     """What of a stream was heard so far, and the mono that onsets are looked for in."""
 
@@ -198,7 +217,7 @@ class _Heard:
     def mono(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the blocks of a stream as mono; they are in ``tape`` then."""
         mixer, next_choice = Mixer(self.rate, self.channel, "-"), CHOOSE_SEC
-        for block in self._until_error(blocks):
+        for block in in_tenths(self._until_error(blocks), self.rate):
             if self.tape is None:
                 self.tape = Tape(self.rate, block.shape[1], held_sec=self.held_sec)
                 mixer.choose(block)

@@ -100,6 +100,16 @@ def test_a_stream_of_two_channels_is_heard_by_the_one_that_sounds(listener):
     np.testing.assert_allclose(found, ONSETS, atol=0.02)
 
 
+@pytest.mark.parametrize("seconds", [0.0213, 0.25, 1.0, 60.0])
+def test_the_events_of_a_stream_do_not_depend_on_how_much_comes_at_once(listener, seconds):
+    late = phrase((*ONSETS, 9.0, 16.5), 18.0)
+    stereo = np.stack([np.where(np.arange(len(late)) < 3 * RATE, 0, late), late], axis=1)
+    for sound in (late, stereo):
+        wanted = list(listener.events_in(blocks_of(sound, RATE // 10), RATE))
+        assert list(listener.events_in(blocks_of(sound, round(seconds * RATE)), RATE)) == wanted
+        assert len(wanted) == len(ONSETS) + 2
+
+
 def until_error(events):
     """Return the events that come, and the message of the error after them."""
     found = []
@@ -126,6 +136,11 @@ def test_what_came_before_a_sample_that_is_none_is_answered_first(listener, valu
     assert found == list(listener.events_in(blocks_of(sound[: round(4.9 * RATE) + 5], 2205), RATE))
     assert len(found) == len(ONSETS)
     assert told in message
+
+
+def test_an_empty_block_is_nothing(listener):
+    blocks = [np.zeros((0, 1), dtype=np.float32), *blocks_of(phrase(), RATE)]
+    assert list(listener.events_in(blocks, RATE)) == list(listener.events_in(blocks[1:], RATE))
 
 
 def test_a_stream_that_begins_with_a_sample_that_is_none_is_an_error(listener):
