@@ -108,6 +108,9 @@ def command(output_dir, formats, combined, clips, true_table, review, **given):
     is heard. A recording that cannot be read has a row with the reason in `error`, and the exit code is
     then 1. The table is one that `validate`, `train` and `eval` take as it is.
 
+    A stream ends with what brings it, or by Ctrl-C: what was heard is printed to the last, with exit code 0.
+    A second Ctrl-C ends at once, with 130.
+
     --review prints the N least sure events, a class each in turn: what to correct by ear first.
 
     --score tells how well the events are those of a table, note by note at 50 ms; --audio-root is what

@@ -1,0 +1,96 @@
+"""guitarclf annotate of a stream that Ctrl-C ends: in order the first time, at once the second."""
+
+import io
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from notes import RATE, decaying_sine
+
+from guitarclf.cli import main
+from guitarclf.cli.live import Interruption
+from guitarclf.timeline.stream import Listener
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
+ONSETS = (0.5, 1.1, 1.9)
+RAW = ("annotate", "-", "--raw", f"s16le,{RATE},1")
+
+
+def lick() -> bytes:
+    """Return 2.9 s of three notes, the last of which has not been over for long enough to be answered."""
+    sound = np.zeros(round(2.9 * RATE), dtype=np.float32)
+    for number, onset in enumerate(ONSETS):
+        start = round(onset * RATE)
+        sound[start : start + RATE // 2] += decaying_sine(196.0 * 1.3**number, 0.5, sample_rate=RATE, decay=0.08)
+    return (sound * 2**15).astype("<i2").tobytes()
+
+
+def require_all_events(output: str) -> None:
+    """Assert that a table has all notes of the lick."""
+    np.testing.assert_allclose(pd.read_csv(io.StringIO(output))["onset_sec"], ONSETS, atol=0.02)
+
+
+def test_ctrl_c_while_a_pipe_is_waited_for_ends_it_in_order():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-m", "guitarclf", *RAW], **pipes) as process:
+        process.stdin.write(lick())
+        process.stdin.flush()
+        heard = [process.stdout.readline() for _ in range(3)]  # the header, and the two whose windows are over
+        process.send_signal(signal.SIGINT)
+        rest, told = process.stdout.read(), process.stderr.read()
+        assert process.wait(20) == 0, told
+    require_all_events(b"".join([*heard, rest]).decode())
+    assert told == b"3 events\n"
+
+
+def test_ctrl_c_while_an_event_is_classified_loses_none(monkeypatch):
+    really, calls = Listener._answers, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return really(*arguments)
+
+    monkeypatch.setattr(Listener, "_answers", interrupted)
+    silence = bytes(20 * RATE)  # it is not listened to
+    told = CliRunner().invoke(main, RAW, input=lick() + silence)
+    assert told.exit_code == 0, told.output
+    require_all_events(told.stdout)
+    assert pd.read_csv(io.StringIO(told.stdout))["offset_sec"].max() < 2.3  # where the stream ended
+
+
+def test_no_block_is_asked_for_after_ctrl_c_and_the_handler_before_comes_back():
+    before, given = signal.getsignal(signal.SIGINT), iter(range(5))
+    with Interruption() as interruption:
+        blocks = interruption.ending(given)
+        assert next(blocks) == 0
+        signal.raise_signal(signal.SIGINT)
+        assert list(blocks) == []
+    assert next(given) == 1
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_ends_at_once():
+    script = (
+        "import signal; from guitarclf.cli.live import Interruption\n"
+        "with Interruption():\n    for _ in range(2): signal.raise_signal(signal.SIGINT)\n"
+        "print('it went on')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (130, b"")
+
+
+def test_where_ctrl_c_is_ignored_it_stays_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interruption() as interruption:
+            signal.raise_signal(signal.SIGINT)
+            assert list(interruption.ending(range(3))) == [0, 1, 2]
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
