@@ -122,8 +122,8 @@ def command(output_dir, formats, combined, clips, true_table, review, **given):
     refuse_both(resume=resume, overwrite=overwrite)
     if formats and not output_dir:
         raise click.UsageError("--format goes with --output-dir.")
-    if (resume or overwrite) and not (output_dir or combined or (overwrite and clips)):
-        raise click.UsageError("--resume and --overwrite go with --output-dir or --combined.")
+    if (resume or overwrite) and not (output_dir or combined or clips):
+        raise click.UsageError("--resume and --overwrite go with --output-dir, --combined or --clips.")
     if true_table and (given["only"] or review):
         raise click.UsageError("--score is for all events: without --only and --review.")
     raw, device = given.pop("raw"), given.pop("input_device")

@@ -31,7 +31,7 @@ class RawFormat(NamedTuple):
             )
         found = cls(parts[1].lower(), int(parts[2]), int(parts[3] or 1))
         try:
-            check_size(found.channels, found.rate)
+            check_size(found.channels, found.rate, "Record with others.")
         except AudioReadError as error:
             raise ParameterError(f"The raw format {text!r} must be one that is read. {error}") from None
         return found

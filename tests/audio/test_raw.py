@@ -31,6 +31,11 @@ def test_samples_come_back_from_each_encoding(encoding):
     np.testing.assert_array_equal(block, SAMPLES.reshape(-1, 2))
 
 
+def test_a_rate_that_is_not_read_is_told_of_a_stream():
+    with pytest.raises(ParameterError, match=r"'s16le,0,1' .* Its sample rate is 0 Hz, .* Record with others\.$"):
+        RawFormat.parse("s16le,0,1")
+
+
 def test_blocks_are_a_tenth_of_a_second_each_but_the_last():
     content = encoded("s16le", np.tile(SAMPLES, 1000))
     lengths = [len(block) for block in raw_blocks(io.BytesIO(content), RawFormat.parse("s16le,22050"))]
