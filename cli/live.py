@@ -41,7 +41,7 @@ def listen(annotator: "Annotator", raw: str | None, device: str | None) -> None:
             _, *lines = csv_lines(COLUMNS, [row])
             click.echo("".join(lines), nl=False)
             sys.stdout.flush()
-    say(f"{number} events")
+    say(f"{number} event{'' if number == 1 else 's'}")
 
 
 class Interruption:

@@ -1,15 +1,18 @@
 """guitarclf annotate of a stream that Ctrl-C ends: in order the first time, at once the second."""
 
 import io
+import os
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 from notes import RATE, decaying_sine
+from portaudio import N_BLOCKS
 
 from guitarclf.cli import main
 from guitarclf.cli.live import Interruption
@@ -62,6 +65,35 @@ def test_ctrl_c_while_an_event_is_classified_loses_none(monkeypatch):
     assert told.exit_code == 0, told.output
     require_all_events(told.stdout)
     assert pd.read_csv(io.StringIO(told.stdout))["offset_sec"].max() < 2.3  # where the stream ended
+
+
+def test_an_input_device_is_heard_until_ctrl_c(sounddevice):
+    note = np.zeros(14400, dtype=np.float32)  # three blocks
+    note[2400:9600] = decaying_sine(220.0, 0.15, sample_rate=48000, decay=0.05)
+
+    def sound(stream, number):
+        if number == N_BLOCKS - 1:  # while the next one, which does not come, is waited for
+            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return np.split(note, N_BLOCKS)[number][:, None]
+
+    sounddevice.InputStream.sound = sound
+    told = CliRunner().invoke(main, ["annotate", "--input-device", "default"])
+    assert told.exit_code == 0, told.output
+    row = pd.read_csv(io.StringIO(told.stdout)).iloc[0]
+    assert row["onset_sec"] == pytest.approx(0.05, abs=0.02)
+    assert row["offset_sec"] == pytest.approx(0.3)
+    assert told.stderr == "listening at 48000 Hz; Ctrl-C ends it\n1 event\n"
+    assert sounddevice.InputStream.latest.is_closed
+
+
+def test_a_device_that_lost_sound_is_told_after_what_was_heard(sounddevice):
+    sounddevice.InputStream.status = "input overflow"
+    sounds = (0.0, decaying_sine(220.0, 0.1, sample_rate=48000)[:, None], 0.0)
+    sounddevice.InputStream.sound = lambda stream, number: sounds[number]
+    told = CliRunner().invoke(main, ["annotate", "--input-device", "1"])
+    assert told.exit_code == 1
+    assert len(pd.read_csv(io.StringIO(told.stdout))) == 1
+    assert "without gaps. input overflow" in told.stderr
 
 
 def test_no_block_is_asked_for_after_ctrl_c_and_the_handler_before_comes_back():
