@@ -77,7 +77,7 @@ class Listener:
                 places = with_following(onsets, self.window_sec)
             wanted = (place for place in places if start <= place.onset.time < end)
             parts = in_parts(wanted, self.model.rows_at_once)
-            run = in_threads(lambda part: (part, self._answers(path, part)), parts, self.model.n_threads)
+            run = in_threads(lambda part: (part, self._answers(path, part, length)), parts, self.model.n_threads)
             for part, answers in run:
                 yield from self._events(part, answers, length)
 
@@ -117,13 +117,17 @@ class Listener:
         """Yield the events at some places of a stream that is ``length`` seconds long, as far as is known."""
         part = list(places)
         if part:
-            yield from self._events(part, self._answers(tape.name, part, tape), length)
+            yield from self._events(part, self._answers(tape.name, part, length, tape), length)
 
-    def _answers(self, path: str, part: list[Place], recording: Tape | None = None) -> Answers:
-        """Return what the model says of some events of a recording."""
+    def _answers(self, path: str, part: list[Place], length: float, recording: Tape | None = None) -> Answers:
+        """Return what the model says of some events of a recording that is ``length`` seconds long.
+
+        Each is heard until the end that its row has, so that `predict` says the same of that.
+        """
+        ends = [min(place.following, place.offset, length) for place in part]
         requests = [
-            Request(path, place.onset.time, False, _or_none(place.offset), next_onset=_or_none(place.following))
-            for place in part
+            Request(path, place.onset.time, False, _or_none(end), next_onset=_or_none(place.following))
+            for place, end in zip(part, ends, strict=True)
         ]
         return self.model.run(requests, recording)
 
