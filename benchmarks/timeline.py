@@ -1,6 +1,6 @@
 """What is heard live against what is heard of a file, and what a long recording costs.
 
-    python benchmarks/timeline.py live RECORDING...
+    python benchmarks/timeline.py live [--peak DBFS] RECORDING...
     python benchmarks/timeline.py cost [--minutes 120]
 
 `guitarclf annotate RECORDINGS --score TABLE` scores a timeline, `benchmarks/onsets.py` onsets alone; docs/timeline.md
@@ -38,14 +38,17 @@ def main() -> None:
 @main.command()
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option("--model", default="pretrained", show_default=True)
-def live(recordings, model) -> None:
+@click.option("--peak", type=float, metavar="DBFS", help="Peak that each stream is brought to; else as it is.")
+def live(recordings, model, peak) -> None:
     """Compare the events of recordings with those found as their samples come, a tenth of a second at a time."""
     listener, counts = Listener(load_model(model)), np.zeros(4, dtype=int)
     for path in recordings:
         of_file = list(listener.events_of(path))
         with open_recording(path) as recording:
-            blocks = recording.blocks(recording.samplerate // 10, dtype="float32", always_2d=True)
-            streamed = list(listener.events_in(blocks, recording.samplerate))
+            sound = recording.read(dtype="float32", always_2d=True)
+            if peak is not None:
+                sound *= np.float32(10 ** (peak / 20) / np.abs(sound).max())
+            streamed = list(listener.events_in([sound], recording.samplerate))
         times = [np.array([event.onset for event in events]) for events in (of_file, streamed)]
         pairs = match_events(*times, LIVE_TOLERANCE)
         n_equal = sum(of_file[i].label == streamed[j].label for i, j in pairs)

@@ -108,6 +108,9 @@ def command(output_dir, formats, combined, clips, true_table, review, **given):
     is heard. A recording that cannot be read has a row with the reason in `error`, and the exit code is
     then 1. The table is one that `validate`, `train` and `eval` take as it is.
 
+    A stream ends with what brings it, or by Ctrl-C: what was heard is printed to the last, with exit code 0.
+    A second Ctrl-C ends at once, with 130.
+
     --review prints the N least sure events, a class each in turn: what to correct by ear first.
 
     --score tells how well the events are those of a table, note by note at 50 ms; --audio-root is what
@@ -119,8 +122,8 @@ def command(output_dir, formats, combined, clips, true_table, review, **given):
     refuse_both(resume=resume, overwrite=overwrite)
     if formats and not output_dir:
         raise click.UsageError("--format goes with --output-dir.")
-    if (resume or overwrite) and not (output_dir or combined or (overwrite and clips)):
-        raise click.UsageError("--resume and --overwrite go with --output-dir or --combined.")
+    if (resume or overwrite) and not (output_dir or combined or clips):
+        raise click.UsageError("--resume and --overwrite go with --output-dir, --combined or --clips.")
     if true_table and (given["only"] or review):
         raise click.UsageError("--score is for all events: without --only and --review.")
     raw, device = given.pop("raw"), given.pop("input_device")

@@ -9,9 +9,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import logging
 import shutil
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ import soundfile as sf
 from browser import Opened, headless
 from idmt_annotations import annotation_xml, write_idmt_tree
 from notes import RATE, NoteTable, decaying_sine, noise_click, partial_series, write_note_table, write_rows
+from portaudio import stand_in
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,6 +41,14 @@ def package_logger():
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def sounddevice(monkeypatch) -> ModuleType:
+    """A stand-in for sounddevice, in its place."""
+    module = stand_in()
+    monkeypatch.setitem(sys.modules, "sounddevice", module)
+    return module
 
 
 @pytest.fixture

@@ -177,9 +177,9 @@ def _check_fmt(fmt: bytes, order: str) -> None:
     check_size(channels, rate)
 
 
-def check_size(channels: int, rate: int) -> None:
-    """Raise AudioReadError unless a count of channels and a sample rate (Hz) are read."""
+def check_size(channels: int, rate: int, advice: str = CONVERT_IT) -> None:
+    """Raise AudioReadError, with advice, unless a count of channels and a sample rate (Hz) are read."""
     if not 1 <= channels <= MAX_CHANNELS:
-        raise AudioReadError(f"It has {channels} channels, and 1 to {MAX_CHANNELS} are read. {CONVERT_IT}")
+        raise AudioReadError(f"It has {channels} channels, and 1 to {MAX_CHANNELS} are read. {advice}")
     if not MIN_RATE <= rate <= MAX_RATE:
-        raise AudioReadError(f"Its sample rate is {rate} Hz, and {MIN_RATE} to {MAX_RATE} are read. {CONVERT_IT}")
+        raise AudioReadError(f"Its sample rate is {rate} Hz, and {MIN_RATE} to {MAX_RATE} are read. {advice}")

@@ -47,7 +47,8 @@ def find_onsets(
     parameters : OnsetParameters, optional
     live : bool
         Whether they are wanted as soon as may be, :func:`live_delay` after each. What is loud is then taken from the
-        sound before an onset only, where else it is taken from ``reference_sec`` on both sides.
+        sound before an onset only, where else it is taken from ``reference_sec`` on both sides; in the first seconds
+        what is far below full scale is no onset, so that there the level counts.
 
     Raises
     ------

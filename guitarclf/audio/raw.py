@@ -7,7 +7,6 @@ from typing import BinaryIO, NamedTuple, Self
 import numpy as np
 
 from guitarclf.audio.chunks import check_size
-from guitarclf.audio.recordings import MAX_MAGNITUDE
 from guitarclf.errors import AudioReadError, ParameterError
 
 ENCODINGS = {"u8": "u1", "s16le": "<i2", "s16be": ">i2", "s24le": "<i3", "s32le": "<i4", "f32le": "<f4", "f64le": "<f8"}
@@ -32,7 +31,7 @@ class RawFormat(NamedTuple):
             )
         found = cls(parts[1].lower(), int(parts[2]), int(parts[3] or 1))
         try:
-            check_size(found.channels, found.rate)
+            check_size(found.channels, found.rate, "Record with others.")
         except AudioReadError as error:
             raise ParameterError(f"The raw format {text!r} must be one that is read. {error}") from None
         return found
@@ -63,17 +62,12 @@ class RawFormat(NamedTuple):
 def raw_blocks(stream: BinaryIO, form: RawFormat) -> Iterator[np.ndarray]:
     """Yield what a stream brings, `[n_samples, n_channels]` float32, some BLOCK_SEC at a time, as it comes.
 
-    Raises AudioReadError if it ends within a sample, or if a sample is not finite or above MAX_MAGNITUDE.
+    Samples may be anything that floats can be. Raises AudioReadError if it ends within a frame, after what it had.
     """
     n_bytes = max(1, round(BLOCK_SEC * form.rate)) * form.frame_bytes
     while content := stream.read(n_bytes):
         left_over = len(content) % form.frame_bytes
         samples = form.decode(content[: len(content) - left_over])
-        largest = np.abs(samples).max(initial=0)
-        if not largest <= MAX_MAGNITUDE:
-            raise AudioReadError(
-                f"The stream must hold samples of at most {MAX_MAGNITUDE:g}. It has {largest:.3g}. Check --raw."
-            )
         if len(samples):
             yield samples
         if left_over:

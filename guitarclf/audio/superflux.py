@@ -25,6 +25,9 @@ LAG = 3  # frames between the two that are compared
 SEGMENT = 100 * HOP  # samples that share a reference
 LIVE_FIRST, LIVE_SEGMENT = 200 * HOP, 20 * HOP  # the same while a stream plays: its first ones, and the others
 HALF_LIFE = 20.0  # seconds in which the loudest moment of a stream counts half as much
+SINE_POWER = 1.5 * (N_FFT / 4) ** 2  # of a frame of a sine at full scale
+BEFORE_LIVE = SINE_POWER * 10 ** (-40 / 10)  # what a stream is taken to have heard before it began, as it knows nothing
+FORGETTING, FORGOTTEN = 0.5, 5.0  # seconds in which that counts half as much, and nothing any more
 N_CUT, N_START = 3, 10  # frames that begin before the recording, and those after them whose level is that of its start
 LOUD_PERCENT = 98  # of the frames around are below the reference
 FRAMES_PER_SEC = RATE / HOP
@@ -138,13 +141,18 @@ def _with_reference(
 def _with_running_reference(
     segments: Iterator[np.ndarray], quietest_db: float
 ) -> Iterator[tuple[np.ndarray, list[np.ndarray], float]]:
-    """Yield what `_with_reference` does, with the loudest frame up to there, which fades, for a reference."""
-    loud = loudest = 0.0
+    """Yield what `_with_reference` does, with the loudest frame up to there, which fades, for a reference.
+
+    At first there is BEFORE_LIVE besides, or the noises of a count-in would be the loudest that there is.
+    """
+    loud = loudest = heard_sec = 0.0
     for segment in segments:
+        before = BEFORE_LIVE * 0.5 ** (heard_sec / FORGETTING) if heard_sec < FORGOTTEN else 0.0
+        heard_sec += len(segment) / FRAMES_PER_SEC
         power = float(segment.sum(axis=1).max())
         loud = max(loud * 0.5 ** (len(segment) / FRAMES_PER_SEC / HALF_LIFE), power)
         loudest = max(loudest, power)
-        yield segment, [segment], max(loud, loudest * 10 ** (-quietest_db / 10))
+        yield segment, [segment], max(loud, loudest * 10 ** (-quietest_db / 10), before)
 
 
 def _mel_power(blocks: Iterable[np.ndarray], bands: np.ndarray, length: int, first: int = 0) -> Iterator[np.ndarray]:

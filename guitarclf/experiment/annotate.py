@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import guitarclf
+from guitarclf.audio.chunks import MAX_RATE, MIN_RATE
 from guitarclf.audio.folders import given_files
 from guitarclf.audio.recordings import open_recording
 from guitarclf.bundle.engines import Model, load_model
@@ -241,7 +242,7 @@ def iter_events(
     Parameters
     ----------
     source : path, or iterable of ndarrays
-        A recording; or what comes of a stream, each of shape (n_samples,) or (n_samples, n_channels), a second at most.
+        A recording; or what comes of a stream, each of shape (n_samples,) or (n_samples, n_channels).
     rate : int, optional
         Samples per second of a stream.
     model, min_confidence, onsets
@@ -250,15 +251,34 @@ def iter_events(
     Raises
     ------
     AudioReadError
-        If the recording cannot be read to its end.
+        If the recording cannot be read to its end, or the stream has a sample that is none; the events before that
+        were given.
     ParameterError
-        If a stream has no ``rate``.
+        If a stream has no ``rate`` or one that is not read, or what comes of it has another shape.
     """
     loaded = load_model(model)
     listener = Listener(loaded, loaded.onsets if onsets is None else onsets, min_confidence)
     if isinstance(source, str | os.PathLike):
         return listener.events_of(os.fspath(source))
-    if rate is None:
-        raise ParameterError("`rate` must be given for a stream, in samples per second. Got None.")
-    blocks = (np.asarray(block, dtype=np.float32) for block in source)
-    return listener.events_in((block[:, None] if block.ndim == 1 else block for block in blocks), rate)
+    if not isinstance(rate, int) or not MIN_RATE <= rate <= MAX_RATE:
+        raise ParameterError(
+            f"`rate` must be given for a stream, a whole number of samples per second from {MIN_RATE} to {MAX_RATE}. "
+            f"Got {rate}."
+        )
+    return listener.events_in(_of_one_width(source), rate)
+
+
+def _of_one_width(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield arrays as float32 `[n_samples, n_channels]`; ParameterError if one is none, or not like the first."""
+    width = None
+    for number, block in enumerate(blocks):
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused
+            samples = np.asarray(block, dtype=np.float32)
+        samples = samples[:, None] if samples.ndim == 1 else samples
+        width = samples.shape[1] if width is None and samples.ndim == 2 else width
+        if samples.ndim != 2 or samples.shape[1] != width:
+            raise ParameterError(
+                "What comes of a stream must be arrays of shape (n_samples,) or (n_samples, n_channels), all of one "
+                f"number of channels. Array {number} has shape {np.shape(block)}. Of one array, give [array]."
+            )
+        yield samples

@@ -46,7 +46,7 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     rates, durations = _check_headers(events, found)
     outside = outside_root(audio_root, events["audio_path"])
     for path in events["audio_path"][outside & (not config.data.allow_outside_root)].unique():
-        found.problems.append(f"{shown(path)} is outside the audio root {audio_root}.")
+        found.problems.append(f"{shown(path)} is outside the audio root {shown(audio_root)}.")
     notes = notes_of(events)
     _check_mono(notes, found, config)
     readable = events[events["audio_path"].isin(durations.keys()) & np.isfinite(events["onset_sec"])]
@@ -68,7 +68,7 @@ def _check_background(path: str, found: Findings, config: Config) -> None:
         found.problems.append(str(error))
         return
     for part, _, errors in read_windows(config, clips):
-        found.problems += [f"{part['note_id'].iloc[row]}: {error}" for row, error in errors.items()]
+        found.problems += [f"{shown(part['note_id'].iloc[row])}: {error}" for row, error in errors.items()]
     found.summary.append(f"sounds that are no note: {len(clips)} of {clips['family'].nunique()} families")
 
 
@@ -127,8 +127,8 @@ def _check_windows(events: pd.DataFrame, found: Findings, config: Config) -> Non
         for column, name in (("track", "tracks"), ("label_category", "labels")):
             values = sorted(set(same[column]))
             if len(values) > 1:
-                notes = ", ".join(same["note_id"].iloc[:4])
-                found.problems.append(f"identical audio under {len(values)} {name} ({', '.join(values)}): {notes}.")
+                told, notes = (", ".join(map(shown, names)) for names in (values, same["note_id"].iloc[:4]))
+                found.problems.append(f"identical audio under {len(values)} {name} ({told}): {notes}.")
 
 
 def window_digest(window: np.ndarray) -> bytes:
@@ -141,13 +141,13 @@ def _check_ends(events: pd.DataFrame, durations: dict[str, float], found: Findin
     ends = events["audio_path"].map(durations).astype(float)
     late = events[events["offset_sec"] > ends + PAST_THE_END]
     for note_id, offset, path in zip(late["note_id"], late["offset_sec"], late["audio_path"], strict=True):
-        found.warnings.append(f"event {note_id!r}: offset {offset:g} s is past the end of {path}.")
+        found.warnings.append(f"event {note_id!r}: offset {offset:g} s is past the end of {shown(path)}.")
 
 
 def _check_tracks(events: pd.DataFrame, found: Findings) -> None:
     tracks_of_file = events.groupby("audio_path")["track"].nunique()
     for path in tracks_of_file[tracks_of_file > 1].index:
-        found.problems.append(f"{path} is under {tracks_of_file[path]} tracks: one recording must be one track.")
+        found.problems.append(f"{shown(path)} is under {tracks_of_file[path]} tracks: one recording must be one track.")
     events = notes_of(events)
     if has_split(events):
         try:

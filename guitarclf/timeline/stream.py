@@ -12,10 +12,11 @@ from soundfile import SoundFile
 
 from guitarclf.audio.offsets import CHORD_SEC, next_onsets
 from guitarclf.audio.onset_times import BLOCK_SEC, Mixer, Onset, live_delay, onset_parts, onsets_of
-from guitarclf.audio.recordings import open_recording
+from guitarclf.audio.recordings import MAX_MAGNITUDE, open_recording
 from guitarclf.audio.tape import Tape
 from guitarclf.audio.windows import Request, in_threads
 from guitarclf.bundle.engines import Answers, Heard, Model
+from guitarclf.errors import AudioReadError
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.parameters.sections import OnsetParameters
 from guitarclf.timeline.events import NAN, Event
@@ -79,7 +80,7 @@ class Listener:
                 places = with_following(onsets, self.window_sec)
             wanted = (place for place in places if start <= place.onset.time < end)
             parts = in_parts(wanted, self.model.rows_at_once)
-            heard = ((part, self._heard(part, of_windows)) for part in parts)
+            heard = ((part, self._heard(part, of_windows, length)) for part in parts)
             for part, answers in in_threads(lambda of: (of[0], self.model.answers(of[1])), heard, self.model.n_threads):
                 yield from self._events(part, answers, length)
 
@@ -89,9 +90,14 @@ class Listener:
         Parameters
         ----------
         blocks : iterable of float32 ndarrays of shape (n_samples, n_channels)
-            What comes, at most a second at a time.
+            What comes, of any length; the events do not depend on it.
         rate : int
             Samples per second.
+
+        Raises
+        ------
+        AudioReadError
+            If the stream breaks off, or has a sample that is none, after the events before that.
         """
         delay = live_delay(self.parameters)
         pending = Pending(self.window_sec)
@@ -102,6 +108,8 @@ class Listener:
                 yield from self._answered(heard.tape, pending.settled(heard.tape.seconds - delay), math.inf)
         if heard.tape is not None:
             yield from self._answered(heard.tape, pending.settled(math.inf), heard.tape.seconds)
+        if heard.error is not None:
+            raise heard.error
 
     @property
     def window_sec(self) -> float:
@@ -112,15 +120,17 @@ class Listener:
         """Yield the events at some places of a stream that is ``length`` seconds long, as far as is known."""
         part = list(places)
         if part:
-            yield from self._events(part, self.model.answers(self._heard(part, tape)), length)
+            yield from self._events(part, self.model.answers(self._heard(part, tape, length)), length)
 
-    def _heard(self, part: list[Place], recording: SoundFile | Tape) -> Heard:
-        """Return what the model hears of some events of an open recording."""
+    def _heard(self, part: list[Place], recording: SoundFile | Tape, length: float) -> Heard:
+        """Return what the model hears of some events of an open recording that is ``length`` seconds long.
+
+        Each is heard until the end that its row has, so that `predict` says the same of that.
+        """
+        ends = [min(place.following, place.offset, length) for place in part]
         requests = [
-            Request(
-                recording.name, place.onset.time, False, _or_none(place.offset), next_onset=_or_none(place.following)
-            )
-            for place in part
+            Request(recording.name, place.onset.time, False, _or_none(end), next_onset=_or_none(place.following))
+            for place, end in zip(part, ends, strict=True)
         ]
         return self.model.hear(requests, recording)
 
@@ -184,17 +194,37 @@ def in_parts(items: Iterable[Place], size: int) -> Iterator[list[Place]]:
         yield part
 
 
+def in_tenths(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    """Yield the samples of blocks in blocks of a tenth of a second, the last one shorter.
+
+    Onsets are looked for so far behind a tape, and channels chosen, whatever the length of what comes.
+    """
+    held: list[np.ndarray] = []
+    for block in blocks:
+        place = 0
+        while place < len(block):
+            missing = max(1, rate // 10) - sum(map(len, held))
+            held.append(block[place : place + missing])
+            place += missing
+            if len(held[-1]) == missing:
+                yield np.concatenate(held)
+                held = []
+    if held:
+        yield np.concatenate(held)
+
+
 class _Heard:
     """What of a stream was heard so far, and the mono that onsets are looked for in."""
 
     def __init__(self, channel: str | int, rate: int, held_sec: float) -> None:
         self.channel, self.rate, self.held_sec = channel, rate, held_sec
         self.tape: Tape | None = None  # until something comes
+        self.error: AudioReadError | None = None  # that ended it
 
     def mono(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the blocks of a stream as mono; they are in ``tape`` then."""
         mixer, next_choice = Mixer(self.rate, self.channel, "-"), CHOOSE_SEC
-        for block in blocks:
+        for block in in_tenths(self._until_error(blocks), self.rate):
             if self.tape is None:
                 self.tape = Tape(self.rate, block.shape[1], held_sec=self.held_sec)
                 mixer.choose(block)
@@ -203,6 +233,21 @@ class _Heard:
                 mixer.choose(self.tape.last(BLOCK_SEC))
                 next_choice += BLOCK_SEC
             yield mixer.mix(block)
+
+    def _until_error(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield blocks up to an AudioReadError of theirs or a sample that is none, which is ``error`` then."""
+        try:
+            for block in blocks:
+                wrong = ~(np.abs(block) <= MAX_MAGNITUDE)
+                if wrong.any():
+                    yield block[: wrong.any(axis=1).argmax()]
+                    raise AudioReadError(
+                        f"The stream must hold samples of at most {MAX_MAGNITUDE:g}, full scale being 1. "
+                        f"It has {block[wrong][0]:.3g}. Check how its samples are encoded."
+                    )
+                yield block
+        except AudioReadError as error:
+            self.error = error
 
 
 def _or_none(seconds: float) -> float | None:

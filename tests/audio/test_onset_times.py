@@ -140,6 +140,23 @@ def test_noises_far_below_the_notes_are_none_and_a_quieter_half_is_heard(rng):
     assert times(halves) == pytest.approx([*ONSETS, *late], abs=0.02)
 
 
+def test_faint_noises_in_the_first_second_of_a_stream_are_none(rng):
+    sound = phrase(onsets=(2.0, 2.5), noise=1e-5)
+    for onset in (0.3, 0.9):
+        place = round(onset * RATE)
+        sound[place : place + 1500] += noise_click(rng, 1500 / RATE, amplitude=10 ** (-70 / 20))
+    found = [onset.time for onset in find_onsets(in_blocks(sound, [2205]), RATE, live=True)]
+    assert found == pytest.approx([2.0, 2.5], abs=0.02)
+
+
+@pytest.mark.parametrize("peak_db", [0, -20, -40, -48])
+def test_a_quiet_stream_loses_no_note(peak_db):
+    sound = phrase(noise=0)
+    sound *= np.float32(10 ** (peak_db / 20) / np.abs(sound).max())
+    found = [onset.time for onset in find_onsets(in_blocks(sound, [2205]), RATE, live=True)]
+    assert found == pytest.approx(ONSETS, abs=0.02)
+
+
 def test_what_a_minute_holds_does_not_depend_on_what_comes_later():
     sound = phrase(seconds=6.0)
     longer = np.concatenate([sound, np.zeros(12 * RATE, dtype=np.float32), 100 * sound])

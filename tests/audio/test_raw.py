@@ -31,6 +31,11 @@ def test_samples_come_back_from_each_encoding(encoding):
     np.testing.assert_array_equal(block, SAMPLES.reshape(-1, 2))
 
 
+def test_a_rate_that_is_not_read_is_told_of_a_stream():
+    with pytest.raises(ParameterError, match=r"'s16le,0,1' .* Its sample rate is 0 Hz, .* Record with others\.$"):
+        RawFormat.parse("s16le,0,1")
+
+
 def test_blocks_are_a_tenth_of_a_second_each_but_the_last():
     content = encoded("s16le", np.tile(SAMPLES, 1000))
     lengths = [len(block) for block in raw_blocks(io.BytesIO(content), RawFormat.parse("s16le,22050"))]
@@ -52,14 +57,7 @@ def test_a_stream_that_ends_within_a_sample_is_an_error_after_what_it_had():
         next(blocks)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
-def test_samples_that_are_none_are_an_error(value):
-    content = np.array([0, value], dtype="<f4").tobytes()
-    with pytest.raises(AudioReadError, match="must hold samples of at most"):
-        list(raw_blocks(io.BytesIO(content), RawFormat.parse("f32le,44100,1")))
-
-
-def test_a_sample_that_is_too_large_for_float32_is_an_error_without_a_warning():
+def test_a_sample_that_is_too_large_for_float32_is_infinite_without_a_warning():
     content = np.full(4410, 1e300).tobytes()
-    with pytest.raises(AudioReadError, match="It has inf"):
-        list(raw_blocks(io.BytesIO(content), RawFormat("f64le", 44100, 1)))
+    (block,) = raw_blocks(io.BytesIO(content), RawFormat("f64le", 44100, 1))
+    assert np.isinf(block).all()

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from click.testing import CliRunner
 from notes import RATE, decaying_sine
 
@@ -290,6 +291,17 @@ def test_clips_are_an_event_each(lessons, tmp_path):
     assert names[0].startswith("a/one_00000.5") or names[0].startswith("a/one_00000.4")
 
 
+def test_clips_that_a_killed_command_left_are_gone_on_with(lessons, tmp_path):
+    call(lessons, "--clips", tmp_path / "clips")
+    first = min((tmp_path / "clips").rglob("*.wav"))
+    heard = soundfile.read(first)[0]
+    names = sorted(contents(tmp_path / "clips"))
+    first.unlink()
+    call(lessons, "--clips", tmp_path / "clips", "--resume")
+    assert sorted(contents(tmp_path / "clips")) == names
+    np.testing.assert_array_equal(soundfile.read(first)[0], heard)
+
+
 def test_onsets_of_a_table_are_taken_instead(lessons, tmp_path):
     rows = [("x1", "a/one.wav", 0.5, 0.9), ("x2", "a/one.wav", 1.9, None)]
     pd.DataFrame(rows, columns=["note_id", "audio_path", "onset_sec", "offset_sec"]).to_csv(tmp_path / "t.csv")
@@ -389,7 +401,7 @@ def test_a_stream_is_answered_line_by_line():
     np.testing.assert_allclose(table["onset_sec"], [0.5, 1.1, 1.9], atol=0.02)
     assert set(table["audio_path"]) == {"-"}
     told = call("-", "--raw", f"s16le,{RATE},1", stdin=sound + b"\0", code=1)
-    assert len(pd.read_csv(io.StringIO(told.stdout))) == 3 - 1  # the last was not yet over
+    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(told.stdout)), table)  # the last was not yet over
     assert "1 bytes are left over" in told.stderr
 
 
@@ -404,7 +416,7 @@ def test_less_sensitive_finds_less(lessons):
         ((), "Give PATHs, or onsets"),
         (("x.wav", "--format", "csv"), "--format goes with --output-dir"),
         (("x.wav", "--output-dir", "o", "--format", "midi"), "'midi' is not one of csv"),
-        (("x.wav", "--resume"), "--resume and --overwrite go with"),
+        (("x.wav", "--resume"), "--resume and --overwrite go with --output-dir, --combined or --clips."),
         (("x.wav", "--output-dir", "o", "--resume", "--overwrite"), "--resume or --overwrite, not both"),
         (("-",), "--raw and PATH `-` go together"),
         (("x.wav", "--raw", "s16le,44100,1"), "--raw and PATH `-` go together"),

@@ -128,7 +128,31 @@ def test_events_come_one_by_one_from_a_recording_and_from_a_stream(lesson):
     sound[RATE // 2 :][:RATE] = decaying_sine(220.0, 1.0, sample_rate=RATE, decay=0.1)
     (event,) = iter_events((sound[start : start + 2205] for start in range(0, len(sound), 2205)), rate=RATE)
     assert event.onset == pytest.approx(0.5, abs=0.02)
-    with pytest.raises(ParameterError, match="`rate` must be given for a stream"):
-        iter_events([sound])
+    assert list(iter_events([sound], rate=RATE)) == [event]
+    for rate in (None, 0, 44100.0, 10**9):
+        with pytest.raises(ParameterError, match=f"`rate` must be given for a stream.* Got {rate}"):
+            iter_events([sound], rate=rate)
     with pytest.raises(AudioReadError, match="There is no such file"):
         list(iter_events(os.devnull + "x"))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "told"),
+    [
+        (np.zeros(10), r"Array 0 has shape \(\)\. Of one array, give \[array\]"),
+        ([np.zeros((10, 2)), np.zeros(10)], r"Array 1 has shape \(10,\)"),
+        ([np.zeros((1, 2, 3))], r"Array 0 has shape \(1, 2, 3\)"),
+    ],
+)
+def test_what_is_no_sound_of_a_stream_is_refused(blocks, told):
+    with pytest.raises(ParameterError, match=told):
+        list(iter_events(blocks, rate=RATE))
+
+
+def test_a_long_array_is_heard_as_what_it_is_and_a_huge_sample_in_it_is_an_error():
+    sound = np.tile(np.concatenate([np.zeros(RATE), decaying_sine(220.0, 3.0, sample_rate=RATE)]), 5)
+    assert len(list(iter_events([sound], rate=RATE))) == 5
+    events = iter_events([np.append(sound.astype(np.float64), 1e300)], rate=RATE)
+    assert [next(events).onset for _ in range(5)] == pytest.approx([1, 5, 9, 13, 17], abs=0.02)
+    with pytest.raises(AudioReadError, match="It has inf"):
+        next(events)

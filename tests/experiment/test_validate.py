@@ -82,6 +82,22 @@ def test_validate_finds_the_same_sound_in_another_format_and_a_file_under_two_tr
     assert "note005.wav is under 2 tracks" in text
 
 
+def test_each_thing_that_is_wrong_is_told_on_one_line_whatever_names_hold(note_table):
+    table = note_table()
+    name = "no\nte\x1b.wav"
+    (table.audio_root / name).write_bytes((table.audio_root / "note003.wav").read_bytes())
+    rows = pd.read_csv(table.path, dtype=str)
+    rows.loc[4, ["note_id", "audio_path", "track", "offset_sec"]] = ["n\n4", name, "tr\nack", "30"]
+    rows.loc[5, ["audio_path", "offset_sec"]] = [name, "30"]
+    rows.to_csv(table.path, index=False)
+    found = validate(table.path, table.audio_root)
+    for line in (*found.problems, *found.warnings):
+        assert line.isprintable(), line
+    text = "\n".join((*found.problems, *found.warnings))
+    for part in ("n003", "no\\nte\\x1b.wav is under 2 tracks", "(tr\\nack, track3", "n\\n4", "is past the end of"):
+        assert part in text
+
+
 def test_validate_checks_a_given_split(note_table):
     table = note_table(extra={"split": lambda index, row: "train" if index else "val"})
     assert any("Track 'track0' is in" in problem for problem in validate(table.path, table.audio_root).problems)

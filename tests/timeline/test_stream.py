@@ -105,6 +105,53 @@ def test_a_stream_of_two_channels_is_heard_by_the_one_that_sounds(listener):
     np.testing.assert_allclose(found, ONSETS, atol=0.02)
 
 
+@pytest.mark.parametrize("seconds", [0.0213, 0.25, 1.0, 60.0])
+def test_the_events_of_a_stream_do_not_depend_on_how_much_comes_at_once(listener, seconds):
+    late = phrase((*ONSETS, 9.0, 16.5), 18.0)
+    stereo = np.stack([np.where(np.arange(len(late)) < 3 * RATE, 0, late), late], axis=1)
+    for sound in (late, stereo):
+        wanted = list(listener.events_in(blocks_of(sound, RATE // 10), RATE))
+        assert list(listener.events_in(blocks_of(sound, round(seconds * RATE)), RATE)) == wanted
+        assert len(wanted) == len(ONSETS) + 2
+
+
+def until_error(events):
+    """Return the events that come, and the message of the error after them."""
+    found = []
+    with pytest.raises(AudioReadError) as told:
+        found.extend(events)
+    return found, str(told.value)
+
+
+def test_a_stream_that_breaks_off_is_answered_first(listener):
+    def breaking():
+        yield from blocks_of(phrase(), 2205)
+        raise AudioReadError("It broke.")
+
+    found, told = until_error(listener.events_in(breaking(), RATE))
+    assert found == list(listener.events_in(blocks_of(phrase(), 2205), RATE))
+    assert told == "It broke."
+
+
+@pytest.mark.parametrize(("value", "told"), [(np.nan, "It has nan"), (np.inf, "It has inf"), (-1e30, "It has -1e+30")])
+def test_what_came_before_a_sample_that_is_none_is_answered_first(listener, value, told):
+    sound = phrase()
+    sound[round(4.9 * RATE) + 5] = value
+    found, message = until_error(listener.events_in(blocks_of(sound, 2205), RATE))
+    assert found == list(listener.events_in(blocks_of(sound[: round(4.9 * RATE) + 5], 2205), RATE))
+    assert len(found) == len(ONSETS)
+    assert told in message
+
+
+def test_an_empty_block_is_nothing(listener):
+    blocks = [np.zeros((0, 1), dtype=np.float32), *blocks_of(phrase(), RATE)]
+    assert list(listener.events_in(blocks, RATE)) == list(listener.events_in(blocks[1:], RATE))
+
+
+def test_a_stream_that_begins_with_a_sample_that_is_none_is_an_error(listener):
+    assert until_error(listener.events_in([np.full((10, 2), np.nan, dtype=np.float32)], RATE))[0] == []
+
+
 @pytest.mark.parametrize("sound", [np.zeros(0), np.zeros(300), np.zeros(2 * RATE)])
 def test_a_stream_without_sound_has_no_event(listener, sound):
     assert list(listener.events_in(blocks_of(sound.astype(np.float32), 2205), RATE)) == []
