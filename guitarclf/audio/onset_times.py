@@ -17,6 +17,8 @@ from guitarclf.parameters.sections import OnsetParameters
 
 HIGHEST_BEFORE, MEAN_BEFORE, AFTER = 6, 20, 10  # frames of 5 ms around a peak: it is the highest, and above the mean
 MEANS, MEANS_BEFORE = 1.2, 2.25  # times the mean around and before: the strings of a strum all rise, noise always does
+BEFORE, FALL_DB = 8, 12.0  # frames before a peak: what is 50 ms after it so much quieter has been stopped, not begun,
+FALLING = 3  # unless its rise is so many times the threshold
 LATE_SEC = 0.005  # the rise is at its highest so much after the onset
 LAST = 6  # frames of a recording in which nothing starts: its end is a step
 BLOCK_SEC = 10.0  # of a recording, read at once
@@ -182,8 +184,11 @@ class PeakPicker:
             before = strength[first : max(0, place - HIGHEST_BEFORE)].sum() / (MEAN_BEFORE - HIGHEST_BEFORE)
             if peak < max(MEANS * mean, MEANS_BEFORE * before) + threshold:
                 continue
-            if self.level[place : place + AFTER].max() < -self.parameters.quiet_db:
+            level = self.level[place : place + AFTER]
+            if level.max() < -self.parameters.quiet_db:
                 continue
+            if peak < FALLING * threshold and level[-1] < self.level[max(0, place - BEFORE) : place].max() - FALL_DB:
+                continue  # the release of a note: a click of the finger, and then less than before
             found = (self.first + int(place), float(peak))
             if not self.peaks or found[0] - self.peaks[-1][0] > self.gap:
                 self.peaks.append(found)

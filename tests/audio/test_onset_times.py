@@ -110,6 +110,20 @@ def test_a_slow_strum_over_a_chord_that_rings_on_is_an_onset():
     assert times(sound) == pytest.approx([0.5, 1.5], abs=0.02)
 
 
+@pytest.mark.parametrize("is_struck", [False, True])
+def test_the_release_of_a_note_is_no_onset_and_a_muted_stroke_that_ends_it_is(rng, is_struck):
+    sound = phrase(onsets=(0.5, 1.2), seconds=3.0)
+    stop, fade = round(2.0 * RATE), np.exp(-np.arange(RATE) / (0.006 * RATE))  # a finger stops the string
+    sound[stop:] *= fade[: len(sound) - stop]
+    level = np.abs(sound[stop - 200 : stop]).max()
+    click = noise_click(rng, 0.1, amplitude=level * (2.0 if is_struck else 0.5), decay=0.004)
+    at = stop + round(0.03 * RATE)
+    sound[at : at + len(click)] += click
+    found = times(sound)
+    assert len(found) == (3 if is_struck else 2)
+    np.testing.assert_allclose(found[:2], (0.5, 1.2), atol=0.02)
+
+
 def test_a_tone_that_fades_in_slowly_among_notes_is_none():
     sound = phrase(seconds=6.0)
     seconds = np.arange(len(sound)) / RATE
