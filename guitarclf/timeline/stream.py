@@ -80,7 +80,7 @@ class Listener:
                 places = with_following(onsets, self.window_sec)
             wanted = (place for place in places if start <= place.onset.time < end)
             parts = in_parts(wanted, self.model.rows_at_once)
-            heard = ((part, self._heard(part, of_windows, length)) for part in parts)
+            heard = ((part, self._heard(path, part, of_windows, length)) for part in parts)
             for part, answers in in_threads(lambda of: (of[0], self.model.answers(of[1])), heard, self.model.n_threads):
                 yield from self._events(part, answers, length)
 
@@ -120,19 +120,21 @@ class Listener:
         """Yield the events at some places of a stream that is ``length`` seconds long, as far as is known."""
         part = list(places)
         if part:
-            yield from self._events(part, self.model.answers(self._heard(part, tape, length)), length)
+            yield from self._events(part, self.model.answers(self._heard(tape.name, part, tape, length)), length)
 
-    def _heard(self, part: list[Place], recording: SoundFile | Tape, length: float) -> Heard:
+    def _heard(self, path: str, part: list[Place], recording: SoundFile | Tape, length: float) -> Heard:
         """Return what the model hears of some events of an open recording that is ``length`` seconds long.
 
         Each is heard until the end that its row has, so that `predict` says the same of that.
         """
         ends = [min(place.following, place.offset, length) for place in part]
         requests = [
-            Request(recording.name, place.onset.time, False, _or_none(end), next_onset=_or_none(place.following))
+            Request(path, place.onset.time, False, _or_none(end), next_onset=_or_none(place.following))
             for place, end in zip(part, ends, strict=True)
         ]
-        return self.model.hear(requests, recording)
+        heard = self.model.hear(requests, recording)
+        # Once it met what is broken in a FLAC, an open one gives nothing more, though what comes after may be whole.
+        return self.model.hear(requests) if heard.errors and isinstance(recording, SoundFile) else heard
 
     def _events(self, part: list[Place], answers: Answers, length: float) -> Iterator[Event]:
         """Yield events with the answers to them, of a recording that is ``length`` seconds long."""

@@ -203,6 +203,19 @@ def test_a_recording_is_opened_twice_whatever_the_number_of_its_events(listener,
     )
 
 
+def test_events_after_what_is_broken_in_a_recording_are_heard(listener, tmp_path, rng):
+    path = tmp_path / "broken.flac"
+    sf.write(path, rng.uniform(-0.5, 0.5, 30 * RATE), RATE)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = bytes(3000)
+    path.write_bytes(content)
+    onsets = np.arange(0.2, 29.0, 0.5).tolist()
+    events = list(listener.events_of(str(path), places=places_at(onsets, [math.inf] * len(onsets))))
+    assert any(event.error for event in events)
+    assert not any(event.error for event in [*events[:20], *events[-10:]])
+
+
 def test_many_rows_at_one_onset_are_one_chord_and_take_no_time():
     started = time.process_time()
     places = places_at([1.0] * 50_000 + [1.5], [math.inf] * 50_001)
