@@ -11,12 +11,12 @@ from guitarclf.runs.folder import RunFolder
 # How to teach a model a few notes so that it forgets nothing else: with modelled notes among them, in a short training
 # of which the last epoch is kept. docs/correct.md has what it was chosen by.
 RECIPE: Mapping[str, Any] = {
-    "net.lr": 5e-4,
-    "net.max_epochs": 6,
+    "net.lr": 1e-3,
+    "net.max_epochs": 8,
     "training.lr_schedule": "cosine",
     "training.patience": 0,
     "training.weight_average": 0.99,
-    "training.repeat_table": 5,
+    "training.repeat_table": 10,
     "training.add_modelled": 600,
     "training.modelled_in_phrases": 0.35,
     "training.modelled_valid_size": 0.0,
