@@ -56,7 +56,7 @@ def one_track(small_table, tmp_path):
 
 def test_what_is_not_said_is_as_in_the_model_and_in_the_recipe():
     model, defaults = Bundle.open("pretrained").config, fine_tuning_defaults("pretrained")
-    assert defaults["net.priors"] == model.net.priors == {"harmonic": 0.07, "dead_note": 0.2}
+    assert defaults["net.priors"] == model.net.priors == {"harmonic": 0.05, "dead_note": 0.23}
     config = load_config(overrides={"net.module.dropout": 0.3, "net.lr": 5e-4}, defaults=lambda raw: defaults)
     assert config.net.unknown_share == model.net.unknown_share
     assert config.window == model.window
