@@ -11,9 +11,11 @@ from guitarclf.cli.options import (
     UserPath,
     audio_root_option,
     mapping_option,
+    min_confidence_option,
     model_option,
     refuse_both,
     require_writable,
+    review_option,
 )
 from guitarclf.cli.timelines import counted, printed, require_no_scores, reviewed, scored, tell_next
 from guitarclf.labels import LABELS
@@ -71,11 +73,7 @@ class Names(click.ParamType):
 @model_option
 @mapping_option
 @click.option("--priors", help="Shares expected: harmonic=0.03,dead_note=0.05 (the rest: general_note).")
-@click.option(
-    "--min-confidence",
-    type=click.FloatRange(0, 1),
-    help="Below it the label is `unknown`; 0: never.  [default: the model's]",
-)
+@min_confidence_option
 @click.option(
     "--only", type=Names((*LABELS, "unknown")), default=(), metavar="LABEL,...", help="Keep events of these labels."
 )
@@ -87,7 +85,7 @@ class Names(click.ParamType):
 @click.option("--clips", type=UserPath(file_okay=False), metavar="DIR", help="Write each event as a WAV file.")
 @click.option("--onsets", "table", type=UserPath(dir_okay=False), metavar="TABLE", help="Take onsets from a table.")
 @click.option("--score", "true_table", type=UserPath(dir_okay=False), metavar="TABLE", help="Score by true events.")
-@click.option("--review", type=click.IntRange(1), metavar="N", help="Print the N events to correct first.")
+@review_option
 @audio_root_option
 @click.option("--raw", metavar="FORMAT", help="What PATH `-`, the standard input, brings: s16le,44100,1.")
 @click.option("--input-device", metavar="NAME", help="Listen to an input of this machine, or `default`.")

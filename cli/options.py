@@ -142,6 +142,19 @@ model_option = click.option(
 )
 
 
+min_confidence_option = click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    help="Below it the label is `unknown`; 0: never.  [default: the model's]",
+)
+review_option = click.option(
+    "--review",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="List the N events to correct first: the least sure, a class each in turn.",
+)
+
+
 def in_context_options(command: Callable) -> Callable:
     """Add --in-context and --phrases-seed to a command; the second without the first is a usage error."""
 

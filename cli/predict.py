@@ -10,10 +10,12 @@ from guitarclf.cli.options import (
     UserPath,
     audio_root_option,
     mapping_option,
+    min_confidence_option,
     model_option,
     read_data,
     refuse_both,
     require_writable,
+    review_option,
     table_of,
 )
 from guitarclf.cli.terminal import say, warn
@@ -38,17 +40,8 @@ ENOUGH_FOR_AUTO = 100  # events
 @click.option("--overwrite", is_flag=True, help="Replace --output if it is there.")
 @click.option("--resume", is_flag=True, help="With --output: go on where a command like this one was killed.")
 @click.option("--priors", help="Shares expected: harmonic=0.03,dead_note=0.05 (the rest: general_note), or auto.")
-@click.option(
-    "--min-confidence",
-    type=click.FloatRange(0, 1),
-    help="Below it the label is `unknown`; 0: never.  [default: the model's]",
-)
-@click.option(
-    "--review",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="List the N events to correct first: the least sure, a class each in turn.",
-)
+@min_confidence_option
+@review_option
 @click.option("--engine", type=click.Choice(["onnx", "torch"]), help="Default: onnx where the model has it.")
 def command(
     paths,

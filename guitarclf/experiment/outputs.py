@@ -1,10 +1,9 @@
 """Outputs: the files that `annotate` writes about recordings, and which of them are there already."""
 
-import glob
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,16 +14,15 @@ from typing import Any
 from guitarclf.audio.recordings import open_recording
 from guitarclf.errors import AudioReadError, RunError
 from guitarclf.experiment.annotate import Annotator, Recording, failed
-from guitarclf.files.cells import csv_lines
-from guitarclf.files.digest import file_digest, text_digest
+from guitarclf.experiment.combined import is_finished, write_combined
+from guitarclf.files.digest import file_digest
 from guitarclf.files.lock import locked
-from guitarclf.files.names import as_path, as_text
+from guitarclf.files.names import as_text
 from guitarclf.files.progress import Progress
-from guitarclf.files.whole import UNFINISHED, hidden, sweep, whole_text, write_bytes, write_text
+from guitarclf.files.whole import sweep, write_bytes, write_text
 from guitarclf.files.wording import explained, shown
-from guitarclf.runs.journal import Journal, unfinished_path
 from guitarclf.timeline.clips import clips_in, require_no_clips, write_clips
-from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
+from guitarclf.timeline.events import Timeline
 from guitarclf.timeline.formats import FORMATS
 
 logger = logging.getLogger(__name__)
@@ -179,7 +177,7 @@ def written(
         Whether recordings are heard, and their timelines given, whose files are all there.
     """
     is_asked = combined is not None or clips is not None or outputs is None
-    if combined is not None and resume and _is_finished(combined):
+    if combined is not None and resume and is_finished(combined):
         logger.info("%s is there, and stays as it is", shown(combined))
         is_asked, combined = clips is not None, None
     places = {} if clips is None else {each: Path(clips, as_text(each.stem)) for each in recordings}
@@ -226,12 +224,6 @@ def _still_there(timeline: Timeline) -> Timeline:
     return timeline
 
 
-def _is_finished(combined: str | Path) -> bool:
-    """Return whether a table of several recordings is there as a whole, and none is being made."""
-    kept = unfinished_path(combined)
-    return kept is not None and os.path.isfile(combined) and not kept.is_file()
-
-
 def _show(bar: Progress, before: int, seconds: float) -> None:
     """Bring a bar to so many seconds of a recording, ``before`` those of others."""
     bar.update(before + int(seconds) - bar.n)
@@ -244,72 +236,3 @@ def _whole_seconds(path: str) -> int:
             return int(recording.frames / recording.samplerate)
     except AudioReadError:
         return 0
-
-
-def write_combined(
-    path: str | Path,
-    recordings: Sequence[Recording],
-    work: Callable[[Sequence[Recording]], Iterator[Timeline]],
-    settings: Mapping[str, Any],
-    *,
-    resume: bool,
-) -> Iterator[Timeline]:
-    """Write the table of several recordings, and yield their timelines as they are done.
-
-    Each is kept beside it until all are there, so that with ``resume`` a command that was killed goes on. The
-    ``settings``, and sizes and times of the recordings, tell whether what is kept is of the same work.
-    """
-    kept = unfinished_path(path)
-    if kept is None:
-        parts: Iterator[list[Timeline]] = ([timeline] for timeline in work(recordings))
-    else:
-        key = text_digest(
-            json.dumps(dict(settings)), *(repr((recording, _state(recording))) for recording in recordings)
-        )
-        from_plain = partial(_from_plain, settings=settings)
-        journal = Journal(kept, key, resume=resume, to_plain=_to_plain, from_plain=from_plain, what="recordings")
-        parts = journal.go_on(recordings, lambda rest: ([timeline] for timeline in work(rest)))
-    if resume and kept is not None:
-        for left in Path(path).parent.glob(f"{glob.escape(hidden(Path(path), '').name)}.*{UNFINISHED}"):
-            left.unlink(missing_ok=True)  # by the command that was killed
-    stems = iter(recording.stem for recording in recordings)
-    with whole_text(path) as file:
-        file.write(next(csv_lines(COLUMNS, ())))
-        for part in parts:
-            for timeline in part:
-                _, *lines = csv_lines(COLUMNS, rows(timeline, as_text(next(stems))))
-                file.writelines(lines)
-                yield timeline
-    if kept is not None:
-        kept.unlink(missing_ok=True)
-
-
-def _state(recording: Recording) -> tuple[int, int] | None:
-    """Return the size and time of a recording, None if it is not there."""
-    try:
-        status = os.stat(as_path(recording.path))
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
-def _to_plain(part: Sequence[Timeline]) -> list[dict]:
-    return [
-        {"duration": each.duration, "sample_rate": each.sample_rate, "events": each.events, "error": each.error}
-        for each in part
-    ]
-
-
-def _from_plain(plain: list[dict], items: Sequence[Recording], settings: Mapping[str, Any]) -> list[Timeline]:
-    return [
-        Timeline(
-            recording.path,
-            recording.audio_path,
-            each["duration"],
-            each["sample_rate"],
-            [Event._make([*values[:3], tuple(values[3]), *values[4:]]) for values in each["events"]],
-            settings,
-            each["error"],
-        )
-        for recording, each in zip(items, plain, strict=True)
-    ]
