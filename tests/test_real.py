@@ -119,7 +119,8 @@ def test_the_notes_of_real_licks_are_found_and_none_is_called_rare(track_table):
     path, root = track_table
     true = read_events(path, audio_root=root, require_labels=False).assign(label_category="general_note")
     found = annotate(root / "dataset2")
-    found["audio_path"] = [str(Path(found.attrs["audio_root"], name)) for name in found["audio_path"]]
+    found["audio_path"] = [str(Path(found.attrs["audio_root"], name).resolve()) for name in found["audio_path"]]
+    true["audio_path"] = [str(Path(name).resolve()) for name in true["audio_path"]]
     report = score_timeline(true, found)
     assert report.onsets.recall == 1
     assert report.onsets.f1 > 0.97
