@@ -23,6 +23,14 @@ ONSETS = (0.5, 1.1, 1.9)
 RAW = ("annotate", "-", "--raw", f"s16le,{RATE},1")
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Let Ctrl-C interrupt: where tests run in the background of a shell it is ignored, also by what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def lick() -> bytes:
     """Return 2.9 s of three notes, the last of which has not been over for long enough to be answered."""
     sound = np.zeros(round(2.9 * RATE), dtype=np.float32)
@@ -44,8 +52,11 @@ def test_ctrl_c_while_a_pipe_is_waited_for_ends_it_in_order():
         process.stdin.flush()
         heard = [process.stdout.readline() for _ in range(3)]  # the header, and the two whose windows are over
         process.send_signal(signal.SIGINT)
-        rest, told = process.stdout.read(), process.stderr.read()
-        assert process.wait(20) == 0, told
+        try:
+            rest, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert process.returncode == 0, told
     require_all_events(b"".join([*heard, rest]).decode())
     assert told == b"3 events\n"
 
