@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 5.0  # seconds
+PATIENCE = 20.0  # seconds: a machine that tests may be busy
 
 
 class Opened:
