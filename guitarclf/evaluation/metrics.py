@@ -88,6 +88,7 @@ class Report:
                 f'<td style="background: rgba(0, 114, 178, {0.6 * count / max(1, score.support):.2f})">{count}</td>'
                 for count in counts
             )
+            + "</tr>"
             for (label, score), counts in zip(self.per_class.items(), self.confusion, strict=True)
         )
         told = (
