@@ -36,6 +36,9 @@ STYLE = {
     "ytick.major.width": 0.6,
     "hatch.linewidth": 0.4,
     "legend.frameon": False,
+    "legend.columnspacing": 1.2,
+    "legend.handlelength": 1.8,
+    "legend.handletextpad": 0.6,
     "savefig.dpi": 200,
     "pdf.fonttype": 42,  # TrueType, which publishers ask for, in the place of Type 3
     "svg.hashsalt": "guitarclf",  # the same figure has the same bytes
