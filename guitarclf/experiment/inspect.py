@@ -154,8 +154,8 @@ def _draw(
     image = _draw_log_mel(bands, log_mel, settings, is_cut=_is_cut(window, settings))
     unit = "level (dB)" if settings["compression"] == "db" else f"log(1 + {settings['log1p_alpha']:g} power)"
     below.colorbar(image, ax=[heard, bands], label=unit, shrink=0.6, anchor=(0, 0), aspect=25)
-    for axis in (heard, bands):
-        _mark(axis, request, start)
+    _mark(heard, reader, request, start)
+    _mark(bands, reader, request, start, colour="white")
     return figure
 
 
@@ -169,21 +169,24 @@ def _draw_surroundings(axis: "Axes", reader: WindowReader, request: Request, sta
         audio = read_segment(recording, first, last - first, sample_rate=rate)
     axis.plot(first / rate + np.arange(len(audio)) / rate, audio, color=BLUE, linewidth=0.5)
     axis.axvspan(start, start + reader.target_duration, color=ORANGE, alpha=0.25, linewidth=0, label="window")
-    _mark(axis, request, 0.0)
+    _mark(axis, reader, request, 0.0)
     axis.set(xlabel="time in the recording (s)", ylabel="amplitude")
     axis.margins(x=0)
-    axis.legend(loc="upper right", ncols=3, frameon=True, edgecolor="none")
+    axis.legend(loc="upper right", ncols=4, frameon=True, edgecolor="none")
 
 
-def _mark(axis: "Axes", request: Request, start: float) -> None:
-    """Draw onset and offset as lines on an axis that begins at ``start`` seconds of the recording.
+def _mark(axis: "Axes", reader: WindowReader, request: Request, start: float, *, colour: str = "black") -> None:
+    """Draw onset and offset, and where the next event ends what is heard, on an axis that begins at ``start`` seconds.
 
     An onset at the very beginning of a recording is none that somebody has measured.
     """
     low, high = axis.get_xlim()
-    for name, at, style in (("onset", request.onset or None, "-"), ("offset", request.offset, "--")):
-        if at is not None and low <= at - start <= high:
-            axis.axvline(at - start, color="black", linestyle=style, linewidth=0.8, label=name)
+    until = reader.until(request)
+    places = {"onset": request.onset or None, "offset": request.offset}
+    places["next onset"] = until if until != request.offset else None
+    for (name, place), style in zip(places.items(), ("-", "--", ":"), strict=True):
+        if place is not None and low <= place - start <= high:
+            axis.axvline(place - start, color=colour, linestyle=style, linewidth=0.8, label=name)
 
 
 def _draw_answer(axis: "Axes", scores: dict[str, float], true: str, unknown_below: float) -> None:

@@ -72,6 +72,13 @@ def test_onset_and_offset_are_lines_in_recording_and_window(take):
         assert (axis["onset"], axis["offset"]) == (0, pytest.approx(0.6, abs=1e-3))
 
 
+@pytest.mark.parametrize(("until_next_onset", "marked"), [(True, 0.9), (False, None)])
+def test_the_next_onset_is_a_line_where_it_ends_what_is_heard(take, until_next_onset, marked):
+    event = event_of(take, next_onset_sec=0.9)
+    lines = drawn(event, **{"window.until_next_onset": until_next_onset})[0].lines
+    assert {line.get_label(): line.get_xdata()[0] for line in lines}.get("next onset") == marked
+
+
 def test_a_file_by_itself_has_no_onset_that_somebody_measured(tone, write_wav):
     around = drawn(event_of(write_wav(tone), onset_sec=0.0, offset_sec=np.nan))[0]
     assert not {"onset", "offset"} & {line.get_label() for line in around.lines}
