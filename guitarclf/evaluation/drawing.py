@@ -7,6 +7,7 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from guitarclf.errors import ParameterError
 from guitarclf.files.caches import find_caches
 from guitarclf.files.names import as_text
 from guitarclf.files.whole import write_bytes
@@ -97,8 +98,11 @@ def _figure_class() -> type["Figure"]:
 
 
 def save_figure(figure: "Figure", path: str | Path) -> None:
-    """Write a figure in the format that its path ends in; the file appears whole or not at all."""
-    write_bytes(path, as_bytes(figure, Path(path).suffix.lower().removeprefix(".")))
+    """Write a figure in the format that its path ends in, one of FORMATS; the file appears whole or not at all."""
+    format = Path(path).suffix.lower().removeprefix(".")
+    if format not in FORMATS:
+        raise ParameterError(f"The path of a figure must end in .{', .'.join(FORMATS)}. Got {shown(path)}.")
+    write_bytes(path, as_bytes(figure, format))
 
 
 def as_bytes(figure: "Figure", format: str = "png") -> bytes:

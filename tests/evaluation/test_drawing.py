@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 
+from guitarclf.errors import ParameterError
 from guitarclf.evaluation.drawing import (
     CLASS_COLOURS,
     COLUMN,
@@ -59,6 +60,12 @@ def test_the_suffix_of_a_path_is_the_format(suffix, tmp_path):
     save_figure(drawn(), path)
     starts = {"png": b"\x89PNG", "SVG": b"<?xml", "pdf": b"%PDF"}
     assert path.read_bytes().startswith(starts[suffix])
+
+
+@pytest.mark.parametrize("name", ["figure.gif", "figure", ".png"])
+def test_a_path_without_a_format_is_refused(name, tmp_path):
+    with pytest.raises(ParameterError, match=r"must end in \.png, \.svg, \.pdf\. Got "):
+        save_figure(drawn(), tmp_path / name)
 
 
 def test_what_the_user_has_set_for_matplotlib_changes_nothing():
