@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute, types
 
-from guitarclf.data.parquet_pages import Unpacked, unpacked_columns
+from guitarclf.files.parquet_pages import Unpacked, unpacked_columns
 from guitarclf.errors import EventTableError
 
 MAX_BYTES = 512 * 2**20  # of a table, and of its text; a million events take a tenth

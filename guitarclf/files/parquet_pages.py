@@ -7,7 +7,7 @@ Footer and headers are structs in Thrift's compact protocol; the numbers of thei
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 MAGIC = b"PAR1"
 MAX_FOOTER = 4 * 2**20  # bytes; a hundred columns in a hundred groups take one
@@ -93,12 +93,13 @@ class Thrift:
 class Unpacked:
     """What a column unpacks to: its pages, and its cells if each is a text of its own.
 
-    ``is_delta`` says that some page has an encoding that Arrow does not read as codes.
+    ``is_delta`` says that some page has an encoding that Arrow does not read as codes. ``n_longest_page`` is the largest.
     """
 
     n_page_bytes: int = 0
     n_cell_bytes: int = 0
     is_delta: bool = False
+    n_longest_page: int = 0
 
 
 def unpacked_columns(path: Path) -> list[Unpacked]:
@@ -113,6 +114,34 @@ def unpacked_columns(path: Path) -> list[Unpacked]:
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError("a header lacks a size") from error
         return columns
+
+
+class Chunk(NamedTuple):
+    """A column in one group of rows: what it unpacks to, its largest page, and how many cells are null, if known."""
+
+    n_bytes: int
+    n_largest: int
+    n_null: int | None
+
+
+def chunks_of(path: Path, name: list[bytes], group: int | None = None) -> list[Chunk]:
+    """Return the chunks of a column, such as ``[b"audio", b"bytes"]``, in one group of rows or in all.
+
+    ValueError if its pages cannot be walked.
+    """
+    with path.open("rb") as file:
+        groups = _groups(file)
+        chunks = []
+        try:
+            for columns in groups if group is None else [groups[group]]:
+                for chunk in (chunk for chunk in columns if chunk[3] == name):
+                    column = Unpacked()
+                    _add_pages(column, file, chunk)
+                    n_null = chunk.get(12, {}).get(3)
+                    chunks.append(Chunk(column.n_page_bytes, column.n_longest_page, n_null))
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise ValueError("a header lacks a size") from error
+        return chunks
 
 
 def _groups(file) -> list[list[dict]]:
@@ -150,6 +179,7 @@ def _add_pages(column: Unpacked, file, chunk: dict) -> None:
         if kind is None:  # a dictionary, all of which a cell may be
             n_longest = max(n_longest, n_unpacked)
         column.n_page_bytes += n_unpacked
+        column.n_longest_page = max(column.n_longest_page, n_unpacked)
         n_longest_here = n_longest if encoding in CODED else n_unpacked if encoding == DELTA_BYTE_ARRAY else 0
         column.n_cell_bytes += n_unpacked + n_longest_here * n_cells
         column.is_delta |= encoding in (DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY)
