@@ -52,7 +52,7 @@ def given_files(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
         If a path is empty.
     """
     files: list[str] = []
-    walks = []
+    walks: list[Walk] = []
     for path in paths:
         if not os.fspath(path):
             raise ParameterError("A path must name a file or a folder. Got ''. For the working folder give a dot.")

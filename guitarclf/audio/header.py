@@ -55,7 +55,9 @@ def check_header(path, named: str | None = None) -> Header:
     except AudioReadError:
         raise
     except OSError as error:
-        raise AudioReadError(f"{shown(name)} must be a readable file. {error.strerror}. Check its permissions.") from error
+        raise AudioReadError(
+            f"{shown(name)} must be a readable file. {error.strerror}. Check its permissions."
+        ) from error
 
 
 def read_header(file: BinaryIO, name: str) -> Header:

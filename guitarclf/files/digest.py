@@ -13,7 +13,7 @@ from guitarclf.files.wording import shown
 
 
 def file_digest(path) -> str:
-    """Return the BLAKE2b digest of a file's bytes, 32 hex digits; of one at a URL, or in a table, that of its version."""
+    """Return the BLAKE2b digest of a file's bytes, 32 hex digits; of one at a URL, of its version."""
     file_name, part = file_of(os.fspath(path))
     if is_url(file_name):
         return text_digest("version", version_at(file_name) or "unknown", part)

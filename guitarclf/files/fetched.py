@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
-
 from guitarclf.files.caches import cache_folder
 from guitarclf.files.lock import NO_LOCKS
 from guitarclf.files.whole import UNFINISHED
@@ -97,6 +95,8 @@ def add(name: str, make: Callable[[Path], object]) -> Path:
 @contextmanager
 def waiting_for(name: str) -> Iterator[None]:
     """Be the only one, of all processes and threads, at the copies of a name in a ``with`` block; wait for others."""
+    from filelock import FileLock  # here, because most commands fetch nothing
+
     path = folder() / f".{name}.lock"
     with explained(f"{path.parent} must be writable", ADVICE):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ in memory at a time.
 
 import os
 import re
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from guitarclf.files.parquet_pages import chunks_of
 from guitarclf.files.wording import reason, shown
 
 COLUMNS = ("audio", "audio_path")
+MARK = "\0"  # begins a cell that names sound in the table itself; no path has it
 BYTES, PATH = "bytes", "path"
 MAX_PAGE = 256 * 2**20  # bytes of what is unpacked at once
 BUFFER = 2**20
@@ -37,9 +39,14 @@ def named(path: str) -> Inside | None:
 
 
 def name_of(row: int, given: str | None) -> str:
-    """Return the name of a recording relative to its table's folder, but for the table's name; ``given`` is its own."""
+    """Return the cell of a recording in a row, to be completed by :func:`with_table`; ``given`` is its own name."""
     name = re.split(r"[/\\]", given or "")[-1]
-    return f"{row}/{name or row}"
+    return f"{MARK}{row}/{name or row}"
+
+
+def with_table(cell: str, table: str) -> str:
+    """Return a cell of ``audio_path`` with the name of the table where it names sound in it, others as they are."""
+    return f"{table}/{cell[1:]}" if cell.startswith(MARK) else cell
 
 
 def local(inside: Inside, path: Path, version: str) -> Path:
@@ -82,13 +89,14 @@ def _name(table: str, version: str, row: int) -> str:
 
 def _require_small(path: Path, group: int, column: str, text: str) -> None:
     """Refuse a group of rows that unpacks to more than there is room for."""
-    sound = next(iter(chunks_of(path, [column.encode(), BYTES.encode()], group)), None)
-    if sound is None:
+    chunks = chunks_of(path, [column.encode(), BYTES.encode()], group)
+    if not chunks:
         raise AudioReadError(f"{text} must hold sound. The column {column} has none. Check `audio_path`.")
-    if sound.n_largest > MAX_PAGE or sound.n_bytes > fetched.limit_bytes():
+    sound = chunks[0][0]
+    if sound.n_longest_page > MAX_PAGE or sound.n_page_bytes > fetched.limit_bytes():
         raise AudioReadError(
-            f"{text} must be in a group of rows that fits in memory and in the cache. This one unpacks to "
-            f"{sound.n_bytes} bytes, {sound.n_largest} at once. Write the table again with row_group_size=100."
+            f"{text} must be in a group of rows that fits in memory and in the cache (data.cache_gb). This one unpacks "
+            f"to {sound.n_page_bytes} bytes, {sound.n_longest_page} at once. Write it again with row_group_size=100."
         )
 
 
@@ -102,13 +110,21 @@ def _copy(inside: Inside, version: str, first: int, rows, text: str) -> Path:
         buffer = content.as_buffer()
         n_left -= buffer.size  # a cell may be one of a dictionary, and each row the same large one
         if n_left < 0:
-            raise AudioReadError(f"{text} must be in a group of rows that fits in the cache. Allow more (data.cache_gb).")
+            raise AudioReadError(
+                f"{text} must be in a group of rows that fits in the cache. Allow more (data.cache_gb)."
+            )
         if row == inside.row:
             wanted = buffer.to_pybytes()
         else:
             name = _name(inside.table, version, row)
             if fetched.found(name) is None:
-                fetched.add(name, lambda part, buffer=buffer: part.write_bytes(buffer))
+                fetched.add(name, partial(_write, buffer))
     if wanted is None:
-        raise AudioReadError(f"{text} must hold sound. It has no bytes. Leave it out, or give its file in `audio_path`.")
-    return fetched.add(_name(inside.table, version, inside.row), lambda part: part.write_bytes(wanted))
+        raise AudioReadError(
+            f"{text} must hold sound. It has no bytes. Leave it out, or give its file in `audio_path`."
+        )
+    return fetched.add(_name(inside.table, version, inside.row), partial(_write, wanted))
+
+
+def _write(content, path: Path) -> None:
+    path.write_bytes(content)

@@ -7,7 +7,7 @@ Footer and headers are structs in Thrift's compact protocol; the numbers of thei
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 MAGIC = b"PAR1"
 MAX_FOOTER = 4 * 2**20  # bytes; a hundred columns in a hundred groups take one
@@ -93,13 +93,13 @@ class Thrift:
 class Unpacked:
     """What a column unpacks to: its pages, and its cells if each is a text of its own.
 
-    ``is_delta`` says that some page has an encoding that Arrow does not read as codes. ``n_longest_page`` is the largest.
+    ``is_delta`` says that some page has an encoding that Arrow does not read as codes.
     """
 
     n_page_bytes: int = 0
     n_cell_bytes: int = 0
     is_delta: bool = False
-    n_longest_page: int = 0
+    n_longest_page: int = 0  # bytes
 
 
 def unpacked_columns(path: Path) -> list[Unpacked]:
@@ -116,29 +116,21 @@ def unpacked_columns(path: Path) -> list[Unpacked]:
         return columns
 
 
-class Chunk(NamedTuple):
-    """A column in one group of rows: what it unpacks to, its largest page, and how many cells are null, if known."""
+def chunks_of(path: Path, name: list[bytes], group: int | None = None) -> list[tuple[Unpacked, int, int | None]]:
+    """Return (what it unpacks to, cells, how many are null) of a column in one group of rows, or in each.
 
-    n_bytes: int
-    n_largest: int
-    n_null: int | None
-
-
-def chunks_of(path: Path, name: list[bytes], group: int | None = None) -> list[Chunk]:
-    """Return the chunks of a column, such as ``[b"audio", b"bytes"]``, in one group of rows or in all.
-
-    ValueError if its pages cannot be walked.
+    ``name`` is such as ``[b"audio", b"bytes"]``; how many are null is None where the file does not tell. ValueError if
+    the pages cannot be walked.
     """
     with path.open("rb") as file:
         groups = _groups(file)
-        chunks = []
+        chunks: list[tuple[Unpacked, int, int | None]] = []
         try:
             for columns in groups if group is None else [groups[group]]:
                 for chunk in (chunk for chunk in columns if chunk[3] == name):
                     column = Unpacked()
                     _add_pages(column, file, chunk)
-                    n_null = chunk.get(12, {}).get(3)
-                    chunks.append(Chunk(column.n_page_bytes, column.n_longest_page, n_null))
+                    chunks.append((column, chunk[5], chunk.get(12, {}).get(3)))
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise ValueError("a header lacks a size") from error
         return chunks

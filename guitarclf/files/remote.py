@@ -110,10 +110,17 @@ def local(url: str, *, check: Callable[[BinaryIO], object] | None = None, most: 
             )
         version = state.version or f"of process {os.getpid()}"  # which one, the store does not tell
         try:
-            return fetched.kept(fetched.name_of(url, version, str(state.size)), partial(_fetch, url, state, check))
+            name = fetched.name_of(url, version, str(state.size)) + _suffix_of(url)
+            return fetched.kept(name, partial(_fetch, url, state, check))
         except _ChangedError:
             _known.pop(url, None)
     raise AudioReadError(f"{shown(url)} must stay as it is while it is fetched. It changed {TRIES} times. Try later.")
+
+
+def _suffix_of(url: str) -> str:
+    """Return the suffix of a file's name, which tells what a table is, "" if it is none."""
+    suffix = os.path.splitext(url.partition("?")[0])[1]
+    return suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) < 10 else ""
 
 
 def files_below(url: str) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 from pyarrow import parquet as pq
 
 from guitarclf.data.parquet import read_parquet
-from guitarclf.files.parquet_pages import MAX_FOOTER, Thrift, Unpacked, _add_pages, unpacked_columns
 from guitarclf.errors import EventTableError
+from guitarclf.files.parquet_pages import MAX_FOOTER, Thrift, Unpacked, _add_pages, unpacked_columns
 
 TABLE = pa.table(
     {
