@@ -9,7 +9,7 @@ from pathlib import Path
 from guitarclf.audio.header import SUFFIXES
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.files import places
-from guitarclf.files.urls import is_url
+from guitarclf.files.urls import is_url, problem_of
 from guitarclf.files.walk import TWIN, Listing, Walk
 from guitarclf.files.wording import shown
 
@@ -49,7 +49,7 @@ def given_files(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     Raises
     ------
     ParameterError
-        If a path is empty.
+        If a path is empty, or a URL that is not read here.
     """
     files: list[str] = []
     walks: list[Walk] = []
@@ -59,6 +59,8 @@ def given_files(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
         found: list[Path] = []
         url = os.fspath(path)
         if is_url(url):
+            if problem := problem_of(url):
+                raise ParameterError(f"{shown(url)} {problem}")
             files += files_at(url, walks)
             continue
         if os.path.isdir(path):

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pyarrow import compute, types
+from pyarrow import types
 
 from guitarclf.errors import EventTableError
 from guitarclf.files.inside import BYTES, MAX_PAGE, PATH, name_of
 from guitarclf.files.parquet_pages import chunks_of
 
-MAX_TEXT = 512 * 2**20  # bytes of the names of all recordings
+MAX_TEXT = 512 * 2**20  # of the names of all recordings
+MAX_ROWS, AT_ONCE = 1024, 64 * 2**20  # rows whose names are read at once, and their bytes
 FEATURES = b"huggingface"  # the key of the schema's metadata that tells of features
 
 
@@ -30,27 +31,29 @@ def names_of_sound(path: Path, column: str) -> list[str]:
     """
     from pyarrow import parquet
 
-    chunks = chunks_of(path, [column.encode(), PATH.encode()])
-    if sum(chunk.n_page_bytes for chunk, _, _ in chunks) > MAX_TEXT:
-        raise EventTableError(f"{path} must have at most {MAX_TEXT // 2**20} MB of names in {column}. Split the table.")
-    leaf = f"{column}.{PATH}"
-    cells: list[str] = []
-    with parquet.ParquetFile(path, read_dictionary=[leaf]) as file:
+    leaf, cells, n_text = f"{column}.{PATH}", list[str](), 0
+    longest = max(
+        (chunk.n_longest_page for chunk, _, _ in chunks_of(path, [column.encode(), PATH.encode()])), default=0
+    )
+    _require_small(path, leaf, longest, MAX_PAGE)
+    # A few bytes may stand for one long name in each row: as many rows at once as may all have the longest.
+    n_rows = max(1, min(MAX_ROWS, AT_ONCE // max(1, longest)))
+    with parquet.ParquetFile(path) as file:
         has_bytes = _has_bytes(path, file, column)
-        for batch in file.iter_batches(columns=[leaf]):
-            names = batch.column(0).field(PATH)
-            if types.is_dictionary(names.type):
-                _require_little_text(path, column, names)
-            for given in names.to_pylist():
+        for batch in file.iter_batches(n_rows, columns=[leaf], use_threads=False):
+            for given in batch.column(0).field(PATH).to_pylist():
+                n_text += len(given or "")
+                _require_small(path, leaf, n_text, MAX_TEXT)
                 row = len(cells)
                 cells.append(name_of(row, given) if next(has_bytes) else given or "")
     return cells
 
 
-def _require_little_text(path: Path, column: str, names) -> None:
-    n_bytes = compute.sum(compute.take(compute.binary_length(names.dictionary), names.indices)).as_py() or 0
-    if n_bytes > MAX_TEXT:
-        raise EventTableError(f"{path} must have at most {MAX_TEXT // 2**20} MB of names in {column}. Split the table.")
+def _require_small(path: Path, leaf: str, n_bytes: int, most: int) -> None:
+    if n_bytes > most:
+        raise EventTableError(
+            f"{path} must have at most {most // 2**20} MB of {leaf} at once. It has {n_bytes} bytes. Split the table."
+        )
 
 
 def _has_bytes(path: Path, file, column: str) -> Iterator[bool]:
@@ -60,11 +63,7 @@ def _has_bytes(path: Path, file, column: str) -> Iterator[bool]:
         if n_null in (0, n_cells):
             yield from [n_null == 0] * n_cells
             continue
-        if chunk.n_longest_page > MAX_PAGE:
-            raise EventTableError(
-                f"{path} must have at most {MAX_PAGE // 2**20} MB of {leaf} in one page. It has {chunk.n_longest_page} "
-                "bytes. Export the table again."
-            )
+        _require_small(path, leaf, chunk.n_longest_page, MAX_PAGE)
         for batch in file.iter_batches(1, row_groups=[group], columns=[leaf], use_threads=False):
             yield from batch.column(0).field(BYTES).is_valid().to_pylist()
 

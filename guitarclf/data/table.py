@@ -97,9 +97,8 @@ def read_table(path, *, named: str = "--metadata-path or data.metadata_path") ->
 def _read_at(url: str, named: str) -> RawTable:
     """Return the table at a URL, which is named by it."""
     try:
-        copy = local(
-            url, check=require_parquet if is_parquet(url) else None, most=None if is_parquet(url) else MAX_BYTES
-        )
+        how = {"check": require_parquet} if is_parquet(url) else {"most": MAX_BYTES}
+        copy = local(url, fresh=True, **how)
     except AudioReadError as error:
         raise EventTableError(f"The table {error}") from error
     try:

@@ -5,9 +5,9 @@ given; the file is a copy that may be gone tomorrow.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from guitarclf.errors import AudioReadError
 from guitarclf.files.names import as_path
@@ -32,11 +32,11 @@ def inside_of(path: str) -> "Inside | None":
     return inside if inside and (is_url(inside.table) or os.path.isfile(as_path(inside.table))) else None
 
 
-def local(path: str, *, check: Callable[[BinaryIO], object] | None = None, most: int | None = None) -> str:
+def local(path: str, **how: Any) -> str:
     """Return the path of a file with the content of a place, fetched if it is not here.
 
-    ``check`` and ``most`` are those of :func:`guitarclf.files.remote.local`. AudioReadError if it cannot be fetched; a
-    path of this machine may be of a file that is not there.
+    ``how`` is what :func:`guitarclf.files.remote.local` takes: ``check``, ``most`` and ``fresh``. AudioReadError if it
+    cannot be fetched; a path of this machine may be of a file that is not there.
     """
     inside = inside_of(path)
     if inside is not None:
@@ -47,7 +47,7 @@ def local(path: str, *, check: Callable[[BinaryIO], object] | None = None, most:
     if is_url(path):
         from guitarclf.files import remote
 
-        return os.fspath(remote.local(path, check=check, most=most))
+        return os.fspath(remote.local(path, **how))
     return path
 
 

@@ -84,7 +84,9 @@ def refresh(urls: Iterable[str]) -> None:
         ask(url for url in dict.fromkeys(urls) if now - _known.get(url, (-KNOWN_SEC,))[0] >= KNOWN_SEC)
 
 
-def local(url: str, *, check: Callable[[BinaryIO], object] | None = None, most: int | None = None) -> Path:
+def local(
+    url: str, *, check: Callable[[BinaryIO], object] | None = None, most: int | None = None, fresh: bool = False
+) -> Path:
     """Return the path of a copy of the file at a URL, fetched if there is none of its version.
 
     Parameters
@@ -94,12 +96,16 @@ def local(url: str, *, check: Callable[[BinaryIO], object] | None = None, most: 
         Given the open file before it is fetched; it reads what it needs of it, and raises if the file is of no use.
     most : int, optional
         Bytes that the file may have.
+    fresh : bool
+        Whether its version is asked for even if it is known.
 
     Raises
     ------
     AudioReadError
         If it cannot be fetched.
     """
+    if fresh:
+        _known.pop(url, None)
     for _ in range(TRIES):
         state = state_of(url)
         most = fetched.limit_bytes() if most is None else most
@@ -113,7 +119,7 @@ def local(url: str, *, check: Callable[[BinaryIO], object] | None = None, most: 
             name = fetched.name_of(url, version, str(state.size)) + _suffix_of(url)
             return fetched.kept(name, partial(_fetch, url, state, check))
         except _ChangedError:
-            _known.pop(url, None)
+            continue
     raise AudioReadError(f"{shown(url)} must stay as it is while it is fetched. It changed {TRIES} times. Try later.")
 
 
@@ -226,8 +232,9 @@ def _fetch(url: str, state: State, check: Callable[[BinaryIO], object] | None, t
     for left in reversed(range(TRIES)):
         try:
             with _told(url):
-                _copy(url, state, check, target)
-            if ask([url])[url] != state:
+                is_of_version = _copy(url, state, check, target)
+            if not is_of_version and ask([url])[url] != state:
+                _known.pop(url, None)
                 raise _ChangedError
             size = target.stat().st_size
             if size == state.size:
@@ -239,18 +246,21 @@ def _fetch(url: str, state: State, check: Callable[[BinaryIO], object] | None, t
                 raise
 
 
-def _copy(url: str, state: State, check: Callable[[BinaryIO], object] | None, target: Path) -> None:
+def _copy(url: str, state: State, check: Callable[[BinaryIO], object] | None, target: Path) -> bool:
+    """Write the file at a URL into another; return whether it is sure to be of the version that was asked for."""
     fs, path = _filesystem_of(url)
-    known = {"size": state.size} if url.startswith(("s3", *WEB)) else {}  # saves a request
+    known = {"size": state.size} if url.startswith(WEB) else {}  # saves a request
     with fs.open(path, "rb", block_size=BLOCK, cache_type="readahead", **known) as source:
+        is_of_version = url.startswith("s3://") and _state(source.details) == state  # it asks for this ETag alone
         if check is not None:
             with suppress(ValueError):  # a server that gives no part from the middle: the copy is checked all the same
                 check(source)
         if state.size <= BLOCK:
             source.seek(0)
             target.write_bytes(source.read())
-            return
+            return is_of_version
     fs.get_file(path, os.fspath(target))
+    return False
 
 
 def _is_broken(error: BaseException | None) -> bool:
