@@ -46,7 +46,7 @@ class Same:
 def test_training_and_scores_are_those_of_the_files_here(elsewhere, bucket, small_table, run, tmp_path):
     again = train(config_for(Same(elsewhere), tmp_path / "run")).folder
     run = run.folder
-    weights = [folder.root / "model" / "model.safetensors" for folder in (run, again)]
+    weights = [folder.root / "model" / "weights.safetensors" for folder in (run, again)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     splits = [folder.splits.read_bytes() for folder in (run, again)]
     assert splits[0] == splits[1]
@@ -70,12 +70,13 @@ def test_a_warm_run_fetches_no_object_and_a_changed_one_is_fetched_anew(elsewher
     train(config_for(Same(elsewhere), tmp_path / "second"))
     assert bucket.requests("GET") == []
     n_kept = sum(1 for path in fetched.folder().iterdir())
-    bucket.put("notes/audio/note000.wav", (small_table.audio_root / "note006.wav").read_bytes())
+    changed = objects[-1].rpartition("/")[2]
+    bucket.put(f"notes/audio/{changed}", (small_table.audio_root / "note000.wav").read_bytes())
     bucket.forget()
     train(config_for(Same(elsewhere), tmp_path / "third"))
-    assert [line.split()[1].rpartition("/")[2] for line in bucket.requests("GET")] == ["note000.wav"]
+    assert [line.split()[1].rpartition("/")[2] for line in bucket.requests("GET")] == [changed]
     assert sum(1 for path in fetched.folder().iterdir()) == n_kept + 1
-    models = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("first", "second", "third")]
+    models = [(tmp_path / name / "model" / "weights.safetensors").read_bytes() for name in ("first", "second", "third")]
     assert models[0] == models[1] != models[2]
 
 
