@@ -72,14 +72,14 @@ def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
     Raises AudioReadError if the container, codec, rate, channels or length in its header are not read here.
     """
     path = as_path(os.fspath(path))
-    for left in reversed(range(TRIES)):
-        copy = places.local(path, check=functools.partial(read_header, name=path))
+    left = TRIES
+    while True:
+        copy, left = places.local(path, check=functools.partial(read_header, name=path)), left - 1
         try:
             return _opened(copy, path)
         except AudioReadError:
-            if copy == path or os.path.exists(copy) or left == 0:
+            if copy == path or os.path.exists(copy) or not left:
                 raise
-    raise AssertionError("the last try returns or raises")
 
 
 def _opened(path: str, named: str) -> soundfile.SoundFile:

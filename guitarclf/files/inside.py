@@ -12,7 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-from guitarclf.errors import AudioReadError
+from guitarclf.errors import AudioReadError, GuitarclfError
 from guitarclf.files import fetched
 from guitarclf.files.parquet_pages import chunks_of
 from guitarclf.files.wording import reason, shown
@@ -79,7 +79,9 @@ def local(inside: Inside, path: Path, version: str) -> Path:
                 _require_small(path, group, column, text)
                 rows = file.iter_batches(1, row_groups=[group], columns=[column], use_threads=False)
                 return _copy(inside, version, ends[group] - counts[group], rows, text)
-    except (ValueError, TypeError, KeyError, ArrowException, NotImplementedError) as error:
+    except (OSError, ValueError, TypeError, KeyError, ArrowException, NotImplementedError) as error:
+        if isinstance(error, GuitarclfError):
+            raise
         raise AudioReadError(f"{text} must be readable. {reason(error)}. Export the table again.") from error
 
 

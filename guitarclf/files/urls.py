@@ -14,9 +14,9 @@ WITHOUT_HOST = ("memory", "file")
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two letters or more: c:// is a drive of Windows
 MEANT = {"%": "%25", "?": "%3F", "#": "%23"}  # what a URL of the web means otherwise than the name of a file does
 # A user and password, which may hold a slash, and a value of a query that is called as secrets are.
-USER = re.compile(r"(?<=://)(?:[^/\s@]*|[^/\s@:]*:(?!\d+(?:/|$))[^\s@]*)@")
+USER = re.compile(r"(?<=://)(?:[^/\s@]*|[^/\s@:]*:(?!\d+(?:/|$))[^\s@]{0,200})@")
 SECRET = re.compile(
-    r"(?<=[?&])([^=&\s]*(?:signature|sig|token|secret|passw|credential|accesskey|api_?key|auth)[^=&\s]*)=[^&\s]*",
+    r"(?<=[?&])([^=&?\s]{0,50}(?:signature|sig|token|secret|passw|credential|accesskey|api_?key|auth)[^=&?\s]{0,50})=[^&\s]*",
     re.IGNORECASE,
 )
 
