@@ -280,3 +280,16 @@ def test_a_table_at_a_url_is_told_by_its_url(bucket):
 def test_a_configuration_with_a_url_of_another_scheme_is_refused():
     with pytest.raises(ConfigError, match=r"`data.audio_root`: ftp://x must begin with s3://"):
         small_config(data__audio_root="ftp://x")
+
+
+def test_a_host_that_a_table_names_is_not_asked(web, write_csv, write_wav, make_tone, tmp_path):
+    settled(write_wav(make_tone(220), "a.wav"))
+    cells = {"onset_sec": 0, "offset_sec": 0.5, "label_category": "harmonic"}
+    path = write_csv([{"note_id": "a", "audio_path": f"{web.url}/a.wav", **cells}])
+    for command in (["validate", path], ["predict", "--metadata-path", path], ["train", "--metadata-path", path]):
+        done = CliRunner().invoke(main, [*map(str, command)])
+        assert done.exit_code == 1
+        assert "the audio root" in done.stdout + done.stderr
+    skip = ["--set", "data.on_bad_audio=skip", "--output-dir", str(tmp_path / "run")]
+    assert CliRunner().invoke(main, ["train", "--metadata-path", str(path), *skip]).exit_code == 1
+    assert web.seen == []
