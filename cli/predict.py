@@ -165,8 +165,8 @@ def _keeping_rows(loaded, notes, kept, settings, resume):
     import numpy as np
 
     from guitarclf.bundle.folder import model_files
-    from guitarclf.experiment.predict import Predictions, predict_notes
-    from guitarclf.runs.journal import Journal, prediction_key
+    from guitarclf.experiment.predict import Predictions, predict_places
+    from guitarclf.runs.journal import Journal, in_order, prediction_key
 
     def to_plain(part):
         return {"proba": part.proba.tolist(), "confidence": part.confidence.tolist(), "errors": part.errors}
@@ -176,7 +176,7 @@ def _keeping_rows(loaded, notes, kept, settings, resume):
 
     key = prediction_key(model_files(settings[0]), notes, *settings[1:])
     journal = Journal(kept, key, resume=resume, to_plain=to_plain, from_plain=from_plain)
-    return journal.go_on(notes, lambda rest: predict_notes(loaded, rest))
+    return in_order(journal.go_on(notes, lambda rest: predict_places(loaded, notes, rest)))
 
 
 def read_priors(text: str) -> dict[str, float]:

@@ -15,7 +15,7 @@ from guitarclf.files.names import as_path, as_text
 from guitarclf.files.places import file_of, version_at
 from guitarclf.files.urls import is_url
 from guitarclf.files.whole import UNFINISHED, hidden, whole_text
-from guitarclf.runs.journal import Journal, unfinished_path
+from guitarclf.runs.journal import Journal, in_order, unfinished_path
 from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
 
 
@@ -47,7 +47,13 @@ def write_combined(
         )
         from_plain = partial(_from_plain, settings=settings)
         journal = Journal(kept, key, resume=resume, to_plain=_to_plain, from_plain=from_plain, what="recordings")
-        parts = journal.go_on(recordings, lambda rest: ([timeline] for timeline in work(rest)))
+
+        def of_places(rest: Sequence[int]) -> Iterator[tuple[int, list[Timeline]]]:
+            # Lazily: `work` says how many it does.
+            for place, timeline in zip(rest, work([recordings[place] for place in rest]), strict=False):
+                yield place, [timeline]
+
+        parts = in_order(journal.go_on(recordings, of_places))
     if resume and kept is not None:
         for left in Path(path).parent.glob(f"{glob.escape(hidden(Path(path), '').name)}.*{UNFINISHED}"):
             left.unlink(missing_ok=True)  # by the command that was killed

@@ -19,6 +19,7 @@ from guitarclf.files.names import as_text, unique_names
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.priors import estimate_priors, with_priors
+from guitarclf.runs.journal import stretches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,15 +172,21 @@ def place_notes(notes: Sequence[Note], reader: WindowReader) -> list[Note]:
 
 def predict_notes(model: Model, notes: Sequence[Note]) -> Iterator[Predictions]:
     """Yield the predictions of notes, some at a time, in their order."""
-    n_rows = model.rows_at_once
-    parts = [notes[first : first + n_rows] for first in range(0, len(notes), n_rows)]
+    for _, part in predict_places(model, notes, range(len(notes))):
+        yield part
+
+
+def predict_places(model: Model, notes: Sequence[Note], places: Sequence[int]) -> Iterator[tuple[int, Predictions]]:
+    """Yield (place of the first, predictions) of some notes that follow each other, until all at ``places`` are."""
 
     def run(part):
-        answers = model.run([note.request for note in part])
-        messages = [str(answers.errors.get(row, "")) for row in range(len(part))]
-        return Predictions(list(part), model.under_priors(answers.as_learnt), answers.confidence, messages)
+        some = notes[part.start : part.stop]
+        answers = model.run([note.request for note in some])
+        messages = [str(answers.errors.get(row, "")) for row in range(len(some))]
+        return Predictions(list(some), model.under_priors(answers.as_learnt), answers.confidence, messages)
 
-    yield from in_threads(run, parts, model.n_threads)
+    parts = stretches(places, model.rows_at_once)
+    yield from zip((part.start for part in parts), in_threads(run, parts, model.n_threads), strict=True)
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:
