@@ -73,7 +73,7 @@ def text_tables() -> dict[str, bytes]:
 
 
 def parquet_tables() -> dict[str, bytes]:
-    """Return the table in Parquet: by pandas, bare (its bytes are its values), with all types, coded, and with sound."""
+    """Return the table in Parquet: by pandas, bare (its bytes are its values), all types, coded, and with sound."""
     frame = pd.read_csv(io.StringIO(TABLE))
     bare = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
     mixed = frame.astype({"track": "category", "pitch_midi": "Int64"}).assign(
