@@ -145,8 +145,10 @@ def require_same(output: str, text: str) -> None:
 def _read_notes(paths, metadata_path, audio_root, loaded) -> tuple[list, list[str]]:
     """Return what is to be classified, and the path of each note as it was given."""
     from guitarclf.experiment.predict import notes_of_events, notes_of_paths, place_notes
+    from guitarclf.files.fetched import keep_below
 
     if paths:
+        keep_below(loaded.data.cache_gb)
         notes = place_notes(notes_of_paths(paths), loaded.reader)
         return notes, [note.request.path for note in notes]
     from guitarclf.data.events import paths_below

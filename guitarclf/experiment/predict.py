@@ -133,16 +133,21 @@ def events_of_paths(paths: Iterable[str | Path], reader: WindowReader | None = N
 
 def place_notes(notes: Sequence[Note], reader: WindowReader) -> list[Note]:
     """Return notes with the onset of the first one in each file that is too long to be a snippet, with one warning."""
-    placed, long = [], []
-    for note in notes:
-        onset = None
+
+    def look(note: Note) -> tuple[Note, float, float | None]:
+        """Return (note, seconds of its file, 0 if it need not be placed, its onset)."""
         try:
             with open_recording(note.request.path) as recording:
                 if reader.is_long(recording):
-                    onset = reader.find_onset(recording)
-                    long.append((note.request.path, recording.frames / recording.samplerate, onset or 0.0))
+                    return note, recording.frames / recording.samplerate, reader.find_onset(recording)
         except AudioReadError:
             pass  # its row will say so
+        return note, 0.0, None
+
+    placed, long = [], []
+    for note, seconds, onset in in_threads(look, list(notes), reader.n_threads):
+        if seconds:
+            long.append((note.request.path, seconds, onset or 0.0))
         # A file in which nothing rises stays by itself, and is refused or taken for a steady tone where it is read.
         request = note.request if onset is None else note.request._replace(onset=onset, by_itself=False)
         placed.append(note._replace(request=request))
