@@ -1,6 +1,9 @@
 """Splits: no track on two sides, every class where it can be had, and words for what cannot."""
 
+import json
 import logging
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +12,8 @@ import pytest
 from guitarclf.data.splits import assign_splits, draw_sides
 from guitarclf.errors import SplitError
 from guitarclf.labels import LABELS
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "splits"
 
 
 def table(tracks, labels, **columns):
@@ -175,3 +180,24 @@ def test_one_held_out_side_may_be_drawn_alone(rng):
     assert not set(groups[sides == 0]) & set(groups[sides == 1])
     np.testing.assert_array_equal(sides, draw_sides(groups, labels, (0.25,), seed=0))
     assert (sides == 1).mean() == pytest.approx(0.25, abs=0.1)
+
+
+def kept_splits():
+    """Return what makes the fixtures, and what the splits were: name -> digest and counts."""
+    return runpy.run_path(str(FIXTURES / "make.py")), json.loads((FIXTURES / "splits.json").read_text())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_tracks", [13, 300])
+def test_small_tables_keep_the_split_they_had(n_tracks):
+    make, kept = kept_splits()
+    cases = [case for case in make["cases"]() if case[0] == n_tracks]
+    assert len(cases) == 18
+    assert {make["name_of"](*case): make["split_of"](*case) for case in cases}.items() <= kept.items()
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_table_of_20_000_tracks_keeps_the_split_it_had(number):
+    make, kept = kept_splits()
+    case = [case for case in make["cases"]() if case[0] == 20_000][number]
+    assert make["split_of"](*case) == kept[make["name_of"](*case)]
