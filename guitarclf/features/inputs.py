@@ -61,5 +61,7 @@ def _next_onsets(events: pd.DataFrame, onsets: np.ndarray) -> list[float | None]
     It is that of the table the events are from, where it was told: a row means the same in a part of it.
     """
     told = events.get("next_onset_sec")
-    following = next_onsets_in(events["audio_path"].tolist(), onsets) if told is None else told.to_numpy(np.float64)
+    following = (
+        next_onsets_in(pd.factorize(events["audio_path"])[0], onsets) if told is None else told.to_numpy(np.float64)
+    )
     return [float(onset) if np.isfinite(onset) else None for onset in following]

@@ -49,8 +49,8 @@ class FileStates:
         number_of = {path: number for number, path in enumerate(dict.fromkeys(paths))}
         for path in number_of.keys() - self.states.keys():
             self.states[path] = self._state(path)
-        digests = np.frombuffer(b"".join(map(self._digest, number_of)), dtype=KEY["recording"])
         if paths:
+            digests = np.frombuffer(b"".join(map(self._digest, number_of)), dtype=KEY["recording"])
             keys["recording"] = digests[[number_of[path] for path in paths]]
         keys["onset"] = [request.onset for request in requests]
         keys["kind"] = [request.alone + 2 * request.by_itself for request in requests]
