@@ -196,7 +196,8 @@ def typed(cells: dict[str, pa.Array], audio_root: str | Path | None) -> pd.DataF
     """Return cells as a typed DataFrame, our columns first; NaN where a number is broken."""
     paths, none = cells["audio_path"], no_texts(len(cells["audio_path"]))
     texts = {name: cells.get(name, none) for name in EVENT_COLUMNS} | cells
-    texts.setdefault("track", mapped(paths, lambda text: Path(text.replace("\\", "/")).stem))
+    if "track" not in texts:
+        texts["track"] = mapped(paths, lambda text: Path(text.replace("\\", "/")).stem)
     data: dict[str, pd.Series | np.ndarray | list[int]] = {name: text.to_pandas() for name, text in texts.items()}
     for name in ("onset_sec", "offset_sec"):
         data[name] = as_numbers(texts[name])

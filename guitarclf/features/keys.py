@@ -4,13 +4,11 @@ A row belongs to one recording (path, size, times of the last change, inode), to
 parameter that shapes it, and to the code that computes it. If any of these changes, it is computed anew. The first two
 are its key, made of a million events at once.
 
-A file changed twice within the clock's grain may look unchanged. So no row is kept of a file that was changed less
-than GRAIN_SEC before it is read, or while it is read.
+No row is kept of a file that was changed just before it is read, or while it is read (guitarclf/files/state.py).
 """
 
 import hashlib
 import os
-import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -21,13 +19,13 @@ import soundfile
 import soxr
 
 from guitarclf.audio.windows import Request, WindowReader
+from guitarclf.files.state import state_of
 from guitarclf.parameters.rules import plain
 
 # The digest of the state of a recording, and of an event in it its onset, until when it is heard (NaN: to the end of
 # the window), and whether it is alone (1) and by itself (2).
 KEY = np.dtype([("recording", "<u8", (2,)), ("onset", "<f8"), ("until", "<f8"), ("kind", "u1")])
 NO_RECORDING = bytes(16)  # of a key whose row must not be found again
-GRAIN_SEC = 2.0  # the coarsest clock of a file system in use (FAT)
 # What computes or refuses a row, beside its parameters: a change in any file of this room makes other rows.
 ROOM = "audio"
 
@@ -64,8 +62,8 @@ class FileStates:
         return self._state(path) == self.states[path]
 
     def _digest(self, path: str) -> bytes:
-        state = self.states[path]
-        return NO_RECORDING if state is None else hashlib.blake2b(state, digest_size=16).digest()
+        found = self.states[path]
+        return NO_RECORDING if found is None else hashlib.blake2b(found, digest_size=16).digest()
 
     def _state(self, path: str) -> bytes | None:
         return state_of(path, self.here)
@@ -83,21 +81,6 @@ def key_hashes(keys: np.ndarray) -> np.ndarray:
     recording, words = keys["recording"], {name: keys[name].copy().view(np.uint64) for name in ("onset", "until")}
     columns = {"first": recording[:, 0], "second": recording[:, 1], **words, "kind": keys["kind"]}
     return pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).to_numpy()
-
-
-def state_of(path: str, here: str) -> bytes | None:
-    """Return what tells a file from its other versions; None if it is missing, or may change unnoticed.
-
-    ``here`` is the folder that a relative path starts from.
-    """
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    if time.time() - max(status.st_mtime, status.st_ctime) < GRAIN_SEC:
-        return None
-    numbers = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-    return b"%s\0%d %d %d %d" % (os.fsencode(os.path.join(here, path)), *numbers)
 
 
 def setting_of(reader: WindowReader, settings: dict, row_shape: tuple[int, ...]) -> dict:

@@ -60,6 +60,11 @@ class FeatureStore:
         self.folder = _default_folder() if str(folder) == "auto" else Path(folder)
         self.limit_gb = limit_gb
 
+    @property
+    def digests(self) -> Path:
+        """The database in which the digests of files are kept; see `joint_digest`."""
+        return self.folder / "digests.sqlite"
+
     def open(self, reader: WindowReader, settings: dict, row_shape: tuple[int, ...]) -> "StoredRows":
         """Return the rows of one setting of windows and features; OSError if its folder cannot be made."""
         description = setting_of(reader, settings, row_shape) | {"format": FORMAT}
@@ -80,8 +85,11 @@ class FeatureStore:
         return sorted(found, key=lambda size: -size.last_used)
 
     def clear(self) -> int:
-        """Remove the rows of every setting, and nothing else in the folder; return the bytes freed."""
+        """Remove the rows of every setting and the digests, and nothing else in the folder; return the bytes freed."""
         sizes = self.sizes()
+        for path in self.folder.glob(f"{self.digests.name}*"):
+            with suppress(OSError):  # Windows keeps what is in use
+                path.unlink()
         for size in sizes:
             shutil.rmtree(size.folder, ignore_errors=True)
         return sum(size.n_bytes for size in sizes)

@@ -29,6 +29,7 @@ from guitarclf.features.arrays import FeatureRows
 from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.features.store import FeatureStore, StoredRows
 from guitarclf.features.window import EventWindow
+from guitarclf.files import state
 
 N_NOTES, RATE = 12, 22050
 FAST = {"n_fft": 512, "n_mels": 16}
@@ -62,7 +63,7 @@ def write(path, rng):
 @pytest.fixture(autouse=True)
 def old_enough(monkeypatch):
     """Files written a moment ago count as old, but for tests that say otherwise."""
-    monkeypatch.setattr(keys, "GRAIN_SEC", 0.0)
+    monkeypatch.setattr(state, "GRAIN_SEC", 0.0)
 
 
 @pytest.fixture
@@ -175,12 +176,12 @@ def test_audio_changed_under_its_old_size_and_time_is_noticed(paths, folder, rng
 
 def test_audio_rewritten_within_the_clocks_grain_is_noticed(paths, folder, rng, monkeypatch):
     """Even if no number that the file system keeps has changed."""
-    monkeypatch.setattr(keys, "GRAIN_SEC", 60.0)
+    monkeypatch.setattr(state, "GRAIN_SEC", 60.0)
     status = os.stat(paths[0])
     before = features(paths[:1], folder)
     write(paths[0], rng)
     frozen = SimpleNamespace(stat=lambda path: status, getcwd=os.getcwd, path=os.path, environ=os.environ)
-    monkeypatch.setattr(keys, "os", frozen)
+    monkeypatch.setattr(state, "os", frozen)
     assert not np.array_equal(features(paths[:1], folder), before)
 
 
