@@ -4,8 +4,8 @@
 
 Each measurement has a process of its own, which makes its input before the clock starts; CPU seconds and the anonymous
 memory that is added at the peak (Linux). Sizes go up by tens. What reads sound (features, and predictions of a table)
-goes to ``--cold`` events, and digests of files to ten times as many; the others need no sound. Slopes are those of a line
-through the figures that are not of the start alone; the exit code is 1 if one is above 1.1.
+goes to ``--cold`` events, and digests of files to ten times as many; the others need no sound. Slopes are those of a
+line through the figures that are not of the start alone; the exit code is 1 if one is above 1.1.
 """
 
 import argparse
