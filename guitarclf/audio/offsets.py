@@ -50,7 +50,8 @@ def next_onsets_in(recordings: Sequence[str] | np.ndarray, onsets: np.ndarray) -
     is_same = np.append(recording, -1)[first] == recording[place]
     following = np.empty(n_events)
     following[place] = np.where(is_same, np.append(times, np.inf)[first], np.inf)
-    return following
+    is_only = np.bincount(numbers)[numbers] == 1  # at 1e15 s an onset and the place after it are one number
+    return np.where(is_only, np.inf, following)
 
 
 def _never_for_nan(onsets: np.ndarray) -> np.ndarray:
