@@ -1,0 +1,130 @@
+"""What is to be classified: the notes of files and of tables, and where the first one is in each long file."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from guitarclf.audio.folders import given_files
+from guitarclf.audio.recordings import open_recording
+from guitarclf.audio.windows import Request, WindowReader
+from guitarclf.cluster import Cluster, run_unordered
+from guitarclf.errors import AudioReadError
+from guitarclf.experiment.spread import OfFiles, items_a_job
+from guitarclf.files.names import as_text, unique_names
+from guitarclf.files.wording import shown
+from guitarclf.runs.journal import in_order, stretches
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+
+class Note(NamedTuple):
+    """What is to be classified: a name, and a place in a recording."""
+
+    note_id: str
+    request: Request
+
+
+def notes_of_paths(paths: Iterable[str | Path]) -> list[Note]:
+    """Return a note at onset 0 for each file of :func:`guitarclf.audio.folders.given_files`.
+
+    A note is named by its file's stem, or by the path where files share one; all names are different.
+    """
+    files = given_files(paths)
+    requests = [Request(path, 0.0, True, by_itself=True) for path in files]
+    return [Note(name, request) for name, request in zip(unique_names(files), requests, strict=True)]
+
+
+def notes_of_events(events: "pd.DataFrame") -> list[Note]:
+    """Return the notes of an events table."""
+    from guitarclf.features.inputs import as_requests
+
+    return [Note(name, request) for name, request in zip(events["note_id"], as_requests(events), strict=True)]
+
+
+def events_of_paths(paths: Iterable[str | Path], reader: WindowReader | None = None) -> "pd.DataFrame":
+    """Return the notes of :func:`notes_of_paths` as an events table, with the onsets that ``reader`` finds."""
+    import pandas as pd
+
+    notes = notes_of_paths(paths)
+    if reader is not None:
+        notes = place_notes(notes, reader)
+    rows = [(note.note_id, as_text(note.request.path), note.request.onset) for note in notes]
+    return pd.DataFrame(rows, columns=["note_id", "audio_path", "onset_sec"])
+
+
+class Long(NamedTuple):
+    """A file that is too long to be a snippet: its length in seconds, and its first onset, None if nothing rises."""
+
+    duration: float
+    onset: float | None
+
+
+class Measuring(OfFiles):
+    """Paths -> of each a Long, None for a snippet and for what cannot be read, which is told where it is read."""
+
+    def __init__(self, reader: WindowReader):
+        self.reader = reader
+
+    def __call__(self, paths: Sequence[str]) -> list[Long | None]:
+        with self.found(paths):
+            return [self._measured(path) for path in paths]
+
+    def _measured(self, path: str) -> Long | None:
+        try:
+            with open_recording(path) as recording:
+                if self.reader.is_long(recording):
+                    return Long(recording.frames / recording.samplerate, self.reader.find_onset(recording))
+        except AudioReadError:
+            pass  # its row will say so
+        return None
+
+
+def place_notes(
+    notes: Sequence[Note], reader: WindowReader, *, cluster: Cluster | None = None, n_jobs: int = 1
+) -> list[Note]:
+    """Return notes with the onset of the first one in each file that is too long to be a snippet, with one warning.
+
+    ``cluster`` and ``n_jobs`` are as in :func:`guitarclf.cluster.run_unordered`: a long file is decoded up to there.
+    """
+    parts = stretches(range(len(notes)), items_a_job(len(notes), cluster=cluster, n_jobs=n_jobs))
+    jobs = [[note.request.path for note in notes[part.start : part.stop]] for part in parts]
+    measured = run_unordered(Measuring(reader), jobs, cluster=cluster, n_jobs=n_jobs)
+    found = list(chain.from_iterable(in_order((parts[at].start, of_part) for at, of_part in measured)))
+    _tell([(note.request.path, long) for note, long in zip(notes, found, strict=True) if long is not None], reader)
+    return [_placed(note, long) for note, long in zip(notes, found, strict=True)]
+
+
+def _placed(note: Note, long: Long | None) -> Note:
+    """Return a note at its onset.
+
+    A file in which nothing rises stays by itself, and is refused or taken for a steady tone where it is read.
+    """
+    if long is None or long.onset is None:
+        return note
+    return note._replace(request=note.request._replace(onset=long.onset, by_itself=False))
+
+
+def _tell(long: Sequence[tuple[str, Long]], reader: WindowReader) -> None:
+    """Log in one line what is classified of files that are long."""
+    heard = reader.target_duration
+    if len(long) == 1:
+        path, (duration, onset) = long[0]
+        which = f"the {heard:.2f} s from its first note on, {onset:.2f} s," if onset else f"its first {heard:.2f} s"
+        logger.warning(
+            "%s is %.2f s long: %s are classified. For more, give a table of its events.", shown(path), duration, which
+        )
+    elif long:
+        path, longest = max(long, key=lambda each: each[1].duration)
+        logger.warning(
+            "%d files are up to %.2f s long, such as %s: the first %.2f s of each, from its first note on, are "
+            "classified. For more, give a table of their events.",
+            len(long),
+            longest.duration,
+            shown(path),
+            heard,
+        )
