@@ -74,6 +74,10 @@ class Annotator:
                 f"A stretch must start at 0 s or later and before it ends. Got {self.start:g} s to {self.end:g} s."
             )
 
+    def places_of(self, recording: Recording) -> list[Place] | None:
+        """Return where the events of a recording are; None if their onsets are to be found."""
+        return None if self.places is None else self.places.get(os.path.realpath(as_path(recording.path)), [])
+
     def timeline(self, recording: Recording, tell: Callable[[float], object] = lambda seconds: None) -> Timeline:
         """Return the events of a recording; ``tell`` is told how many seconds of it have been heard so far.
 
@@ -83,11 +87,11 @@ class Annotator:
         timeline = Timeline(
             recording.path, recording.audio_path, NAN, 0, events, self.settings, stem=as_text(recording.stem)
         )
-        places = None if self.places is None else self.places.get(os.path.realpath(as_path(recording.path)), [])
         try:
             with open_recording(recording.path) as sound:
                 duration, rate = sound.frames / sound.samplerate, sound.samplerate
             timeline = replace(timeline, duration=duration, sample_rate=rate)
+            places = self.places_of(recording)
             for event in self.listener.events_of(recording.path, places=places, start=self.start, end=self.end):
                 events.append(event)
                 tell(event.onset)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +13,6 @@ from guitarclf.errors import AudioReadError
 from guitarclf.experiment.spread import OfFiles, items_a_job
 from guitarclf.files.names import as_text, unique_names
 from guitarclf.files.wording import shown
-from guitarclf.runs.journal import in_order, stretches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +63,7 @@ class Long(NamedTuple):
 
 
 class Measuring(OfFiles):
-    """Paths -> of each a Long, None for a snippet and for what cannot be read, which is told where it is read."""
+    """Paths of long files -> a Long for each, None for one that cannot be read, whose row will say so."""
 
     def __init__(self, reader: WindowReader):
         self.reader = reader
@@ -77,11 +75,9 @@ class Measuring(OfFiles):
     def _measured(self, path: str) -> Long | None:
         try:
             with open_recording(path) as recording:
-                if self.reader.is_long(recording):
-                    return Long(recording.frames / recording.samplerate, self.reader.find_onset(recording))
+                return Long(recording.frames / recording.samplerate, self.reader.find_onset(recording))
         except AudioReadError:
-            pass  # its row will say so
-        return None
+            return None
 
 
 def place_notes(
@@ -89,14 +85,27 @@ def place_notes(
 ) -> list[Note]:
     """Return notes with the onset of the first one in each file that is too long to be a snippet, with one warning.
 
-    ``cluster`` and ``n_jobs`` are as in :func:`guitarclf.cluster.run_unordered`: a long file is decoded up to there.
+    Headers are read here; long files, which are decoded up to that onset, where ``cluster`` and ``n_jobs`` of
+    :func:`guitarclf.cluster.run_unordered` say.
     """
-    parts = stretches(range(len(notes)), items_a_job(len(notes), cluster=cluster, n_jobs=n_jobs))
-    jobs = [[note.request.path for note in notes[part.start : part.stop]] for part in parts]
-    measured = run_unordered(Measuring(reader), jobs, cluster=cluster, n_jobs=n_jobs)
-    found = list(chain.from_iterable(in_order((parts[at].start, of_part) for at, of_part in measured)))
-    _tell([(note.request.path, long) for note, long in zip(notes, found, strict=True) if long is not None], reader)
-    return [_placed(note, long) for note, long in zip(notes, found, strict=True)]
+    rows = [row for row, note in enumerate(notes) if _is_long(note.request.path, reader)]
+    size = items_a_job(len(rows), cluster=cluster, n_jobs=n_jobs)
+    parts = [rows[first : first + size] for first in range(0, len(rows), size)]
+    jobs = [[notes[row].request.path for row in part] for part in parts]
+    found: dict[int, Long] = {}
+    for at, measured in run_unordered(Measuring(reader), jobs, cluster=cluster, n_jobs=n_jobs):
+        found |= {row: long for row, long in zip(parts[at], measured, strict=True) if long is not None}
+    _tell([(notes[row].request.path, found[row]) for row in sorted(found)], reader)
+    return [_placed(note, found.get(row)) for row, note in enumerate(notes)]
+
+
+def _is_long(path: str, reader: WindowReader) -> bool:
+    """Return whether a file can be opened, and is too long to be a snippet."""
+    try:
+        with open_recording(path) as recording:
+            return reader.is_long(recording)
+    except AudioReadError:
+        return False
 
 
 def _placed(note: Note, long: Long | None) -> Note:
