@@ -2,7 +2,8 @@
 
 import math
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -198,7 +199,7 @@ def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap
 
     loaded = load_model(model)
     if config is not None:
-        said = load_config(config)
+        said = load_config(config, defaults=partial(_of_model, loaded))
         loaded.data, loaded.onsets = said.data, said.onsets
     if priors:
         loaded.priors = read_priors(priors)
@@ -218,3 +219,9 @@ def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap
     annotator = Annotator(Listener(loaded, parameters, min_confidence), places=places, **asked)
     settings = settings_of(model, loaded, annotator, given=None if table is None else file_digest(table))
     return replace(annotator, settings=settings), root, recordings
+
+
+def _of_model(loaded, raw) -> dict:
+    """Return what a configuration file leaves to the model, by key: its onsets; without a data section all of that."""
+    sections = {"onsets": loaded.onsets} | ({} if "data" in raw else {"data": loaded.data})
+    return {f"{name}.{key}": value for name, section in sections.items() for key, value in asdict(section).items()}

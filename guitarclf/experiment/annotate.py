@@ -126,15 +126,15 @@ def failed(timeline: Timeline, error: AudioReadError) -> Timeline:
 def recordings_of(paths: Iterable[str | os.PathLike[str]]) -> tuple[str, list[Recording]]:
     """Return a root, and the recordings that paths stand for, each once, named relative to it.
 
-    The root is the folder given, or the one that holds all that is given. Of two recordings in a folder with one stem
-    the second keeps its suffix.
+    The root is the folder given, or the one that holds all that is given; "" of nothing. Of two recordings in a folder
+    with one stem the second keeps its suffix.
     """
     given = [os.fspath(path) for path in paths]
     files = list(dict.fromkeys(map(os.path.abspath, given_files(given))))
     folders = {
         os.path.abspath(path) if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in given
     }
-    root = os.path.commonpath(folders)
+    root = os.path.commonpath(folders) if folders else ""
     names = [os.path.relpath(path, root).replace(os.sep, "/") for path in files]
     parts = zip(files, map(as_text, names), _stems(names), strict=True)
     return root, [Recording(path, name, stem) for path, name, stem in parts]
@@ -216,11 +216,11 @@ def annotate(
     events : DataFrame
         The columns are :data:`guitarclf.timeline.events.COLUMNS`. ``audio_path`` is relative to
         ``events.attrs["audio_root"]``, the folder given, or the one that holds all that is given. A recording
-        that cannot be read has a row that says why in ``error``.
+        that cannot be read has a row that says why in ``error``. Of no paths there are no rows.
     """
     import pandas as pd
 
-    from guitarclf.timeline.events import COLUMNS
+    from guitarclf.timeline.events import COLUMNS, TEXTS
 
     loaded = load_model(model)
     loaded.priors = loaded.priors if priors is None else dict(priors)
@@ -228,7 +228,8 @@ def annotate(
     annotator = Annotator(listener, tuple(only), start, end, with_pitch=pitch)
     root, recordings = recordings_of([paths] if isinstance(paths, str | os.PathLike) else paths)
     found = [row for recording in recordings for row in rows(annotator.timeline(recording), recording.stem)]
-    events = pd.DataFrame(found, columns=list(COLUMNS))
+    numbers = {name: np.int64 if name == "pitch_midi" else np.float64 for name in COLUMNS if name not in TEXTS}
+    events = pd.DataFrame(found, columns=list(COLUMNS)).astype(numbers)  # of no rows too
     events.attrs["audio_root"] = root
     return events
 
