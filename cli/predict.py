@@ -71,6 +71,9 @@ def command(
     `confidence`, from 0 to 1, is high where the model is sure that it is a note, and of the class it is
     called; of a model that only knows notes, it is the highest probability at equal shares.
 
+    One process works in threads, and on two cores as fast as --n-jobs 2 and --cluster local:2, which
+    start later: these are for very many files on more cores or machines. What is written is the same.
+
     What is written is a table: correct its `label` by ear, and `train --metadata-path` takes it.
     """
     data = read_data(config)
