@@ -94,8 +94,8 @@ class LazyGroup(HelpfulGroup):
             if ctx.meta[LOUDNESS] == "verbose":
                 traceback.print_exception(error)
             raise click.ClickException(
-                f"This must have `{error.name.split('.')[0]}`. It is not installed here. `pip install guitarclf` brings "
-                "all that the package needs."
+                f"This must have `{error.name.split('.')[0]}`. It is not installed here. `pip install guitarclf` "
+                "brings all that the package needs."
             ) from error
 
 

@@ -199,13 +199,18 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
 
 def _rows_to_train_on(config: Config, pipeline: Pipeline, events: pd.DataFrame) -> TrainingSet:
     """Return the train and val rows of ``events``, synthetic rows, and the user's sounds that are no note."""
-    left_out = set(events.loc[events["split"] != "train", "track"])
+    left_out, has_background = (
+        set(events.loc[events["split"] != "train", "track"]),
+        bool(events.attrs.get("background_audio", True)),
+    )
     events = events[events["split"] != "test"]
     is_endless = (events["split"] == "train").to_numpy() & draw_endless(config, len(events))
     X = features_to_train_on(pipeline, events, is_endless)
-    background = background_rows(config, pipeline["logmel"], left_out=left_out)  # before the modelling, which is long
+    # Read before the modelling, which is long; and not at all where there is none: that would read the table again.
+    background = [background_rows(config, pipeline["logmel"], left_out=left_out)] if has_background else []
     rows = TrainingSet.of(events, X, valid=(events["split"] == "val").to_numpy(), repeats=config.training.repeat_table)
-    rows = rows.add(draw_synthetic_rows(config, pipeline["logmel"])[0]).add(background)
+    for more in (draw_synthetic_rows(config, pipeline["logmel"])[0], *background):
+        rows = rows.add(more)
     has_fresh_head = config.net.module.note_head and config.training.init_from is None
     if has_fresh_head and not config.net.broken_notes and not rows.is_background.any():
         logger.warning(

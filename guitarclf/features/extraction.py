@@ -14,8 +14,9 @@ from guitarclf.audio.offsets import needs_ends
 from guitarclf.audio.windows import Request, in_threads
 from guitarclf.errors import AudioReadError
 from guitarclf.features.arrays import FeatureRows, Windows, raise_first
-from guitarclf.features.keys import NO_KEY, FileStates
+from guitarclf.features.keys import FileStates, is_kept
 from guitarclf.features.store import FeatureStore
+from guitarclf.files.places import expect
 from guitarclf.files.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -51,10 +52,11 @@ def _stored(windows: Windows, settings: dict, shape: tuple[int, ...], store: Fea
     stored = store.open(windows.reader, settings, shape)
     has_ends = windows.reader.zero_after_offset or needs_ends(settings)
     states = FileStates(windows.reader.until if has_ends else None)
-    keys = [states.key(request) for request in windows.requests]
+    expect(request.path for request in windows.requests)
+    keys = states.keys(windows.requests)
     sources, source, place = stored.find(keys)
     missing = np.flatnonzero(source < 0)
-    young = np.array([keys[row] == NO_KEY for row in missing], dtype=bool)
+    young = ~is_kept(keys[missing])
     if not young.all():
         rows = _by_file(windows.requests, missing[~young].tolist())
         files = stored.append(_with_keys(extract(windows, rows, settings), windows.requests, keys, states))
@@ -71,12 +73,14 @@ def _stored(windows: Windows, settings: dict, shape: tuple[int, ...], store: Fea
 
 
 def _with_keys(
-    parts: Iterable[tuple[list[int], np.ndarray]], requests: Sequence[Request], keys: list[bytes], states: FileStates
-) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    """Yield (keys, features) for each (rows, features); a row whose recording has changed meanwhile gets NO_KEY."""
+    parts: Iterable[tuple[list[int], np.ndarray]], requests: Sequence[Request], keys: np.ndarray, states: FileStates
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (keys, features) for each (rows, features); none of a recording that has changed meanwhile is found."""
     for rows, features in parts:
         changed = {path for path in {requests[row].path for row in rows} if not states.is_unchanged(path)}
-        yield [NO_KEY if requests[row].path in changed else keys[row] for row in rows], features
+        names = keys[rows]
+        names["recording"][[requests[row].path in changed for row in rows]] = 0
+        yield names, features
 
 
 def _computed(windows: Windows, settings: dict, shape: tuple[int, ...]) -> np.ndarray:
