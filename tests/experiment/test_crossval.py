@@ -14,7 +14,7 @@ from guitarclf.evaluation.baselines import majority, mfcc_statistics, svm_on_mfc
 from guitarclf.evaluation.crossval import summarise
 from guitarclf.evaluation.intervals import wilson
 from guitarclf.evaluation.metrics import class_calibration_error
-from guitarclf.experiment import crossval as module
+from guitarclf.experiment import material as module
 from guitarclf.experiment.crossval import crossval, fold_of_rows
 from guitarclf.experiment.fits import Outcome, answers, no_clips
 from guitarclf.labels import LABELS

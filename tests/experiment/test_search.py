@@ -14,7 +14,9 @@ from small import config_for
 from guitarclf.config.files import load_config, with_values
 from guitarclf.data.events import read_events
 from guitarclf.errors import ConfigError
-from guitarclf.experiment.search import KeptFeatures, apply_candidate, search
+from guitarclf.experiment.candidate_fits import KeptFeatures
+from guitarclf.experiment.candidates import apply_candidate
+from guitarclf.experiment.search import search
 from guitarclf.features.arrays import FeatureRows
 from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.files import progress
@@ -38,7 +40,7 @@ def test_search_ranks_candidates_and_trains_the_best(small_table, tmp_path):
     assert result.run.folder.bundle.is_dir()
 
 
-def test_a_watched_search_shows_its_candidates(small_table, tmp_path, monkeypatch):
+def test_a_watched_search_shows_its_fits(small_table, tmp_path, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -51,8 +53,8 @@ def test_a_watched_search_shows_its_candidates(small_table, tmp_path, monkeypatc
         search(with_values(config, params, source="test"))
         drawn = sys.stderr.getvalue()
     assert "search" in drawn
-    assert "1/2" in drawn
-    assert "candidate" in drawn
+    assert "1/6" in drawn
+    assert "fit" in drawn
 
 
 @pytest.mark.parametrize(
