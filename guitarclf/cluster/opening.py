@@ -1,5 +1,6 @@
 """open_cluster: a Dask cluster is reached, or made here, and its workers are looked at before they work."""
 
+import asyncio
 import json
 import logging
 import os
@@ -7,6 +8,7 @@ import re
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +86,7 @@ def open_cluster(
         ) from error
     with _connected(where, distributed) as client:
         common = Common.here(files)
+        _require_alike_scheduler(client, common)
         seen = _require_alike(client, common, cache)
         apart = () if cache is None else tuple(sorted({look.host for look in seen if not look.shares_cache}))
         _tell(seen, common, _apart_of(apart, cache, must_share))
@@ -117,13 +120,30 @@ def _connected(where: str, distributed: Any) -> Iterator["Client"]:
                 yield client
             return
         try:
+            _require_scheduler(address, distributed)
             client = distributed.Client(address, timeout=CONNECT_SEC)
         except (OSError, ValueError, TypeError, AssertionError, RuntimeError) as error:
+            why = f"nothing comes within {CONNECT_SEC:.0f} s" if isinstance(error, TimeoutError) else reason(error)
             raise ClusterError(
-                f"--cluster must be a scheduler that answers. {shown(where)} does not: {reason(error)}. {START}"
+                f"--cluster must be a scheduler that answers. {shown(where)} does not: {why}. {START}"
             ) from error
         with client:
             yield client
+
+
+def _require_scheduler(address: str, distributed: Any) -> None:
+    """Raise an error unless a scheduler is at an address. A Client may wait for an answer for ever."""
+
+    async def ask() -> dict:
+        async with distributed.rpc(
+            address, connection_args=distributed.Security().get_connection_args("client")
+        ) as server:
+            return await asyncio.wait_for(server.identity(), CONNECT_SEC)
+
+    with ThreadPoolExecutor(1) as thread:  # the caller may have a running loop, such as a notebook
+        found = thread.submit(asyncio.run, ask()).result()
+    if found.get("type") != "Scheduler":
+        raise ValueError(f"it is a {found.get('type')}")
 
 
 def _address_of(where: str) -> str:
@@ -145,6 +165,17 @@ def _address_of(where: str) -> str:
             f"{reason(error)}. Start the scheduler again."
         ) from error
     return address
+
+
+def _require_alike_scheduler(client: "Client", common: Common) -> None:
+    """Raise ClusterError unless the scheduler has the Dask of this process."""
+    packages = client.get_versions()["scheduler"]["packages"]
+    for name in ("dask", "distributed"):
+        if packages[name] != common.versions[name]:
+            raise ClusterError(
+                f"The scheduler at {_address(client)} must have the Dask of this machine. `{name}` is {packages[name]} "
+                f"there, and here {common.versions[name]}. Install the same there, and start it again."
+            )
 
 
 def _require_alike(client: "Client", common: Common, cache: Path | None) -> list[Seen]:

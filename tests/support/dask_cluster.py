@@ -14,13 +14,17 @@ TOO_LONG = 120.0  # seconds for a process to start, on a busy machine
 
 
 class DaskCluster:
-    """Processes of Dask, which end with the ``with`` block; ``folder`` is for their files."""
+    """Processes of Dask, which end with the ``with`` block; ``folder`` is for their files.
 
-    def __init__(self, folder: Path):
+    ``options`` and ``package``, the folder where guitarclf is found, are of the scheduler.
+    """
+
+    def __init__(self, folder: Path, *options: str, package: Path = PACKAGE):
         self.folder = folder
         self.file = folder / "scheduler.json"
         self.processes: list[subprocess.Popen] = []
-        self.scheduler = self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        own = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.scheduler = self.start("scheduler", *own, *options, package=package)
         wait_until(lambda: self.file.is_file() and self.file.read_text().endswith("}"), self.scheduler)
         self.address = json.loads(self.file.read_text())["address"]
 
