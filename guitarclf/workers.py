@@ -4,19 +4,20 @@ import os
 import platform
 import re
 import socket
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from pickle import loads
+from pickle import dumps, loads
 from typing import Any, NamedTuple
 
 from guitarclf.errors import ClusterError, GuitarclfError
 from guitarclf.files.digest import text_digest
 from guitarclf.files.names import as_path
-from guitarclf.files.wording import shown
+from guitarclf.files.wording import reason, shown
 
 # What computes, or carries, a result.
 PACKAGES = (
@@ -138,6 +139,20 @@ def look_around(common: Common, sign: str | None) -> Seen:
     return Seen(socket.gethostname(), common.complaint(), is_shared, processor(), limit)
 
 
+@dataclass(frozen=True)
+class Call:
+    """A function and what it is called with. Who unpickles it has the result.
+
+    So a worker that cannot import the function answers with an error; Dask, given the function, would break off.
+    """
+
+    function: Callable
+    arguments: tuple
+
+    def __reduce__(self) -> tuple[Callable, tuple]:
+        return self.function, self.arguments
+
+
 def call(name: str, content: bytes | Path, job: Any) -> Any:
     """Return what a function makes of a job. This process keeps the function, with what it remembers, for its next job.
 
@@ -154,33 +169,44 @@ def call(name: str, content: bytes | Path, job: Any) -> Any:
     return _held[name](job)
 
 
-def call_on_worker(name: str, content: bytes, job: bytes) -> Any:
-    """Return what `call` does, on a worker of Dask.
+def call_on_worker(name: str, content: bytes, job: bytes) -> tuple[Any, Exception | None]:
+    """Return (what `call` does, None) on a worker of Dask, or (None, the error).
+
+    An error of ours tells the worker, any other has a note with the worker and the traceback. Errors are not raised:
+    Dask waits for ever for a traceback that is too deep to be sent.
 
     Parameters
     ----------
     name : str
         By which the function is known again.
     content : bytes
-        A pickle of (Common, function).
+        A pickle of (Common, function). A worker, which may have come after the others were looked at, that has not what
+        is common answers with a ClusterError.
     job : bytes
         A pickle of the job, which the scheduler, having no need of it, is spared.
-
-    Raises
-    ------
-    ClusterError
-        If the worker, which may have come after the others were looked at, has not what is common. Any other error of
-        ours tells the worker.
     """
-    if name not in _held:
-        common, function = loads(content)
-        if complaint := _threads_complaint() or common.complaint():
-            raise ClusterError(f"W{_this_worker()[1:]} cannot be used. {complaint}")
-        _hold(name, function)
     try:
-        return _held[name](loads(job))
+        if name not in _held:
+            common, function = loads(content)
+            if complaint := _threads_complaint() or common.complaint():
+                return None, ClusterError(f"W{_this_worker()[1:]} cannot be used. {complaint}")
+            _hold(name, function)
+        return _held[name](loads(job)), None
     except GuitarclfError as error:
-        raise type(error)(f"{error} That was on {_this_worker()}.") from error
+        return None, type(error)(f"{error} That was on {_this_worker()}.")
+    except Exception as error:  # raised where the others are waited for
+        return None, _sendable(error)
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error, or one that tells it, that a pickle can hold, with its traceback as a note."""
+    note = f"On {_this_worker()}:\n{''.join(traceback.format_exception(error))}"
+    try:
+        loads(dumps(error))
+    except Exception:  # whatever its classes do
+        error = RuntimeError(reason(error))
+    error.add_note(note)
+    return error
 
 
 def _hold(name: str, function: Callable) -> None:

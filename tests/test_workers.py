@@ -1,10 +1,10 @@
 """What must be in common is compared, and a process keeps the function that it works with."""
 
 from dataclasses import replace
-from pickle import dumps
+from pickle import dumps, loads
 
 import pytest
-from jobs import Counting, unreadable
+from jobs import Counting, broken, unreadable
 
 from guitarclf import workers
 from guitarclf.errors import AudioReadError, ClusterError
@@ -79,18 +79,64 @@ class Worker:
         self.nthreads = nthreads
 
 
-def test_a_worker_that_was_not_looked_at_is_looked_at(files, monkeypatch):
+class Odd(Exception):
+    """Has what no pickle holds, and more arguments than it passes on."""
+
+    def __init__(self, what, why):
+        super().__init__(what)
+        self.kept = lambda: why
+
+
+def recursive(job):
+    return recursive(job)
+
+
+def odd(job):
+    raise Odd("odd", job)
+
+
+@pytest.fixture
+def common(files, monkeypatch):
+    """What is common, on a worker of one thread."""
     monkeypatch.setattr("distributed.get_worker", lambda: Worker(1))
     monkeypatch.setattr("socket.gethostname", lambda: "node7")
-    common = Common.here(files)
+    return Common.here(files)
+
+
+def answer(common, function):
+    return call_on_worker(f"{function}{common}", dumps((common, function)), dumps("job"))
+
+
+def test_a_worker_answers_with_the_result(common):
+    assert answer(common, len) == (3, None)
+
+
+def test_an_error_of_ours_tells_the_worker(common):
+    result, error = answer(common, unreadable)
+    assert (result, type(error)) == (None, AudioReadError)
+    assert str(error) == "job.wav must be readable. It is not. That was on worker tcp://10.0.0.1:1234 on node7."
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "text"),
+    [
+        (broken, ZeroDivisionError, "a bug"),
+        (recursive, RuntimeError, "maximum recursion"),
+        (odd, RuntimeError, "Odd: odd"),
+    ],
+)
+def test_any_other_error_can_be_sent_with_its_traceback(common, function, kind, text):
+    error = loads(dumps(answer(common, function)[1]))
+    assert isinstance(error, kind)
+    assert text in str(error)
+    assert "On worker tcp://10.0.0.1:1234 on node7:\nTraceback" in error.__notes__[0]
+    assert function.__name__ in error.__notes__[0]
+
+
+def test_a_worker_that_was_not_looked_at_is_looked_at(common, monkeypatch):
     other = replace(common, versions=common.versions | {"numpy": "1.0"})
-    with pytest.raises(
-        ClusterError, match=r"^Worker tcp://10\.0\.0\.1:1234 on node7 cannot be used\. It must have the"
-    ):
-        call_on_worker("a", dumps((other, len)), dumps("job"))
-    assert call_on_worker("a", dumps((common, len)), dumps("job")) == 3
-    with pytest.raises(AudioReadError, match=r"is not\. That was on worker tcp://10\.0\.0\.1:1234 on node7\.$"):
-        call_on_worker("b", dumps((common, unreadable)), dumps("job"))
+    said = str(answer(other, len)[1])
+    assert said.startswith("Worker tcp://10.0.0.1:1234 on node7 cannot be used. It must have the versions")
     monkeypatch.setattr("distributed.get_worker", lambda: Worker(2))
-    with pytest.raises(ClusterError, match=r"It must have one thread, and has 2\. Start it with --nthreads 1\."):
-        call_on_worker("c", dumps((common, len)), dumps("job"))
+    assert "It must have one thread, and has 2. Start it with --nthreads 1." in str(answer(common, len)[1])
+    assert isinstance(answer(common, len)[1], ClusterError)

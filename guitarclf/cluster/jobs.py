@@ -13,7 +13,7 @@ from pickle import dumps
 from typing import TYPE_CHECKING, Any
 
 from guitarclf.cluster.opening import WAIT_SEC, Cluster
-from guitarclf.errors import ClusterError, GuitarclfError
+from guitarclf.errors import ClusterError
 from guitarclf.workers import call, call_on_worker
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _on_workers(function: Callable, jobs: Sequence, cluster: Cluster) -> Iterato
     with _heeding_the_scheduler(cluster), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sending large graph")  # it is sent once, and again where it was lost
         content = client.submit(bytes, dumps((cluster.common, function)), pure=False)
-    worked = time.monotonic()
+    lonely: float | None = None  # since when no workers are seen
     try:
         while waiting or running:
             with _heeding_the_scheduler(cluster):
@@ -110,21 +110,22 @@ def _on_workers(function: Callable, jobs: Sequence, cluster: Cluster) -> Iterato
                         running[task] = place, worker
             if len(killed) >= MAX_KILLERS and not running:
                 break
-            worked = time.monotonic() if workers else worked
-            _require_recent(worked)
+            lonely = None if workers else lonely or time.monotonic()
+            _require_company(lonely)
             for future in _finished(running, cluster):
                 place, _ = running[future]
                 with _heeding_the_scheduler(cluster):
-                    error, result = _outcome(future)
+                    outcome = _outcome(future)
+                if outcome is None:
+                    continue  # its worker was lost with it, and another makes it again
+                result, error = outcome
                 if _is_killed(error):
                     logger.warning("Job %d of %d ended each worker that began it", place + 1, len(jobs))
                     killed.append((place, error))
                 elif error is not None:
                     raise error
-                elif result is not None:
-                    yield place, result[0]
                 else:
-                    continue  # its worker was lost with it, and another makes it again
+                    yield place, result
                 del running[future]
     finally:
         if client.status == "running":
@@ -151,16 +152,14 @@ def _finished(running: Collection["Future"], cluster: Cluster) -> list["Future"]
     return [future for future in running if future.done()]
 
 
-def _outcome(future: "Future") -> tuple[Exception | None, tuple[Any] | None]:
-    """Return (error, None) or (None, (result,)) of a job that is finished; (None, None) if its result is lost."""
-    if future.status == "error":
-        return future.exception(), None
+def _outcome(future: "Future") -> tuple[Any, Exception | None] | None:
+    """Return (result, None) or (None, error) of a job that is finished; None if that was lost on the way."""
+    if future.status == "error":  # of Dask, as the job's own are results
+        return None, future.exception(timeout=GATHER_SEC)
     try:
-        return None, (future.result(timeout=GATHER_SEC),)
+        return future.result(timeout=GATHER_SEC)
     except TimeoutError:
-        return None, None
-    except GuitarclfError as error:  # of the job, which was done again
-        return error, None
+        return None
 
 
 def _is_killed(error: Exception | None) -> bool:
@@ -188,9 +187,9 @@ def _heeding_the_scheduler(cluster: Cluster) -> Iterator[None]:
         ) from why
 
 
-def _require_recent(worked: float) -> None:
-    """Raise ClusterError if there were workers for the last time too long ago."""
-    if time.monotonic() - worked > WAIT_SEC:
+def _require_company(lonely: float | None) -> None:
+    """Raise ClusterError if no workers have been seen for too long."""
+    if lonely is not None and time.monotonic() - lonely > WAIT_SEC:
         raise ClusterError(
             f"A cluster must have a worker. It has had none for {WAIT_SEC:.0f} s. What is finished is kept: start "
             "workers, and go on with --resume."

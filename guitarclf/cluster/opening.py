@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from pickle import dumps, loads
 from typing import TYPE_CHECKING, Any
 
 from guitarclf.errors import ClusterError
 from guitarclf.files.names import as_path
 from guitarclf.files.wording import reason, shown
-from guitarclf.workers import Common, Seen, look_around
+from guitarclf.workers import Call, Common, Seen, look_around, processor
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -86,8 +87,8 @@ def open_cluster(
         ) from error
     with _connected(where, distributed) as client:
         common = Common.here(files)
-        _require_alike_scheduler(client, common)
         seen = _require_alike(client, common, cache)
+        _require_alike_scheduler(client, common)
         apart = () if cache is None else tuple(sorted({look.host for look in seen if not look.shares_cache}))
         _tell(seen, common, _apart_of(apart, cache, must_share))
         yield Cluster(client, common, apart)
@@ -159,7 +160,7 @@ def _address_of(where: str) -> str:
         address = json.loads(Path(as_path(where)).read_bytes())["address"]
         if not isinstance(address, str) or not re.match(r"[a-z]+://.", address):
             raise ValueError(f"its address is {address!r}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ClusterError(
             f"--cluster must be a file that a scheduler wrote with --scheduler-file. {shown(where)} is none: "
             f"{reason(error)}. Start the scheduler again."
@@ -169,13 +170,24 @@ def _address_of(where: str) -> str:
 
 def _require_alike_scheduler(client: "Client", common: Common) -> None:
     """Raise ClusterError unless the scheduler has the Dask of this process."""
-    packages = client.get_versions()["scheduler"]["packages"]
+    from distributed import wait
+
+    versions: Any = client.get_versions()
+    packages = versions["scheduler"]["packages"]
     for name in ("dask", "distributed"):
         if packages[name] != common.versions[name]:
             raise ClusterError(
                 f"The scheduler at {_address(client)} must have the Dask of this machine. `{name}` is {packages[name]} "
                 f"there, and here {common.versions[name]}. Install the same there, and start it again."
             )
+    trial = client.submit(processor, pure=False)  # which the scheduler reads
+    with suppress(TimeoutError):
+        wait([trial], timeout=LOOK_SEC)
+    if trial.status == "error":
+        raise ClusterError(
+            f"The scheduler at {_address(client)} must have guitarclf. It answers {reason(trial.exception())}. Install "
+            "it there, and start it again."
+        )
 
 
 def _require_alike(client: "Client", common: Common, cache: Path | None) -> list[Seen]:
@@ -198,7 +210,8 @@ def _require_alike(client: "Client", common: Common, cache: Path | None) -> list
             )
     with _sign_in(cache) as sign:
         asked = {
-            address: client.submit(look_around, common, sign, workers=[address], pure=False) for address in threads
+            address: client.submit(loads, dumps(Call(look_around, (common, sign))), workers=[address], pure=False)
+            for address in threads
         }
         with suppress(TimeoutError):
             wait(list(asked.values()), timeout=LOOK_SEC)
@@ -210,8 +223,8 @@ def _require_alike(client: "Client", common: Common, cache: Path | None) -> list
             )
         if future.status != "finished":
             raise ClusterError(
-                f"Worker {address}, and the scheduler, must have guitarclf as it is here. The answer is "
-                f"{reason(future.exception())}. Install the same there, and start them again."
+                f"Worker {address} must have guitarclf as it is here. It answers {reason(future.exception())}. Install "
+                "the same there, and start it again."
             )
         if future.result().complaint:
             raise ClusterError(

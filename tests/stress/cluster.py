@@ -2,12 +2,14 @@
 
 A real ``guitarclf search`` works on two workers of a Dask scheduler. At a random moment a worker is killed with SIGKILL
 and another is started, or the search itself is killed, and resumed. Its table, but for times, and the weights of its
-best must be those of a search in one process. Workers note each fit that they begin: none whose result had reached the
+best must be those of a search in one process. (Searches begin as forks of a process that has loaded what they load, or
+most of the time would go into that.) Workers note each fit that they begin: none whose result had reached the
 journal may be begun again, and no more than one for each worker that was killed, or that the killed search had.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -32,7 +34,18 @@ SETTINGS = SMALL_NET | {
     "search.params": json.dumps({"net.lr": RATES}),
 }
 FITS = [(number, fold) for number in range(len(RATES)) for fold in range(N_SPLITS)]  # in the order of the journal
+LOADED = ["distributed", "guitarclf.cli.search", "guitarclf.experiment.search", "guitarclf.cluster"]
 TOO_LONG = 600.0  # seconds for a search of this size, on a busy machine
+
+
+def command(arguments: list[str], log: str) -> None:
+    """Run a command of the command line in this process, and end it; what it prints goes to a file."""
+    with open(log, "ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    from guitarclf.cli import main
+
+    main(arguments, prog_name="guitarclf")
 
 
 class Searches:
@@ -55,26 +68,32 @@ class Searches:
         env = {"FITS_LOG": str(self.log), "OMP_NUM_THREADS": "1"}
         return self.dask.worker("--preload", str(preload), env=env)
 
-    def start(self, run: Path, *more: str) -> subprocess.Popen:
-        """Start a search in the background."""
+    def start(self, run: Path, *more: str):
+        """Start a search in a process of its own."""
         data = ("--metadata-path", self.table.path, "--audio-root", self.table.audio_root, "--output-dir", run)
         settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
-        command = [sys.executable, "-m", "guitarclf", "search", *map(str, data), *settings, *more]
-        with open(self.folder / "stderr", "ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log)
+        arguments = ["search", *map(str, data), *settings, *more]
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(LOADED)
+        process = context.Process(target=command, args=(arguments, str(self.folder / "stderr")))
+        process.start()
+        return process
 
-    def start_on_cluster(self, run: Path, *more: str) -> subprocess.Popen:
+    def start_on_cluster(self, run: Path, *more: str):
         return self.start(run, "--cluster", str(self.dask.file), *more)
 
-    def require_end(self, process: subprocess.Popen) -> None:
-        if process.wait(TOO_LONG):
-            raise RuntimeError(f"a search ended with {process.returncode}; see {self.folder / 'stderr'}")
+    def require_end(self, process) -> None:
+        process.join(TOO_LONG)
+        if process.exitcode != 0:
+            raise RuntimeError(
+                f"a search ended with {process.exitcode}: {(self.folder / 'stderr').read_text()[-2000:]}"
+            )
 
     def undisturbed_seconds(self) -> float:
         """Return how long the fits of a search on the cluster take, having seen that it is as in one process."""
         run, began = self.folder / "undisturbed", 0.0
         process = self.start_on_cluster(run)
-        while process.poll() is None and len(kept(run)) < len(FITS):
+        while process.is_alive() and len(kept(run)) < len(FITS):
             began = began or (time.monotonic() if self.n_begun() else 0.0)
             time.sleep(0.005)
         seconds = time.monotonic() - began
@@ -91,10 +110,10 @@ class Searches:
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         return Counter((int(number), int(fold)) for number, fold in map(str.split, lines))
 
-    def wait_for_a_random_moment(self, rng: random.Random, run: Path, process: subprocess.Popen) -> None:
+    def wait_for_a_random_moment(self, rng: random.Random, run: Path, process) -> None:
         """Wait until some fits are kept, and then for a part of a fit."""
         wanted = rng.randrange(len(FITS))
-        while len(kept(run)) < wanted and process.poll() is None:
+        while len(kept(run)) < wanted and process.is_alive():
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 2 * self.sec / len(FITS)))
 
@@ -102,7 +121,7 @@ class Searches:
         """Return what is wrong with a search of which a worker is killed at a random moment."""
         self.log.unlink(missing_ok=True)
         process = self.start_on_cluster(run)
-        while not self.n_begun() and process.poll() is None:
+        while not self.n_begun() and process.is_alive():
             time.sleep(0.002)
         self.wait_for_a_random_moment(rng, run, process)
         before, begun = kept(run), self.begun()
@@ -118,8 +137,8 @@ class Searches:
         self.log.unlink(missing_ok=True)
         process = self.start_on_cluster(run)
         self.wait_for_a_random_moment(rng, run, process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.join()
         before, begun = kept(run), self.begun()
         self.require_end(self.start_on_cluster(run, "--resume"))
         return self.complaints(run, before, begun, may_be_lost=N_WORKERS)

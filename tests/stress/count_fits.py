@@ -4,15 +4,19 @@ import os
 
 from guitarclf.experiment.candidate_fits import CandidateFits
 
-fit = CandidateFits.__call__
+
+def noting(fit):
+    """Return a fit that is noted before it is made."""
+
+    def noted(fits, job):
+        number, fold = job
+        with open(os.environ["FITS_LOG"], "a") as log:
+            log.write(f"{number} {fold}\n")
+        return fit(fits, job)
+
+    noted.notes = True
+    return noted
 
 
-def noted(fits, job):
-    """Note a fit, and do it."""
-    number, fold = job
-    with open(os.environ["FITS_LOG"], "a") as log:
-        log.write(f"{number} {fold}\n")
-    return fit(fits, job)
-
-
-CandidateFits.__call__ = noted
+if not hasattr(CandidateFits.__call__, "notes"):  # Dask runs this file twice
+    CandidateFits.__call__ = noting(CandidateFits.__call__)

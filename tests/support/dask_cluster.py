@@ -19,7 +19,7 @@ class DaskCluster:
     ``options`` and ``package``, the folder where guitarclf is found, are of the scheduler.
     """
 
-    def __init__(self, folder: Path, *options: str, package: Path = PACKAGE):
+    def __init__(self, folder: Path, *options: str, package: Path | str = PACKAGE):
         self.folder = folder
         self.file = folder / "scheduler.json"
         self.processes: list[subprocess.Popen] = []
@@ -28,14 +28,16 @@ class DaskCluster:
         wait_until(lambda: self.file.is_file() and self.file.read_text().endswith("}"), self.scheduler)
         self.address = json.loads(self.file.read_text())["address"]
 
-    def worker(self, *options: str, package: Path = PACKAGE, env: dict[str, str] | None = None) -> subprocess.Popen:
+    def worker(
+        self, *options: str, package: Path | str = PACKAGE, env: dict[str, str] | None = None
+    ) -> subprocess.Popen:
         """Start a worker of one thread without a nanny, that finds guitarclf in a folder."""
         threads = () if "--nthreads" in options else ("--nthreads", "1")
         nanny = () if "--nanny" in options else ("--no-nanny",)
         own = ("--no-dashboard", "--memory-limit", "0", "--local-directory", str(self.folder))
         return self.start("worker", *threads, *nanny, *own, *options, package=package, env=env)
 
-    def start(self, what: str, *options: str, package: Path = PACKAGE, env=None) -> subprocess.Popen:
+    def start(self, what: str, *options: str, package: Path | str = PACKAGE, env=None) -> subprocess.Popen:
         command = [sys.executable, "-m", f"distributed.cli.dask_{what}", "--scheduler-file", str(self.file), *options]
         path = os.pathsep.join(map(str, (package, SUPPORT)))
         with (self.folder / f"{what}.log").open("ab") as log:
