@@ -118,6 +118,8 @@ def _on_workers(function: Callable, jobs: Sequence, cluster: Cluster) -> Iterato
                     outcome = _outcome(future)
                 if outcome is None:
                     continue  # its worker was lost with it, and another makes it again
+                del running[future]
+                future.release()  # or it would be made again, if its worker were lost later
                 result, error = outcome
                 if _is_killed(error):
                     logger.warning("Job %d of %d ended each worker that began it", place + 1, len(jobs))
@@ -126,7 +128,6 @@ def _on_workers(function: Callable, jobs: Sequence, cluster: Cluster) -> Iterato
                     raise error
                 else:
                     yield place, result
-                del running[future]
     finally:
         if client.status == "running":
             with suppress(OSError):
