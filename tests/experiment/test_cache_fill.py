@@ -21,7 +21,7 @@ def table(note_table):
 
 @pytest.fixture(autouse=True)
 def old(monkeypatch):
-    monkeypatch.setattr("guitarclf.features.keys.GRAIN_SEC", -1.0)
+    monkeypatch.setattr("guitarclf.files.state.GRAIN_SEC", -1.0)
 
 
 def fill(table, cache, *more, exit_code=0):

@@ -18,7 +18,7 @@ from guitarclf.pipeline import build_pipeline
 
 @pytest.fixture(autouse=True)
 def old(monkeypatch):
-    monkeypatch.setattr("guitarclf.features.keys.GRAIN_SEC", -1.0)
+    monkeypatch.setattr("guitarclf.files.state.GRAIN_SEC", -1.0)
 
 
 class NoWorkers:

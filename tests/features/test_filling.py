@@ -31,7 +31,7 @@ def requests(write_wav, tone):
 @pytest.fixture
 def old(monkeypatch):
     """A clock by which no file was changed just now."""
-    monkeypatch.setattr("guitarclf.features.keys.GRAIN_SEC", -1.0)
+    monkeypatch.setattr("guitarclf.files.state.GRAIN_SEC", -1.0)
 
 
 def test_what_is_missing_is_computed_once(requests, old, tmp_path):
