@@ -1,6 +1,7 @@
 """run_unordered: jobs done here, in processes of this machine, or by the workers of a cluster."""
 
 import logging
+import os
 import tempfile
 import time
 import uuid
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from guitarclf.cluster.opening import WAIT_SEC, Cluster
 from guitarclf.errors import ClusterError
-from guitarclf.workers import call, call_on_worker
+from guitarclf.workers import call, call_on_worker, end_with
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -65,8 +66,9 @@ def _in_processes(function: Callable, jobs: Sequence, n_jobs: int) -> Iterator[t
     with tempfile.TemporaryDirectory(prefix="guitarclf-jobs-") as folder:
         path = Path(folder, "function.pickle")
         path.write_bytes(dumps(function))
+        begin = {"initializer": end_with, "initargs": (os.getpid(), Path(folder))}
         # Each job by itself, so that none waits, finished, for those after it.
-        parallel = Parallel(n_jobs=n_jobs, backend="loky", batch_size=1, return_as="generator_unordered")
+        parallel = Parallel(n_jobs=n_jobs, backend="loky", batch_size=1, return_as="generator_unordered", **begin)
         work = parallel(delayed(_call_kept)(path, place, job) for place, job in enumerate(jobs))
         try:
             yield from work
