@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from guitarclf.data.columns import map_columns
-from guitarclf.data.events import refuse, respell_paths, typed
+from guitarclf.data.events import name_sound_inside, refuse, respell_paths, typed
 from guitarclf.data.rules import check_cells
 from guitarclf.data.table import read_table
-from guitarclf.data.texts import as_texts, is_empty, no_texts, where
+from guitarclf.data.texts import as_texts, is_empty, no_texts, same_texts, where
 from guitarclf.errors import EventTableError
+from guitarclf.files.urls import parent
 from guitarclf.labels import LABELS, folded
 
 NAMED = "training.background_path"
@@ -54,12 +55,13 @@ def read_background(path: str | Path) -> pd.DataFrame:
     cells = {
         "note_id": as_texts([raw.where(row) for row in range(n_clips)]),
         "audio_path": given["audio_path"],
-        "onset_sec": given.get("onset_sec", as_texts(["0"] * n_clips)),
+        "onset_sec": given.get("onset_sec", same_texts("0", n_clips)),
         "offset_sec": no_texts(n_clips),
     }
-    respell_paths(cells, raw.path.parent)
+    name_sound_inside(raw, cells, parent(raw.path))
+    respell_paths(cells, parent(raw.path))
     families = given.get("family", no_texts(n_clips))
     cells["family"] = where(is_empty(families), cells["audio_path"], families)
     cells["track"] = cells["family"]
     refuse(check_cells(raw, cells, require_labels=False))
-    return typed(cells, raw.path.parent).assign(label_category=None, next_onset_sec=np.inf)
+    return typed(cells, parent(raw.path)).assign(label_category=None, next_onset_sec=np.inf)

@@ -13,17 +13,20 @@ from guitarclf.data.columns import (
     EVENT_COLUMNS,
     PREDICTED,
     map_columns,
+    own_names,
     require_columns,
     told_of_columns,
     told_of_offsets,
 )
 from guitarclf.data.rules import NO_PITCH, Problem, as_lines, as_numbers, check_cells, events_in_files, rows_of_same
-from guitarclf.data.table import column_names, read_table
-from guitarclf.data.texts import as_texts, distinct, is_empty, is_one_of, mapped, no_texts
+from guitarclf.data.table import RawTable, column_names, read_table
+from guitarclf.data.texts import as_texts, distinct, is_empty, is_one_of, mapped, no_texts, other_prefix
 from guitarclf.data.unlabelled import require_labelled, told_of_unlabelled, unlabelled_rows
 from guitarclf.errors import EventTableError
+from guitarclf.files.inside import MARK
 from guitarclf.files.names import as_text
 from guitarclf.files.spelling import as_on_disk, spelled_out, stripped
+from guitarclf.files.urls import absolute, is_url, joined, parent, relative
 from guitarclf.files.whole import write_text
 from guitarclf.labels import NO_NOTE_LABEL
 from guitarclf.parameters.label_map import LabelMap
@@ -107,7 +110,7 @@ def is_in_our_terms(
     One that has its offsets or its labels where ``columns`` says, and not under our name, needs it.
     """
     names, columns = column_names(path), columns or {}
-    found = {*names, "label_category"} if "label" in names else {*names}
+    found = own_names(names)
     has_other_offsets = "offset_sec" not in found and str(columns.get("offset_sec")) in found
     maps_label = columns.get("label_category") == "label" and "label_category" not in names
     has_other_labels = maps_label and not found >= PREDICTED  # what a model wrote is in our terms whatever others are
@@ -150,6 +153,7 @@ def check_events(
         cells["label_category"] = mapped(given, lambda text: label_map.label_of(text) or text)
     is_note = is_kept & ~is_one_of(cells.get("label_category", no_texts(len(raw))), [NO_NOTE_LABEL])
     told += told_of_offsets(is_empty(cells["offset_sec"])[is_note])
+    name_sound_inside(raw, cells, audio_root)
     told += respell_paths(cells, audio_root)
     derived = [name for name in ("track", "label_category") if name not in cells]
     problems = check_cells(raw, cells, require_labels, left_out)
@@ -158,6 +162,16 @@ def check_events(
         events = events[is_kept].reset_index(drop=True)  # what follows a note follows it all the same
     events.attrs["derived"], events.attrs["told"] = derived, told
     return events, problems
+
+
+def name_sound_inside(raw: RawTable, cells: dict[str, pa.Array], audio_root: str | Path | None) -> None:
+    """Name the recordings that are in a table itself as lying below it, relative to the root if that is its folder."""
+    table, folder = os.fspath(raw.path), parent(raw.path)
+    if audio_root is not None and absolute(audio_root).rstrip("/") == absolute(folder).rstrip("/"):
+        table = relative(folder, table) if is_url(table) else os.path.basename(table)
+    elif audio_root is not None:
+        table = absolute(table)
+    cells["audio_path"] = other_prefix(cells["audio_path"], MARK, f"{table}/")
 
 
 def respell_paths(cells: dict[str, pa.Array], audio_root: str | Path | None) -> list[str]:
@@ -188,8 +202,8 @@ def write_events(events: pd.DataFrame, path: str | Path, *, audio_root: str | Pa
 
 def paths_below(audio_root: str | Path, paths: Iterable[str]) -> list[str]:
     """Return paths relative to ``audio_root`` where they lie below it; others as they are."""
-    root = as_text(os.path.join(str(audio_root), ""))
-    return [path.removeprefix(root) for path in paths]
+    root = as_text(str(audio_root))
+    return [relative(root, path) for path in paths]
 
 
 def typed(cells: dict[str, pa.Array], audio_root: str | Path | None) -> pd.DataFrame:
@@ -209,7 +223,7 @@ def typed(cells: dict[str, pa.Array], audio_root: str | Path | None) -> pd.DataF
     counted = next_onsets_in(distinct(paths)[1], as_numbers(texts["onset_sec"]))
     data["next_onset_sec"] = np.where(is_empty(following), counted, as_numbers(following))
     if audio_root is not None:
-        data["audio_path"] = mapped(paths, lambda text: as_text(os.path.join(str(audio_root), text))).to_pandas()
+        data["audio_path"] = mapped(paths, lambda text: as_text(joined(str(audio_root), text))).to_pandas()
     return pd.DataFrame(data)
 
 

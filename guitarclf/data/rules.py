@@ -12,6 +12,7 @@ from pyarrow import compute
 
 from guitarclf.data.table import RawTable
 from guitarclf.data.texts import distinct, is_empty, is_one_of, no_texts, where
+from guitarclf.files.urls import is_url, masked, problem_of
 from guitarclf.labels import NO_NOTE_LABEL, TABLE_LABELS
 
 SPLITS = ("train", "val", "test")
@@ -41,7 +42,8 @@ class Problem:
         return self.where.rpartition(" ")[2]
 
     def __str__(self) -> str:
-        value = self.value if len(self.value) <= MAX_SHOWN else f"{self.value[:MAX_SHOWN]}..."
+        value = masked(self.value)
+        value = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}..."
         return f"{self.where}: `{self.column}` {self.rule}. Got {value!r}."
 
 
@@ -132,6 +134,9 @@ def _rules(
     for column in ("note_id", "audio_path", "track"):
         if column in cells:
             yield column, is_empty(cells[column]), lambda row: "must not be empty"
+    paths = cells["audio_path"]
+    wrong = _wrong_urls(paths)
+    yield "audio_path", is_one_of(paths, wrong), lambda row: wrong[paths[row].as_py()]
     onset, offset = as_numbers(onsets), as_numbers(cells["offset_sec"])
     rule = "must be a number of seconds from 0 up"
     yield "onset_sec", ~(np.isfinite(onset) & (onset >= 0)), lambda row: rule + _how_to_write(onsets[row].as_py())
@@ -167,6 +172,13 @@ def _rules(
         is_wrong,
         lambda row: f"must be empty or a whole number from {n_rows[row]}, the rows of this file, up",
     )
+
+
+def _wrong_urls(paths: pa.Array) -> dict[str, str]:
+    """Return URL -> rule of those that are not read here."""
+    urls = compute.unique(paths.filter(compute.match_substring(paths, "://"))).to_pylist()
+    problems = {url: problem_of(url) for url in urls if is_url(url)}
+    return {url: problem.rstrip(".") for url, problem in problems.items() if problem}
 
 
 def _how_to_write(text: str) -> str:

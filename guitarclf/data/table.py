@@ -2,12 +2,13 @@
 
 import csv
 import io
+import os
 import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,8 +17,11 @@ import pyarrow as pa
 
 from guitarclf.data.parquet import MAX_BYTES, read_parquet
 from guitarclf.data.texts import as_texts, is_empty, one_column, stripped_texts
-from guitarclf.errors import EventTableError
+from guitarclf.errors import AudioReadError, EventTableError
+from guitarclf.files.places import PARQUET, local, require_parquet
 from guitarclf.files.spelling import stripped
+from guitarclf.files.urls import is_url
+from guitarclf.files.wording import shown
 
 DELIMITERS = (",", ";", "\t")
 MAX_HEADER = 1_000_000  # characters of a first line
@@ -35,7 +39,7 @@ SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
 class RawTable:
     """A table as it was written: column name -> text of each row, and where each row stands."""
 
-    path: Path
+    path: Path | str  # a URL as it is given
     columns: dict[str, pa.Array]
     lines: np.ndarray  # of shape (n_rows,)
     decimal_comma: bool = False  # where semicolons or tabs part the cells, 0,5 is a number
@@ -51,9 +55,9 @@ class RawTable:
         return f"{self.path}, {unit} {self.lines[row]}"
 
 
-def is_parquet(path: Path) -> bool:
+def is_parquet(path: str | os.PathLike[str]) -> bool:
     """Return whether a file's name says Parquet."""
-    return path.suffix.lower() in (".parquet", ".pq")
+    return os.fspath(path).lower().endswith(PARQUET)
 
 
 def read_table(path, *, named: str = NAMED) -> RawTable:
@@ -69,7 +73,13 @@ def read_table(path, *, named: str = NAMED) -> RawTable:
     EventTableError
         If the file is missing, empty, too large, or has column names that are doubled or missing.
     """
-    path = Path(path)
+    with _at_hand(path) as file:
+        raw = _read_file(file, named)
+    return replace(raw, path=os.fspath(path)) if is_url(os.fspath(path)) else raw
+
+
+def _read_file(path: Path, named: str) -> RawTable:
+    """Return the table of a file of this machine."""
     _require_table(path, named)
     delimiter, unread, lengths = "", dict[str, str](), dict[int, int]()
     with _explained(path):
@@ -92,12 +102,12 @@ def read_table(path, *, named: str = NAMED) -> RawTable:
 
 def column_names(path) -> list[str]:
     """Return the names of the columns of a table; of a CSV file only the first line is read."""
-    path = Path(path)
     if is_parquet(path):
         return [*read_table(path).columns]
-    _require_table(path, NAMED)
-    with _explained(path), _opened(path) as (header, *_):
-        return header
+    with _at_hand(path) as file:
+        _require_table(file, NAMED)
+        with _explained(file), _opened(file) as (header, *_):
+            return header
 
 
 def _require_table(path: Path, named: str) -> None:
@@ -112,11 +122,30 @@ def _require_table(path: Path, named: str) -> None:
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        # Sound may be in Parquet, of which what is read is counted.
+        if not is_parquet(path) and path.stat().st_size > MAX_BYTES:
             raise EventTableError(f"{path} must have at most {MAX_BYTES // 2**20} MB. Split the table.")
         yield
     except OSError as error:
         raise EventTableError(f"{path} must be a readable file. {error.strerror}. Check its permissions.") from error
+
+
+@contextmanager
+def _at_hand(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the file of a table, a copy if it is at a URL, which messages of what is done in the block then name."""
+    url = os.fspath(path)
+    if not is_url(url):
+        yield Path(path)
+        return
+    try:
+        how = {"check": require_parquet} if is_parquet(url) else {"most": MAX_BYTES}
+        copy = local(url, fresh=True, **how)
+    except AudioReadError as error:
+        raise EventTableError(f"The table {error}") from error
+    try:
+        yield Path(copy)
+    except EventTableError as error:
+        raise EventTableError(str(error).replace(copy, shown(url))) from error
 
 
 def _named_columns(path: Path, header: list[str], columns: list[pa.Array]) -> list[int]:

@@ -2,8 +2,9 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +19,8 @@ from guitarclf.bundle.folder import model_files
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.files.digest import file_digest, text_digest
 from guitarclf.files.names import as_path, as_text
+from guitarclf.files.urls import is_url, parent, relative
+from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.parameters.sections import OnsetParameters
 from guitarclf.timeline.events import NAN, Event, Timeline, rows
@@ -74,6 +77,10 @@ class Annotator:
                 f"A stretch must start at 0 s or later and before it ends. Got {self.start:g} s to {self.end:g} s."
             )
 
+    def places_of(self, recording: Recording) -> list[Place] | None:
+        """Return where the events of a recording are; None if their onsets are to be found."""
+        return None if self.places is None else self.places.get(os.path.realpath(as_path(recording.path)), [])
+
     def timeline(self, recording: Recording, tell: Callable[[float], object] = lambda seconds: None) -> Timeline:
         """Return the events of a recording; ``tell`` is told how many seconds of it have been heard so far.
 
@@ -83,11 +90,11 @@ class Annotator:
         timeline = Timeline(
             recording.path, recording.audio_path, NAN, 0, events, self.settings, stem=as_text(recording.stem)
         )
-        places = None if self.places is None else self.places.get(os.path.realpath(as_path(recording.path)), [])
         try:
             with open_recording(recording.path) as sound:
                 duration, rate = sound.frames / sound.samplerate, sound.samplerate
             timeline = replace(timeline, duration=duration, sample_rate=rate)
+            places = self.places_of(recording)
             for event in self.listener.events_of(recording.path, places=places, start=self.start, end=self.end):
                 events.append(event)
                 tell(event.onset)
@@ -122,18 +129,37 @@ def failed(timeline: Timeline, error: AudioReadError) -> Timeline:
 def recordings_of(paths: Iterable[str | os.PathLike[str]]) -> tuple[str, list[Recording]]:
     """Return a root, and the recordings that paths stand for, each once, named relative to it.
 
-    The root is the folder given, or the one that holds all that is given. Of two recordings in a folder with one stem
-    the second keeps its suffix.
+    The root is the folder given, or the one that holds all that is given; "" of nothing. Of two recordings in a folder
+    with one stem the second keeps its suffix.
     """
     given = [os.fspath(path) for path in paths]
-    files = list(dict.fromkeys(map(os.path.abspath, given_files(given))))
-    folders = {
-        os.path.abspath(path) if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in given
-    }
-    root = os.path.commonpath(folders)
-    names = [os.path.relpath(path, root).replace(os.sep, "/") for path in files]
+    if any(map(is_url, given)):
+        root, files = _root_of_urls(given)
+        names = [relative(root, path) for path in files]
+    else:
+        files = list(dict.fromkeys(map(os.path.abspath, given_files(given))))
+        folders = {
+            os.path.abspath(path) if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in given
+        }
+        root = os.path.commonpath(folders) if folders else ""
+        names = [os.path.relpath(path, root).replace(os.sep, "/") for path in files]
     parts = zip(files, map(as_text, names), _stems(names), strict=True)
     return root, [Recording(path, name, stem) for path, name, stem in parts]
+
+
+def _root_of_urls(given: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the URL that all that is given lies below, and the recordings, each once."""
+    files = list(dict.fromkeys(given_files(given)))
+    folders = {parent(path) if path in files else path.rstrip("/") for path in given}
+    parts = zip(*(folder.split("/") for folder in folders), strict=False)
+    shared = [part[0] for part in takewhile(lambda part: len(set(part)) == 1, parts)]
+    if len(shared) < 3 or not all(map(is_url, given)):  # the scheme, "", and the host or bucket
+        raise ParameterError(
+            f"PATHs must lie in one folder, or below one host or bucket. Got {shown(given[0])} and "
+            f"{shown(next((each for each in given if each.split('/')[:3] != given[0].split('/')[:3]), given[-1]))}. "
+            "Annotate them one after the other."
+        )
+    return "/".join(shared), files
 
 
 def _stems(names: Iterable[str]) -> list[str]:
@@ -212,11 +238,11 @@ def annotate(
     events : DataFrame
         The columns are :data:`guitarclf.timeline.events.COLUMNS`. ``audio_path`` is relative to
         ``events.attrs["audio_root"]``, the folder given, or the one that holds all that is given. A recording
-        that cannot be read has a row that says why in ``error``.
+        that cannot be read has a row that says why in ``error``. Of no paths there are no rows.
     """
     import pandas as pd
 
-    from guitarclf.timeline.events import COLUMNS
+    from guitarclf.timeline.events import COLUMNS, TEXTS
 
     loaded = load_model(model)
     loaded.priors = loaded.priors if priors is None else dict(priors)
@@ -224,7 +250,8 @@ def annotate(
     annotator = Annotator(listener, tuple(only), start, end, with_pitch=pitch)
     root, recordings = recordings_of([paths] if isinstance(paths, str | os.PathLike) else paths)
     found = [row for recording in recordings for row in rows(annotator.timeline(recording), recording.stem)]
-    events = pd.DataFrame(found, columns=list(COLUMNS))
+    numbers = {name: np.int64 if name == "pitch_midi" else np.float64 for name in COLUMNS if name not in TEXTS}
+    events = pd.DataFrame(found, columns=list(COLUMNS)).astype(numbers)  # of no rows too
     events.attrs["audio_root"] = root
     return events
 

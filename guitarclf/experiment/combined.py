@@ -12,8 +12,10 @@ from guitarclf.experiment.annotate import Recording
 from guitarclf.files.cells import csv_lines
 from guitarclf.files.digest import text_digest
 from guitarclf.files.names import as_path, as_text
+from guitarclf.files.places import file_of, version_at
+from guitarclf.files.urls import is_url
 from guitarclf.files.whole import UNFINISHED, hidden, whole_text
-from guitarclf.runs.journal import Journal, unfinished_path
+from guitarclf.runs.journal import Journal, in_order, unfinished_path
 from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
 
 
@@ -26,33 +28,34 @@ def is_finished(combined: str | Path) -> bool:
 def write_combined(
     path: str | Path,
     recordings: Sequence[Recording],
-    work: Callable[[Sequence[Recording]], Iterator[Timeline]],
+    work: Callable[[Sequence[int]], Iterator[tuple[int, list[Timeline]]]],
     settings: Mapping[str, Any],
     *,
     resume: bool,
 ) -> Iterator[Timeline]:
-    """Write the table of several recordings, and yield their timelines as they are done.
+    """Write the table of several recordings, and yield their timelines in order.
 
-    Each is kept beside it until all are there, so that with ``resume`` a command that was killed goes on. The
+    ``work`` is given places of recordings, and yields (place, their timelines) in any order. Each is kept beside the
+    table until all are there, so that with ``resume`` a command that was killed goes on. The
     ``settings``, and sizes and times of the recordings, tell whether what is kept is of the same work.
     """
     kept = unfinished_path(path)
     if kept is None:
-        parts: Iterator[list[Timeline]] = ([timeline] for timeline in work(recordings))
+        parts = work(range(len(recordings)))
     else:
         key = text_digest(
             json.dumps(dict(settings)), *(repr((recording, _state(recording))) for recording in recordings)
         )
         from_plain = partial(_from_plain, settings=settings)
         journal = Journal(kept, key, resume=resume, to_plain=_to_plain, from_plain=from_plain, what="recordings")
-        parts = journal.go_on(recordings, lambda rest: ([timeline] for timeline in work(rest)))
+        parts = journal.go_on(recordings, work)
     if resume and kept is not None:
         for left in Path(path).parent.glob(f"{glob.escape(hidden(Path(path), '').name)}.*{UNFINISHED}"):
             left.unlink(missing_ok=True)  # by the command that was killed
     stems = iter(recording.stem for recording in recordings)
     with whole_text(path) as file:
         file.write(next(csv_lines(COLUMNS, ())))
-        for part in parts:
+        for part in in_order(parts):
             for timeline in part:
                 _, *lines = csv_lines(COLUMNS, rows(timeline, as_text(next(stems))))
                 file.writelines(lines)
@@ -61,10 +64,13 @@ def write_combined(
         kept.unlink(missing_ok=True)
 
 
-def _state(recording: Recording) -> tuple[int, int] | None:
-    """Return the size and time of a recording, None if it is not there."""
+def _state(recording: Recording) -> tuple[int, int] | str | None:
+    """Return the size and time of a recording, or its version at a URL, None if it is not there."""
+    file, _ = file_of(recording.path)
+    if is_url(file):
+        return version_at(file)
     try:
-        status = os.stat(as_path(recording.path))
+        status = os.stat(as_path(file))
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
