@@ -84,9 +84,8 @@ def _read_file(path: Path, named: str) -> RawTable:
     delimiter, unread, lengths = "", dict[str, str](), dict[int, int]()
     with _explained(path):
         if is_parquet(path):
-            header, rows, numbers, unread = read_parquet(path)
-            lines = np.array(numbers, dtype=np.int64)
-            columns = [as_texts(cells) for cells in zip(*rows, strict=True)] or [as_texts([]) for _ in header]
+            header, columns, unread = read_parquet(path)
+            lines = np.arange(1, 1 + max(map(len, columns), default=0))
         else:
             with _opened(path) as (header, numbered, delimiter):
                 columns, lines, lengths = _columns_of(numbered, len(header))
