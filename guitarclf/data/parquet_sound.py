@@ -79,9 +79,13 @@ def with_names(header: Sequence[str], columns: list[pa.Array], metadata: dict[by
     named = []
     for name, column in zip(header, columns, strict=True):
         names = features.get(name)
-        texts = {str(number): text for number, text in enumerate(names or ())}
-        named.append(column if names is None else mapped(column, lambda number, texts=texts: texts.get(number, "")))
+        named.append(column if names is None else _named(column, names))
     return named
+
+
+def _named(numbers: pa.Array, names: Sequence[str]) -> pa.Array:
+    texts = {str(number): text for number, text in enumerate(names)}
+    return mapped(numbers, lambda number: texts.get(number, ""))
 
 
 def _features(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
