@@ -179,6 +179,30 @@ def features_warm(folder: Path, n_events: int) -> Callable:
     return _features(folder, n_events, is_warm=True)
 
 
+def second_start(folder: Path, n_events: int) -> Callable:
+    """Do what `train` does on a table of short files, a note each, from the start to the first step, once before."""
+    from guitarclf import build_pipeline, load_config
+    from guitarclf.data.events import write_events
+    from guitarclf.experiment.tables import split_events
+    from guitarclf.pipeline import features_to_train_on
+    from guitarclf.runs.session import data_digest
+
+    sound_of(folder, n_events, 0.05)
+    small = {"window.target_duration": 0.1, "logmel.n_mels": 4, "logmel.hop_length": 2048, "logmel.n_fft": 2048}
+    table = {"data.metadata_path": str(table_of(folder, n_events, per_file=1)), "data.cache": str(folder / "cache")}
+    config = load_config(overrides=table | small | {"data.num_workers": 1})
+    time.sleep(2.1)  # neither digests nor features of younger files are kept
+
+    def start():
+        events = split_events(config)
+        data_digest(config, events)
+        write_events(events, folder / "splits.csv", audio_root=config.data.audio_folder)
+        features_to_train_on(build_pipeline(config), events, np.zeros(len(events), dtype=bool))
+
+    start()
+    return start
+
+
 def predict_table(folder: Path, n_events: int) -> Callable:
     from guitarclf import OnnxModel, read_events
     from guitarclf.experiment.predict import notes_of_events, predict_notes
@@ -192,7 +216,7 @@ WITHOUT_SOUND = (
     *(read_table, validate_rules, split_20_notes_a_track, split_a_note_a_track),
     *(make_requests, look_up_found, look_up_missing),
 )
-OF_FILES = (digest_cold, digest_warm)
+OF_FILES = (digest_cold, digest_warm, second_start)
 OF_SOUND = (features_cold, features_warm, predict_table)
 NAMED = {make.__name__: make for make in (*WITHOUT_SOUND, *OF_FILES, *OF_SOUND)}
 

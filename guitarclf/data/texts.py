@@ -16,7 +16,8 @@ TEXT = pa.string()
 
 def as_texts(texts: Iterable[str]) -> pa.Array:
     """Return texts as a column."""
-    return pa.array(texts, TEXT)
+    column = pa.array(texts, TEXT)
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column  # it is if pandas joined tables
 
 
 def one_column(parts: Iterable[pa.Array]) -> pa.Array:

@@ -1,6 +1,7 @@
 """Columns of text in Arrow: stripped, compared, replaced, and asked once for each distinct text."""
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -26,6 +27,13 @@ ODD = ["", " ", "a", " a b\t", "\ufeffx", "\u3000y\u00a0", "\0z", "a\nb", "'\"",
 def test_texts_come_back_as_they_were():
     assert as_texts(ODD).to_pylist() == ODD
     assert as_texts([]).type == as_texts(ODD).type == pa.string()
+
+
+def test_texts_of_tables_that_were_joined_are_one_column():
+    joined = pd.concat([pd.Series(["a"]), pd.Series(["b", "c"])], ignore_index=True)
+    assert isinstance(as_texts(joined), pa.Array)
+    assert as_texts(joined).to_pylist() == ["a", "b", "c"]
+    assert as_texts(joined[:0]).to_pylist() == []
 
 
 def test_columns_one_after_the_other_are_one_and_none_is_an_empty_one():
