@@ -5,6 +5,7 @@
 # make test-lowest   the fast tests with the lowest versions that pyproject.toml allows, in .venv-lowest
 # make fuzz [N=20000 SEED=0 COMMANDS=300 ONLY=parquet]   mutated files to everything that reads one
 # make kills [N=50]   kill and resume a training run at random moments; make soak [N=5000]   predict and watch memory
+# make cluster-kills [N=20]   kill workers of a cluster, and searches on it, at random moments
 # make bench [REPEATS=3]  set up .venv and measure speed and memory against the yardsticks in benchmarks/
 # make wheel   a source distribution and a wheel in dist/, checked, and tried in two empty environments
 # make pretrained [REAL="folder folder" BACKGROUND=folder]   train the model that ships and put it into the package
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test test-long test-lowest coverage lint actionlint docs fuzz kills soak bench wheel pretrained clean
+.PHONY: demo test test-long test-lowest coverage lint actionlint docs fuzz kills cluster-kills soak bench wheel pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
@@ -37,6 +38,9 @@ fuzz: $(VENV)/.installed-dev
 
 kills: $(VENV)/.installed-dev
 	PYTHONPATH=tests/support $(BIN)/python tests/stress/kills.py --kills $(or $(N),50)
+
+cluster-kills: $(VENV)/.installed-dev
+	PYTHONPATH=tests/support $(BIN)/python tests/stress/cluster.py --kills $(or $(N),20)
 
 soak: $(VENV)/.installed-dev
 	PYTHONPATH=tests/support $(BIN)/python tests/stress/soak.py --predictions $(or $(N),5000)

@@ -238,11 +238,13 @@ def annotate(
     events : DataFrame
         The columns are :data:`guitarclf.timeline.events.COLUMNS`. ``audio_path`` is relative to
         ``events.attrs["audio_root"]``, the folder given, or the one that holds all that is given. A recording
-        that cannot be read has a row that says why in ``error``. Of no paths there are no rows.
+        that cannot be read has a row that says why in ``error``. Of no paths there are no rows. A notebook shows the
+        first recordings as pictures too.
     """
     import pandas as pd
 
     from guitarclf.timeline.events import COLUMNS, TEXTS
+    from guitarclf.timeline.frame import EventsFrame
 
     loaded = load_model(model)
     loaded.priors = loaded.priors if priors is None else dict(priors)
@@ -251,7 +253,7 @@ def annotate(
     root, recordings = recordings_of([paths] if isinstance(paths, str | os.PathLike) else paths)
     found = [row for recording in recordings for row in rows(annotator.timeline(recording), recording.stem)]
     numbers = {name: np.int64 if name == "pitch_midi" else np.float64 for name in COLUMNS if name not in TEXTS}
-    events = pd.DataFrame(found, columns=list(COLUMNS)).astype(numbers)  # of no rows too
+    events = EventsFrame(pd.DataFrame(found, columns=list(COLUMNS)).astype(numbers))  # of no rows too
     events.attrs["audio_root"] = root
     return events
 

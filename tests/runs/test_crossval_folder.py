@@ -14,7 +14,8 @@ from small import options_for, small_config
 from guitarclf.cli import main
 from guitarclf.config.files import with_values
 from guitarclf.errors import AudioReadError, RunError
-from guitarclf.experiment import crossval as module
+from guitarclf.experiment import crossval as crossvalidating
+from guitarclf.experiment import material as module
 from guitarclf.experiment.crossval import crossval
 from guitarclf.experiment.fits import from_plain
 from guitarclf.experiment.search import search
@@ -27,10 +28,13 @@ ARTEFACTS = [
     "crossval.log",
     "crossval.txt",
     "environment.json",
+    "figures",
     "finished_folds.jsonl",
     "predictions.csv",
+    "scores.csv",
+    "scores.tex",
 ]
-RESULTS = ("predictions.csv", "crossval.json", "crossval.txt")
+RESULTS = ("predictions.csv", "crossval.json", "crossval.txt", "scores.csv", "scores.tex")
 
 
 def config_for(table, output_dir, **changes):
@@ -80,7 +84,7 @@ def test_an_interrupted_cross_validation_goes_on_to_the_same_results(
     calls = interrupt(monkeypatch, at_call)
     with pytest.raises(KeyboardInterrupt):
         crossval(config, repeats=2)
-    assert names(tmp_path / "cv") == [name for name in ARTEFACTS if name not in RESULTS]
+    assert names(tmp_path / "cv") == [name for name in ARTEFACTS if name not in (*RESULTS, "figures")]
     crossval(config, repeats=2, resume=True)
     assert len(calls) == 7  # six, and the one that was interrupted
     for name in RESULTS:
@@ -179,12 +183,12 @@ def test_two_at_once_are_refused(small_table, tmp_path, how):
 
 @pytest.mark.parametrize("how", ["resume", "overwrite"])
 def test_other_commands_leave_it_alone(small_table, finished, how):
-    before = {path.name: path.read_bytes() for path in finished.iterdir()}
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
     config = config_for(small_table, finished, **{"search.params": {"net.lr": [1e-3]}})
     for command in (train, search):
         with pytest.raises(RunError, match=f"It holds something that is no run, which --{how} leaves alone"):
             command(config, **{how: True})
-    assert before == {path.name: path.read_bytes() for path in finished.iterdir()}
+    assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("how", ["resume", "overwrite"])
@@ -222,7 +226,7 @@ def test_ctrl_c_is_exit_code_130_and_says_how_to_go_on(small_table, tmp_path, mo
 def test_on_a_full_disk_the_results_before_stay(small_table, finished, monkeypatch):
     (finished / "crossval.txt").unlink()  # what is finished is not written again
     before = {path: path.read_bytes() for path in map(finished.joinpath, RESULTS) if path.exists()}
-    original = module.summarise
+    original = crossvalidating.summarise
 
     def fill(*args, **settings):
         def fail(handle):
@@ -231,7 +235,7 @@ def test_on_a_full_disk_the_results_before_stay(small_table, finished, monkeypat
         monkeypatch.setattr(os, "fsync", fail)
         return original(*args, **settings)
 
-    monkeypatch.setattr(module, "summarise", fill)
+    monkeypatch.setattr(crossvalidating, "summarise", fill)
     with pytest.raises(RunError, match=r"predictions\.csv must be writable\. No space left on device"):
         crossval(config_for(small_table, finished), repeats=2, resume=True)
     assert before == {path: path.read_bytes() for path in before}
