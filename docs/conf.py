@@ -83,6 +83,8 @@ ON_THE_SITE = {
     r"\]\((?:\.\./)*CHANGELOG\.md": "](/project/changelog.md",
     r"\]\((?:\.\./)*CONTRIBUTING\.md": "](/project/contributing.md",
     r"\]\((?:\.\./)*(?:guitarclf/)?pretrained/MODEL_CARD\.md": "](/project/model_card.md",
+    r"\]\((?:\.\./)*gallery/GALLERY_HEADER\.rst": "](/auto_gallery/index.rst",
+    r"\]\((?:\.\./)*gallery/(plot_\w+)\.py": r"](/auto_gallery/\1.rst",
     r"\]\((?:\.\./)*docs/": "](/",
 }
 

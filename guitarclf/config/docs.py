@@ -56,7 +56,7 @@ def markdown_table(only: Collection[str] = ()) -> str:
     rows = ["| key | default | meaning |", "|---|---|---|"]
     for path, leaf in leaves():
         if not only or path in only:
-            unit = f", {leaf.metadata['unit']}" if leaf.metadata["unit"] else ""
+            unit = f" {leaf.metadata['unit']}" if leaf.metadata["unit"] else ""
             rows.append(f"| `{path}` | `{_as_yaml(get_value(Config(), path))}`{unit} | {leaf.metadata['doc']} |")
     return "\n".join(rows)
 

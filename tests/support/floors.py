@@ -46,7 +46,7 @@ def as_text() -> str:
     lines = []
     for above, rooms in enumerate(FLOORS):
         lines += [f"{len(FLOORS) - above:2}  {room:12}{holds}" for room, holds in rooms.items()]
-    return "\n".join(["```", *lines, "```"])
+    return "\n".join(["```text", *lines, "```"])
 
 
 def with_floors(page: str) -> str:
