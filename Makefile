@@ -7,6 +7,7 @@
 # make kills [N=50]   kill and resume a training run at random moments; make soak [N=5000]   predict and watch memory
 # make docs [GALLERY=0]   the site, docs/_build/html/index.html, with its generated tables; 0: without running its examples
 # make docs-tables   the generated tables alone: keys of the configuration, the floors of the house
+# make javascript   run the JavaScript of the documentation, with npm's onnxruntime-node in build/node
 # make notebooks   two examples of the gallery as notebooks in build/notebooks, run from first to last cell
 # make bench [REPEATS=3]  set up .venv and measure speed and memory against the yardsticks in benchmarks/
 # make pretrained [REAL="folder folder" BACKGROUND=folder]   train the model that ships and put it into the package
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test test-long test-lowest coverage lint actionlint docs docs-tables notebooks fuzz kills soak bench pretrained clean
+.PHONY: demo test test-long test-lowest coverage lint actionlint docs docs-tables javascript notebooks fuzz kills soak bench pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
@@ -78,6 +79,11 @@ docs: $(VENV)/.installed-docs docs-tables
 docs-tables: $(VENV)/.installed
 	$(BIN)/python -m guitarclf.config.docs
 	$(BIN)/python tests/support/floors.py
+
+# The block of docs/tutorials/app.md, with onnxruntime-node from npm.
+javascript: $(VENV)/.installed-dev
+	ONNXRUNTIME_NODE_INSTALL_CUDA=skip npm install --silent --no-audit --no-fund --prefix build/node onnxruntime-node@1.30.0
+	$(BIN)/python -m pytest -m "" -k javascript tests/docs
 
 NOTEBOOKS := plot_techniques plot_own_estimator
 notebooks: $(VENV)/.installed-docs
