@@ -57,7 +57,9 @@ audio_root_option = click.option(
     help="Folder that `audio_path` is relative to.  [default: data.audio_root, or the table's folder]",
 )
 config_options = with_options(
-    click.option("--config", type=UserPath(dir_okay=False), help="YAML or JSON file; the README lists its keys."),
+    click.option(
+        "--config", type=UserPath(dir_okay=False), help="YAML or JSON file; docs/reference/config.md lists its keys."
+    ),
     click.option("--metadata-path", type=UserPath(), help="Table of note events, CSV or Parquet."),
     audio_root_option,
     click.option("--output-dir", type=UserPath(), help="Folder of the run; must be new or empty."),

@@ -32,6 +32,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"guitarclf {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {
@@ -65,6 +66,7 @@ SHOWN_AS_TEXT = ("audacity", "csv", "jsonl", "raven")  # formats of files, in do
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
+    "within_subsection_order": "pictures.InOrder",
     "filename_pattern": r"/plot_",
     "image_scrapers": (drawn_figures,),
     "capture_repr": ("_repr_html_", "__repr__"),
@@ -103,7 +105,9 @@ def as_markup(app, ctx, lines: list[str]) -> None:
         if not line.startswith("| "):
             turned.append(line.replace("*", r"\*"))
         else:
-            turned += ([] if turned and turned[-1].startswith("   ") else ["", ".. code-block:: sh", ""]) + [f"   {line[2:].strip()}"]
+            turned += ([] if turned and turned[-1].startswith("   ") else ["", ".. code-block:: sh", ""]) + [
+                f"   {line[2:].strip()}"
+            ]
     lines[:] = turned
 
 

@@ -1,5 +1,7 @@
 """The pictures of the gallery: what an example draws, found for its page."""
 
+from pathlib import Path
+
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
@@ -22,3 +24,20 @@ def drawn_figures(block: tuple, block_vars: dict, gallery_conf: dict) -> str:
             figure.savefig(paths[-1], dpi=140, bbox_inches="tight")
     pyplot.close("all")
     return figure_rst(paths, gallery_conf["src_dir"])
+
+
+class InOrder:
+    """The order of the gallery: what is heard, what is answered, what is learnt."""
+
+    ORDER = (
+        *("techniques", "augmentation", "in_phrase", "timeline"),
+        *("reliability", "priors", "unknown"),
+        *("learning_curve", "grid_search", "own_estimator"),
+    )
+
+    def __init__(self, folder: str):
+        self.folder = folder
+
+    def __call__(self, name: str) -> int:
+        """Return the place of an example; every one has its place above."""
+        return self.ORDER.index(Path(name).stem.removeprefix("plot_"))

@@ -2,8 +2,8 @@
 A grid search over the Pipeline
 ===============================
 
-Every step's parameters can be searched at once, by scikit-learn's own ``GridSearchCV``: the picture the net is given as well as the
-net. Folds go by guitar, and so do the validation rows inside each fit.
+Every step's parameters can be searched at once, by scikit-learn's own ``GridSearchCV``: the picture the net is
+given as well as the net. Folds go by guitar, and so do the validation rows inside each fit.
 """
 
 import matplotlib.pyplot as plt
@@ -48,5 +48,5 @@ axis.set_yticks(range(shape[0]), grid["logmel__n_mels"])
 axis.set(xlabel="net__module__rnn_hidden_size", ylabel="logmel__n_mels", title="macro-F1 on guitars left out")
 
 # %%
-# ``guitarclf search`` does the same from a file, computes the features of each setting once for all fits, keeps what is done when it is
-# killed, and trains the best one.
+# ``guitarclf search`` does the same from a file, computes the features of each setting once for all fits, keeps
+# what is done when it is killed, and trains the best one.

@@ -2,9 +2,12 @@
 An estimator of your own in the Pipeline
 ========================================
 
-The first two steps, window and log-mel, are transformers like any other. Behind them any estimator will do: here three of
-scikit-learn's on statistics of the log-mel, beside note length alone, on guitars left out in turn.
+The first two steps, window and log-mel, are transformers like any other. Behind them any estimator will do:
+here three of scikit-learn's on statistics of the log-mel, beside note length alone, on guitars left out in
+turn.
 """
+
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,21 +19,22 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from guitarclf import EventWindow, LogMelSpectrogram, evaluate
+from guitarclf import EventWindow, LogMelSpectrogram
 from guitarclf.data.synth import render_notes
 
 waveforms, notes = render_notes(600, n_guitars=50, seed=5)
 y, guitars = notes["label_category"].to_numpy(), notes["track"]
 
 # %%
-# A spectrogram as 320 numbers: of each band the level in five stretches of the second, from the attack to the tail.
+# A spectrogram as 320 numbers: of each band the level in five stretches of the second, from the attack to the
+# tail.
 
 
 def levels_in_stretches(X):
     """`[n_events, 1, n_mels, n_frames]` log-mel -> `[n_events, 5 * n_mels]`."""
     edges = [0, 4, 10, 22, 44, None]
     X = np.asarray(X)[:, 0]
-    return np.concatenate([X[:, :, start:end].mean(axis=2) for start, end in zip(edges, edges[1:])], axis=1)
+    return np.concatenate([X[:, :, start:end].mean(axis=2) for start, end in pairwise(edges)], axis=1)
 
 
 def behind_log_mel(estimator):
@@ -48,7 +52,8 @@ ESTIMATORS = {
 behind_log_mel(ESTIMATORS["SVM"])
 
 # %%
-# Scores on guitars that the estimator has not seen. Note length alone is what a model must beat to have heard anything.
+# Scores on guitars that the estimator has not seen. Note length alone is what a model must beat to have heard
+# anything.
 
 folds = GroupKFold(3)
 called = {
@@ -71,5 +76,6 @@ axis.set(ylabel="share that is found", ylim=(0, 1.1))
 figure.legend(ncols=3, frameon=False, loc="outside upper right")
 
 # %%
-# Averages over stretches of time find dead notes, and lose what tells a harmonic: which partials are there, and how long. Note length
-# alone finds as many of them, by calling everything long a harmonic. ``guitarclf crossval`` puts note length and an SVM beside every score.
+# Averages over stretches of time find dead notes, and lose what tells a harmonic: which partials are there, and
+# how long. Note length alone finds as many of them, by calling everything long a harmonic. ``guitarclf crossval``
+# puts note length and an SVM beside every score.

@@ -2,8 +2,9 @@
 How many harmonics should one expect?
 =====================================
 
-The rarer one says harmonics are, the fewer ordinary notes are called so, and the fewer harmonics are found. Each point of a curve is
-another answer to ``--priors harmonic=...``, of one model, on modelled guitars that it has not heard.
+The rarer one says harmonics are, the fewer ordinary notes are called so, and the fewer harmonics are found.
+Each point of a curve is another answer to ``--priors harmonic=...``, of one model, on modelled guitars that it
+has not heard.
 """
 
 import matplotlib.pyplot as plt
@@ -35,11 +36,15 @@ for label, colour in [("harmonic", "#0072b2"), ("dead_note", "#c44900")]:
     for share in (0.01, 0.05, 0.23, 0.5):
         nearest = np.abs(np.log(shares / share)).argmin()
         axis.plot(100 * false[nearest], found[nearest], "o", color=colour, markersize=5)
-        axis.annotate(f"{share:g}", (100 * false[nearest], found[nearest]), (6, -11), textcoords="offset points", color=colour)
-axis.set(xlabel="ordinary notes called so, %", ylabel="share of the class that is found", ylim=(0, 1.02), xlim=(-0.5, None))
+        axis.annotate(
+            f"{share:g}", (100 * false[nearest], found[nearest]), (6, -11), textcoords="offset points", color=colour
+        )
+axis.set(
+    xlabel="ordinary notes called so, %", ylabel="share of the class that is found", ylim=(0, 1.02), xlim=(-0.5, None)
+)
 axis.grid(alpha=0.25)
 axis.legend(title="numbers: the share expected", frameon=False, loc="lower right")
 
 # %%
-# There is no best point, only one that suits: for a lesson one may want all harmonics and sort them by ear; for a count over a corpus,
-# in which they are rare, a false alarm weighs more than a miss.
+# There is no best point, only one that suits: for a lesson one may want all harmonics and sort them by ear; for a
+# count over a corpus, in which they are rare, a false alarm weighs more than a miss.

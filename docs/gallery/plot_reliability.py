@@ -2,11 +2,9 @@
 Is a probability of 0.8 right eight times in ten?
 =================================================
 
-A reliability diagram draws how often notes were of a class against how probable it was said to be. On the dotted line, the model
-means what it says. Below it, it is too sure.
+A reliability diagram draws how often notes were of a class against how probable it was said to be. On the
+dotted line, the model means what it says. Below it, it is too sure.
 """
-
-import numpy as np
 
 from guitarclf import OnnxModel, evaluate
 from guitarclf.data.synth import render_notes
@@ -17,8 +15,8 @@ waveforms, notes = render_notes(600, n_guitars=60, seed=100, sample_rate=model.r
 under_its_priors = model.predict_proba(list(waveforms))
 
 # %%
-# The model that ships expects 5 % harmonics and 23 % dead notes. These notes are 28, 22 and 50 %: under shares that are wrong
-# its harmonics are said to be rarer than they are, and the first curve lies above the line.
+# The model that ships expects 5 % harmonics and 23 % dead notes. These notes are 28, 22 and 50 %: under shares
+# that are wrong its harmonics are said to be rarer than they are, and the first curve lies above the line.
 
 figure = reliability_diagram(notes["label_category"], under_its_priors)
 

@@ -2,14 +2,14 @@
 Three ways to play one string
 =============================
 
-An ordinary note, a natural harmonic and a dead note of one modelled guitar, as a log-mel shows them: time to the right, pitch
-upwards, loudness as light.
+An ordinary note, a natural harmonic and a dead note of one modelled guitar, as a log-mel shows them: time to
+the right, pitch upwards, loudness as light.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from guitarclf import OnnxModel
+from guitarclf import LABELS, OnnxModel
 from guitarclf.audio.mel import log_mel, mel_centers
 from guitarclf.data.synth import draw_guitar, draw_note
 
@@ -22,7 +22,8 @@ notes = [
 ]
 
 # %%
-# The picture has twice the bands and frames of what the model that ships is given, so that partials can be told apart.
+# The picture has twice the bands and frames of what the model that ships is given, so that partials can be told
+# apart.
 
 waveforms = np.stack([note.waveform for note in notes])
 pictures = log_mel(waveforms, sample_rate=RATE, n_fft=2048, hop_length=128, n_mels=N_MELS)
@@ -36,18 +37,25 @@ for column, (note, picture) in enumerate(zip(notes, pictures, strict=True)):
     above.set(title=note.label, ylim=(-1, 1), yticks=[])
     loudest = picture.max()
     image = below.imshow(
-        picture - loudest, origin="lower", aspect="auto", extent=(0, 1, -0.5, N_MELS - 0.5), cmap="magma", vmin=-80, vmax=0
+        picture - loudest,
+        origin="lower",
+        aspect="auto",
+        extent=(0, 1, -0.5, N_MELS - 0.5),
+        cmap="magma",
+        vmin=-80,
+        vmax=0,
     )
     below.set(xlabel="seconds", yticks=bands, yticklabels=[])
 axes[1, 0].set(yticklabels=[f"{hz:,}" for hz in hertz], ylabel="Hz")
 figure.colorbar(image, ax=axes[1, :], label="dB below the loudest", pad=0.01)
 
 # %%
-# The **ordinary note** is a ladder of partials, the upper ones gone first. The **harmonic** has few rungs, far apart, and they stay;
-# what the touching finger damped is the thump at its start. The **dead note** is over before it has a pitch.
+# The **ordinary note** is a ladder of partials, the upper ones gone first. The **harmonic** has few rungs, far
+# apart, and they stay; what the touching finger damped is the thump at its start. The **dead note** is over
+# before it has a pitch.
 #
 # What the model says of them:
 
 model = OnnxModel("pretrained")
 for note, proba in zip(notes, model.predict_proba(list(waveforms)), strict=True):
-    print(f"{note.label:13}", " ".join(f"p({label})={p:.3f}" for label, p in zip(["harmonic", "dead", "general"], proba)))
+    print(f"{note.label:13}", *(f"{label} {p:.3f}  " for label, p in zip(LABELS, proba, strict=True)))

@@ -2,8 +2,8 @@
 The timeline of a phrase
 ========================
 
-A recording goes in, events come out. Here the recording is a modelled guitar's, so that what was played is known: it is drawn below the
-picture, what ``annotate`` found above it.
+A recording goes in, events come out. Here the recording is a modelled guitar's, so that what was played is
+known: it is drawn below the picture, what ``annotate`` found above it.
 """
 
 import tempfile
@@ -25,7 +25,8 @@ events = annotate(str(path))
 events[["onset_sec", "offset_sec", "label_category", "confidence"]].round(2)
 
 # %%
-# The sound as a log-mel, a mark for each event in the colour of its class; ``unknown`` where the model is not sure of a note.
+# The sound as a log-mel, a mark for each event in the colour of its class; ``unknown`` where the model is not
+# sure of a note.
 
 COLOURS = {"harmonic": "#0072b2", "dead_note": "#c44900", "general_note": "#00805d", "unknown": "#777777"}
 N_MELS = 96
@@ -40,7 +41,13 @@ figure, (found, middle, true) = plt.subplots(
     3, 1, figsize=(11, 5), sharex=True, layout="constrained", height_ratios=[1, 6, 1]
 )
 middle.imshow(
-    picture - picture.max(), origin="lower", aspect="auto", extent=(0, seconds, 0, N_MELS), cmap="gray_r", vmin=-75, vmax=0
+    picture - picture.max(),
+    origin="lower",
+    aspect="auto",
+    extent=(0, seconds, 0, N_MELS),
+    cmap="gray_r",
+    vmin=-75,
+    vmax=0,
 )
 middle.set(yticks=bands, yticklabels=[f"{hz:,}" for hz in hertz], ylabel="Hz")
 for axis, table, title in [(found, events, "found"), (true, played, "played")]:

@@ -12,7 +12,7 @@ from walk import make_folder, run_node, run_python, run_shell, write_shims
 
 import guitarclf
 
-# Pages whose blocks have a test of their own: tests/test_correct.py does by hand what that page asks for.
+# Pages whose blocks have a test of their own: tests/docs/test_correct.py does by hand what that page asks for.
 ELSEWHERE = {"docs/correct.md"}
 WALKED = [page for page in PAGES if blocks(page, "sh", "python", runs=True) and page not in ELSEWHERE]
 # What a page makes by itself, and so must not find.

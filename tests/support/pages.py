@@ -1,6 +1,6 @@
 """README and the pages of the site as they are written: their blocks of code and their links.
 
-A block of ``sh``, ``python``, ``js`` or ``yaml`` is run by a test, unless a comment stands before it that says why not::
+A block of ``sh``, ``python``, ``js`` or ``yaml`` is run by a test, unless a comment before it says why not::
 
     <!-- not run: it needs a GPU -->
 

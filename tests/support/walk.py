@@ -1,7 +1,7 @@
 """A page's blocks of code run in turn, as they would be pasted, in a folder that has what the pages speak of.
 
-Blocks of sh run in bash, where ``guitarclf`` and ``python`` are this checkout's and trainings are short; a ``make`` in them is only
-looked up, since the targets are run by those who build. Blocks of python share their names from block to block.
+Blocks of sh run in bash, where ``guitarclf`` and ``python`` are this checkout's and trainings are short; a ``make`` in
+them is only looked up, since who builds runs the targets. Blocks of python share their names from block to block.
 """
 
 import os
@@ -19,6 +19,7 @@ from guitarclf.data.synth import render_background, write_snippets, write_tracks
 
 SHORT = ["--set", "net.max_epochs=1", "--set", "training.modelled_valid_size=0.2"]
 SHORT_FRESH = ["--set", "net.module.rnn_hidden_size=8", "--set", "net.module.conv_channels=[4,4,4]"]
+SHORT_SEARCH = ["--set", "search.method=random", "--set", "search.n_iter=2", "--set", "search.n_splits=2"]
 SHORT_FURTHER = ["--set", "training.add_modelled=10", "--set", "training.add_clutter=3"]
 TRAIN = {"train", "crossval", "search"}
 SHIM = """#!{python}
@@ -37,14 +38,17 @@ def shortened(arguments: list[str]) -> list[str]:
     if not TRAIN & set(arguments[:1]) or "--resume" in arguments:
         return arguments
     settings = SHORT + (SHORT_FURTHER if "--init-from" in arguments else SHORT_FRESH)
+    settings += SHORT_SEARCH if arguments[0] == "search" else []
     said = " ".join(arguments)
     pairs = zip(settings[::2], settings[1::2], strict=True)
-    return arguments + [part for flag, pair in pairs if pair.split("=")[0] not in said or "epochs" in pair for part in (flag, pair)]
+    return arguments + [
+        part for flag, pair in pairs if pair.split("=")[0] not in said or "epochs" in pair for part in (flag, pair)
+    ]
 
 
 def make_folder(folder: Path, run: Path) -> None:
     """Fill a folder with all that the pages speak of; ``run`` is a finished run folder."""
-    notes = write_snippets(folder / "audio_and_table", 36, n_guitars=6, seed=1)
+    notes = write_snippets(folder / "audio_and_table", 36, n_guitars=4, seed=1)
     (folder / "audio_and_table" / "audio").rename(folder / "audio")
     notes["audio_path"] = notes["audio_path"].str.removeprefix("audio/")
     notes.to_csv(folder / "notes.csv", index=False)
@@ -93,7 +97,9 @@ def run_shell(block: Block, programs: Path) -> str:
     """Run a block of sh in the working folder and return what it printed; a command that fails ends it."""
     environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     command = ["bash", "-euo", "pipefail", "-c", block.text]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
     assert done.returncode == 0, f"{block.place}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 
