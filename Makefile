@@ -10,6 +10,7 @@
 # make javascript   run the JavaScript of the documentation, with npm's onnxruntime-node in build/node
 # make notebooks   two examples of the gallery as notebooks in build/notebooks, run from first to last cell
 # make bench [REPEATS=3]  set up .venv and measure speed and memory against the yardsticks in benchmarks/
+# make wheel   a source distribution and a wheel in dist/, checked, and tried in two empty environments
 # make pretrained [REAL="folder folder" BACKGROUND=folder]   train the model that ships and put it into the package
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test test-long test-lowest coverage lint actionlint docs docs-tables javascript notebooks fuzz kills soak bench pretrained clean
+.PHONY: demo test test-long test-lowest coverage lint actionlint docs docs-tables javascript notebooks fuzz kills soak bench wheel pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
@@ -68,6 +69,25 @@ pretrained: $(VENV)/.installed
 	    --set data.allow_outside_root=true \
 	    $(if $(BACKGROUND),--set training.background_path=$(BACKGROUND)/metadata.csv)
 	$(BIN)/python -m guitarclf.experiment.ship runs/pretrained
+
+# The sources are copied first: a build leaves folders behind in them.
+TRIED := build/tried
+wheel: $(VENV)/.installed-dev
+	rm -rf dist $(TRIED)
+	mkdir -p $(TRIED)/source
+	git archive HEAD | tar -x -C $(TRIED)/source
+	$(BIN)/python -m build --outdir dist $(TRIED)/source > $(TRIED)/build.log
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -c "from guitarclf.data.synth import write_snippets as w; w('$(TRIED)/notes', 3, n_guitars=1)"
+	$(PYTHON) -m venv $(TRIED)/predicting
+	$(TRIED)/predicting/bin/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) --no-deps \
+	    -r constraints-predict.txt dist/*.whl
+	$(TRIED)/predicting/bin/guitarclf predict $(TRIED)/notes
+	du -sm $(TRIED)/predicting
+	$(PYTHON) -m venv $(TRIED)/whole
+	$(TRIED)/whole/bin/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt dist/*.whl
+	$(TRIED)/whole/bin/guitarclf predict $(TRIED)/notes
+	$(TRIED)/whole/bin/guitarclf validate $(TRIED)/notes/metadata.csv
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/yardsticks.py --repeats $(or $(REPEATS),3)

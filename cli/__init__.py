@@ -84,6 +84,15 @@ class LazyGroup(HelpfulGroup):
             if ctx.meta[LOUDNESS] == "verbose":
                 traceback.print_exception(error)
             raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.split(".")[0] in (*sys.stdlib_module_names, "guitarclf"):
+                raise
+            if ctx.meta[LOUDNESS] == "verbose":
+                traceback.print_exception(error)
+            raise click.ClickException(
+                f"This must have `{error.name.split('.')[0]}`. It is not installed here. `pip install guitarclf` "
+                "brings all that the package needs."
+            ) from error
 
 
 @contextmanager

@@ -184,6 +184,7 @@ def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap
     from guitarclf.config.files import load_config
     from guitarclf.experiment.annotate import Annotator, recordings_of, settings_of
     from guitarclf.files.digest import file_digest
+    from guitarclf.files.fetched import keep_below
     from guitarclf.timeline.stream import Listener
 
     loaded = load_model(model)
@@ -195,6 +196,7 @@ def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap
     changed = {"threshold_db": sensitivity, "min_gap": min_gap}
     parameters = replace(loaded.onsets, **{name: value for name, value in changed.items() if value is not None})
     parameters.check("onsets.")
+    keep_below(loaded.data.cache_gb)
     places = None
     if table is not None:
         from guitarclf.experiment.given_onsets import places_of, require_named

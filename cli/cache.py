@@ -18,7 +18,7 @@ folder_option = click.option(
 
 @click.group("cache", cls=HelpfulGroup)
 def command():
-    """Show or clear the features kept from one run to the next.
+    """Show or clear what is kept from one run to the next: features, and copies of files at URLs.
 
     \b
     guitarclf cache show
@@ -31,6 +31,7 @@ def command():
 def show(folder):
     """Show what is kept, the last used first, and where."""
     from guitarclf.features.store import FeatureStore
+    from guitarclf.files import fetched
 
     store = FeatureStore(folder)
     sizes = store.sizes()
@@ -43,6 +44,9 @@ def show(folder):
             f"{window['sample_rate']} Hz, {logmel['n_mels']} bands, {channels}"
         )
     total = sum(size.n_bytes for size in sizes)
+    n_files, n_bytes = fetched.size()
+    if n_files:
+        click.echo(f"{fetched.folder()}: {n_files} fetched files, {as_megabytes(n_bytes)}")
     click.echo(f"{store.folder}: {as_megabytes(total)} in all. `guitarclf cache clear` removes it.")
 
 
@@ -51,8 +55,12 @@ def show(folder):
 def clear(folder):
     """Remove all that is kept; it is computed anew when it is needed."""
     from guitarclf.features.store import FeatureStore
+    from guitarclf.files import fetched
 
     store = FeatureStore(folder)
+    n_files, _ = fetched.size()
+    if n_files:
+        click.echo(f"{fetched.folder()}: {as_megabytes(fetched.clear())} removed.")
     click.echo(f"{store.folder}: {as_megabytes(store.clear())} removed.")
 
 

@@ -46,6 +46,20 @@ NO_TABLE = (
 )
 
 
+class NumberOfJobs(click.IntRange):
+    """1 or more, or -1."""
+
+    def __init__(self) -> None:
+        super().__init__(min=-1)
+
+    def convert(self, value, param, ctx):
+        """Return the number."""
+        number = super().convert(value, param, ctx)
+        if number == 0:
+            self.fail("it must be 1 or more, or -1 for one a core.", param, ctx)
+        return number
+
+
 def with_options(*options: Callable) -> Callable[[Callable], Callable]:
     """Return a decorator that adds click options to a command, in the order of ``--help``."""
     return lambda command: reduce(lambda decorated, option: option(decorated), reversed(options), command)
@@ -148,6 +162,12 @@ min_confidence_option = click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     help="Below it the label is `unknown`; 0: never.  [default: the model's]",
+)
+n_jobs_option = click.option(
+    "--n-jobs", type=NumberOfJobs(), default=1, show_default=True, help="Jobs at once on this machine; -1: one a core."
+)
+cluster_option = click.option(
+    "--cluster", metavar="WHERE", help="Do the work on Dask: tcp://host:8786, a scheduler's file, or local:N."
 )
 review_option = click.option(
     "--review",

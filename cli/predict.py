@@ -145,8 +145,10 @@ def require_same(output: str, text: str) -> None:
 def _read_notes(paths, metadata_path, audio_root, loaded) -> tuple[list, list[str]]:
     """Return what is to be classified, and the path of each note as it was given."""
     from guitarclf.experiment.predict import notes_of_events, notes_of_paths, place_notes
+    from guitarclf.files.fetched import keep_below
 
     if paths:
+        keep_below(loaded.data.cache_gb)
         notes = place_notes(notes_of_paths(paths), loaded.reader)
         return notes, [note.request.path for note in notes]
     from guitarclf.data.events import paths_below
@@ -163,8 +165,8 @@ def _keeping_rows(loaded, notes, kept, settings, resume):
     import numpy as np
 
     from guitarclf.bundle.folder import model_files
-    from guitarclf.experiment.predict import Predictions, predict_notes
-    from guitarclf.runs.journal import Journal, prediction_key
+    from guitarclf.experiment.predict import Predictions, predict_places
+    from guitarclf.runs.journal import Journal, in_order, prediction_key
 
     def to_plain(part):
         return {"proba": part.proba.tolist(), "confidence": part.confidence.tolist(), "errors": part.errors}
@@ -174,7 +176,7 @@ def _keeping_rows(loaded, notes, kept, settings, resume):
 
     key = prediction_key(model_files(settings[0]), notes, *settings[1:])
     journal = Journal(kept, key, resume=resume, to_plain=to_plain, from_plain=from_plain)
-    return journal.go_on(notes, lambda rest: predict_notes(loaded, rest))
+    return in_order(journal.go_on(notes, lambda rest: predict_places(loaded, notes, rest)))
 
 
 def read_priors(text: str) -> dict[str, float]:

@@ -2,19 +2,13 @@
 
 import click
 
-from guitarclf.cli.options import config_options, read_config, refuse_both
+from guitarclf.cli.options import config_options, n_jobs_option, read_config, refuse_both
 from guitarclf.cli.terminal import say
 
 
 @click.command("search")
 @config_options
-@click.option(
-    "--n-jobs",
-    type=click.IntRange(min=-1),
-    default=1,
-    show_default=True,
-    help="Fits at once; -1: one a core.",
-)
+@n_jobs_option
 @click.option("--resume", is_flag=True, help="Go on with the search in --output-dir; scored candidates are kept.")
 @click.option("--overwrite", is_flag=True, help="Replace the search in --output-dir.")
 def command(n_jobs, resume, overwrite, **flags):
@@ -25,8 +19,6 @@ def command(n_jobs, resume, overwrite, **flags):
     """
     refuse_both(resume=resume, overwrite=overwrite)
     settings = read_config(**flags)
-    if n_jobs == 0:
-        raise click.UsageError("--n-jobs must be 1 or more, or -1 for one a core.")
     say(f"searching with {settings.data.metadata_path}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.search import search
 

@@ -10,7 +10,8 @@
     |- SplitError          (ValueError)  a train/val/test assignment
     |- TrainingError       (ArithmeticError)  a training that goes wrong
     |- AudioReadError      (OSError)     a recording that cannot be read
-    `- RunError            (OSError)     a run folder or model bundle
+    |- RunError            (OSError)     a run folder or model bundle
+    `- ClusterError        (RuntimeError)  processes or machines that share the work
 
 Each message says what must hold, what came, and what to do. The command line
 prints it in one line and exits with code 1.
@@ -51,3 +52,7 @@ class AudioReadError(GuitarclfError, OSError):
 
 class RunError(GuitarclfError, OSError):
     """A run folder or a model bundle that is missing, incomplete or already taken."""
+
+
+class ClusterError(GuitarclfError, RuntimeError):
+    """Processes or machines that share the work, and cannot go on with it or cannot be used."""

@@ -22,6 +22,7 @@ from browser import Opened, headless
 from idmt_annotations import annotation_xml, write_idmt_tree
 from notes import RATE, NoteTable, decaying_sine, noise_click, partial_series, write_note_table, write_rows
 from portaudio import stand_in
+from stores import Bucket, s3_server, web_server
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -214,3 +215,34 @@ def open_page(browser, tmp_path):
     for page in opened:
         page.check()
         page.tab.close()
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """A store of S3 on this machine, started once a session."""
+    with s3_server() as started:
+        yield started
+
+
+@pytest.fixture
+def bucket(s3, fresh_copies) -> Bucket:
+    """An empty bucket of that store, which counts the requests that it gets."""
+    return s3.bucket()
+
+
+@pytest.fixture
+def web(tmp_path, fresh_copies):
+    """A web server on this machine for tmp_path."""
+    with web_server(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+def fresh_copies(tmp_path_factory, monkeypatch) -> Path:
+    """The folder of fetched files, empty, with nothing known of any URL."""
+    from guitarclf.files import fetched, remote
+
+    monkeypatch.setenv("GUITARCLF_CACHE", str(tmp_path_factory.mktemp("copies")))
+    monkeypatch.setenv(fetched.LIMIT, "10")  # what a command sets goes again
+    monkeypatch.setattr(remote, "_known", {})
+    return fetched.folder()

@@ -34,7 +34,7 @@ def wheel(tmp_path_factory):
     # Built from a copy: a build leaves folders behind in its source.
     source = folder / "source"
     source.mkdir()
-    for name in ("guitarclf", "cli", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("guitarclf", "cli", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, source / name)
     python("-m", "pip", "wheel", *options, "--wheel-dir", folder, source, cwd=folder)
@@ -153,3 +153,72 @@ def test_checkout_root_runs_after_a_plain_install(installed):
         "import runpy; runpy.run_module('guitarclf', run_name='__main__')"
     )
     assert guitarclf.__version__ in python("-c", script, cwd=ROOT, PYTHONPATH="")
+
+
+def predicting():
+    """Return the pins of constraints-predict.txt by name."""
+    lines = (ROOT / "constraints-predict.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_what_predict_needs_is_pinned_as_the_tests_run():
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    tested = dict(line.split("==") for line in pins if not line.startswith("#"))
+    assert predicting().items() >= {name: pin for name, pin in tested.items() if name in predicting()}.items()
+    assert {"numpy", "onnxruntime", "soundfile", "soxr", "click"} <= predicting().keys() & tested.keys()
+
+
+# Modules of the packages in constraints-predict.txt that go by another name.
+MODULES = {"PyYAML": "yaml", "soundfile": "soundfile _soundfile _soundfile_data", "cffi": "cffi _cffi_backend"}
+# An environment with these alone, for a command line after it.
+ALONE = """
+import importlib.abc, sys
+allowed = {allowed!r}
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in allowed:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+from guitarclf.cli import main
+main()
+"""
+
+
+def run_alone(*args, cwd):
+    modules = {module for name in predicting() for module in MODULES.get(name, name.lower()).split()}
+    script = ALONE.format(allowed={*sys.stdlib_module_names, *modules, "guitarclf"})
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, args)], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+def test_recordings_are_answered_with_what_predict_needs_alone(small_table, tmp_path):
+    recording = small_table.events["audio_path"].iloc[0]
+    for command in (
+        ["predict", recording, small_table.audio_root],
+        ["annotate", recording, "--output-dir", "lines", "--format", "csv,audacity,raven,jams,jsonl,html"],
+        ["annotate", recording, "--combined", "all.csv", "--clips", "clips"],
+    ):
+        alone = run_alone(*command, cwd=tmp_path)
+        assert alone.returncode == 0, alone.stderr
+    assert "<html" in next((tmp_path / "lines").glob("*.html")).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        (["predict", "--metadata-path", "notes.csv"], "pandas"),
+        (["annotate", "{recording}", "--pitch"], "librosa"),
+        (["validate", "notes.csv"], "pandas"),
+    ],
+)
+def test_what_is_missing_is_told_by_name(small_table, tmp_path, command, module):
+    recording = small_table.events["audio_path"].iloc[0]
+    (tmp_path / "notes.csv").write_text(f"audio_path,onset_sec\n{recording},0\n")
+    alone = run_alone(*(word.format(recording=recording) for word in command), cwd=tmp_path)
+    assert alone.returncode == 1
+    assert alone.stderr.splitlines()[-1] == (
+        f"Error: This must have `{module}`. It is not installed here. `pip install guitarclf` brings all that the "
+        "package needs."
+    )
+    assert "Traceback" not in alone.stderr

@@ -72,7 +72,7 @@ def find_samples(file: BinaryIO, container: str, base: int = 0) -> Samples:
     file.seek(base)
     is_big = file.read(4) == b"RIFX"
     header = form.header.replace("<", ">") if is_big else form.header
-    size, position, described = os.fstat(file.fileno()).st_size, base + form.skip, False
+    size, position, described = file.seek(0, os.SEEK_END), base + form.skip, False
     n_header, long_size, samples = struct.calcsize(header), None, None
     for _ in range(MAX_CHUNKS + 1):
         if position + n_header > size or (samples and not _is_chunk(file, position, header, size)):

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from guitarclf.audio.header import SUFFIXES
-from guitarclf.errors import ParameterError
-from guitarclf.files.walk import TWIN, Walk
+from guitarclf.errors import AudioReadError, ParameterError
+from guitarclf.files import places
+from guitarclf.files.urls import is_url, problem_of
+from guitarclf.files.walk import TWIN, Listing, Walk
 from guitarclf.files.wording import shown
 
 logger = logging.getLogger(__name__)
@@ -47,20 +49,44 @@ def given_files(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     Raises
     ------
     ParameterError
-        If a path is empty.
+        If a path is empty, or a URL that is not read here.
     """
     files: list[str] = []
-    walks = []
+    walks: list[Walk] = []
     for path in paths:
         if not os.fspath(path):
             raise ParameterError("A path must name a file or a folder. Got ''. For the working folder give a dot.")
         found: list[Path] = []
+        url = os.fspath(path)
+        if is_url(url):
+            if problem := problem_of(url):
+                raise ParameterError(f"{shown(url)} {problem}")
+            files += files_at(url, walks)
+            continue
         if os.path.isdir(path):
             walks.append(Walk(Path(path)))
             found = recordings(walks[-1])
         files += map(str, found or [Path(path)])
+    places.expect(files)
     tell_left_out(walks)
     return files
+
+
+def files_at(url: str, walks: list[Walk]) -> list[str]:
+    """Return the URLs of the recordings below a URL, and add what was found to ``walks``; itself if there are none.
+
+    What has the suffix of a recording is no folder, which saves a request. A store that does not answer is told of
+    where the URL is read.
+    """
+    if url.lower().endswith(AUDIO_SUFFIXES):
+        return [url]
+    try:
+        found = Listing(url)
+    except AudioReadError:
+        return [url]
+    walks += [found] if found.files else []
+    base = url.rstrip("/")
+    return [f"{base}/{path.as_posix()}" for path in recordings(found)] or [url]
 
 
 def find_audio_files(folder: str | Path) -> list[Path]:

@@ -43,28 +43,39 @@ class Header(NamedTuple):
     samples: Samples | None
 
 
-def check_header(path) -> Header:
-    """Return the Header of a recording that is read here; AudioReadError if a path is no such file."""
-    text = shown(path)
+def check_header(path, named: str | None = None) -> Header:
+    """Return the Header of a recording that is read here; AudioReadError if a path is no such file.
+
+    ``named`` is how messages call it, and what its suffix is that of; its path unless given.
+    """
+    name = path if named is None else named
     try:
         with open(path, "rb", opener=_open_regular) as file:
-            base = _skip_tags(file)
-            start = file.read(16)
-            container = _container_of(start)
-            if container is None:
-                raise AudioReadError(
-                    f"{text} must be a WAV or FLAC file ({OTHERS_READ} are read too). It is {_what_else(start)}. "
-                    "Convert or replace it."
-                )
-            check_suffix(path, container)
-            try:
-                samples = find_samples(file, container, base) if container in FORMS else None
-            except AudioReadError as error:
-                raise AudioReadError(f"{text} must be a whole recording. {error}") from None
+            return read_header(file, name)
     except AudioReadError:
         raise
     except OSError as error:
-        raise AudioReadError(f"{text} must be a readable file. {error.strerror}. Check its permissions.") from error
+        raise AudioReadError(
+            f"{shown(name)} must be a readable file. {error.strerror}. Check its permissions."
+        ) from error
+
+
+def read_header(file: BinaryIO, name: str) -> Header:
+    """Return the Header of an open recording; AudioReadError if it is none that is read here."""
+    text = shown(name)
+    base = _skip_tags(file)
+    start = file.read(16)
+    container = _container_of(start)
+    if container is None:
+        raise AudioReadError(
+            f"{text} must be a WAV or FLAC file ({OTHERS_READ} are read too). It is {_what_else(start)}. "
+            "Convert or replace it."
+        )
+    check_suffix(name, container)
+    try:
+        samples = find_samples(file, container, base) if container in FORMS else None
+    except AudioReadError as error:
+        raise AudioReadError(f"{text} must be a whole recording. {error}") from None
     return Header(container, base, samples)
 
 

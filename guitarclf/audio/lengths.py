@@ -39,18 +39,18 @@ BIT_RATES = {
 SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
 
-class Corrected(soundfile.SoundFile):
-    """A recording in memory, under the name of its file."""
+class Named(soundfile.SoundFile):
+    """An open recording under another name than that of the file that it is read from, or of one in memory."""
 
-    name = property(lambda self: self.path)
+    name = property(lambda self: self.given_name)
 
-    def __init__(self, path: str, content: bytes):
-        self.path = path
-        super().__init__(io.BytesIO(content))
+    def __init__(self, name: str, file):
+        self.given_name = name
+        super().__init__(file)
 
 
-def with_true_length(recording: soundfile.SoundFile, header: Header) -> soundfile.SoundFile:
-    """Return an open recording, or a corrected one in its place if its decoder is wrong about its length.
+def with_true_length(recording: soundfile.SoundFile, header: Header, path: str) -> soundfile.SoundFile:
+    """Return an open recording of the file at a path, or a corrected one if its decoder is wrong about its length.
 
     Raises
     ------
@@ -58,19 +58,19 @@ def with_true_length(recording: soundfile.SoundFile, header: Header) -> soundfil
         If the length cannot be put right.
     """
     if header.samples is not None:
-        return _checked_pcm(recording, header.samples)
+        return _checked_pcm(recording, header.samples, path)
     if header.container == "FLAC":
-        return _checked_flac(recording, header.base)
+        return _checked_flac(recording, header.base, path)
     if header.container == "MP3":
-        return _checked_mp3(recording, header.base)
+        return _checked_mp3(recording, header.base, path)
     return recording
 
 
-def _checked_pcm(recording: soundfile.SoundFile, samples: Samples) -> soundfile.SoundFile:
+def _checked_pcm(recording: soundfile.SoundFile, samples: Samples, path: str) -> soundfile.SoundFile:
     n_frames = samples.n_bytes // (WIDTHS[recording.subtype] * recording.channels)
     if samples.patch is not None and recording.frames != n_frames:
         place, length = samples.patch
-        content = _content(recording)
+        content = _content(recording, path)
         recording = _replaced(recording, content[:place] + length + content[place + len(length) :])
     if recording.frames != n_frames:
         raise AudioReadError(
@@ -80,8 +80,8 @@ def _checked_pcm(recording: soundfile.SoundFile, samples: Samples) -> soundfile.
     return recording
 
 
-def _checked_flac(recording: soundfile.SoundFile, base: int) -> soundfile.SoundFile:
-    with open(recording.name, "rb") as file:
+def _checked_flac(recording: soundfile.SoundFile, base: int, path: str) -> soundfile.SoundFile:
+    with open(path, "rb") as file:
         file.seek(base)
         start = file.read(42)
         longest = 4 * int.from_bytes(start[10:12], "big") * recording.channels + 1024  # bytes of a frame
@@ -96,7 +96,7 @@ def _checked_flac(recording: soundfile.SoundFile, base: int) -> soundfile.SoundF
         )
     if true is None or true == total:
         return recording
-    content = bytearray(_content(recording))
+    content = bytearray(_content(recording, path))
     content[base + 21 : base + 26] = (int.from_bytes(start[21:26], "big") - total + true).to_bytes(5, "big")
     return _replaced(recording, bytes(content))
 
@@ -159,23 +159,23 @@ def _crc16(content: bytes) -> int:
     return value
 
 
-def _checked_mp3(recording: soundfile.SoundFile, base: int) -> soundfile.SoundFile:
-    status = os.stat(recording.name)
-    counted = count_frames(recording.name, base, status.st_size, status.st_mtime_ns)
+def _checked_mp3(recording: soundfile.SoundFile, base: int, path: str) -> soundfile.SoundFile:
+    status = os.stat(path)
+    counted = count_frames(path, base, status.st_size, status.st_mtime_ns)
     n_frames, per_frame = counted.n_frames, counted.per_frame
     # A file that has less than its own header says is cut short, and refused where it ends.
     least = -recording.frames if counted.has_length else 0
     if not n_frames or least <= n_frames * per_frame - recording.frames <= MAX_TRIMMED * per_frame:
         return recording
-    channels, rate, path = recording.channels, recording.samplerate, recording.name
+    channels, rate, name = recording.channels, recording.samplerate, recording.name
     if 4 * n_frames * per_frame * channels > MAX_BYTES:
         raise AudioReadError(
-            f"{shown(path)} must have its length in its header, as it is too long to be decoded as a whole. It is an "
+            f"{shown(name)} must have its length in its header, as it is too long to be decoded as a whole. It is an "
             f"MP3 of {n_frames * per_frame / rate:.0f} s without a header. {CONVERT_IT}"
         )
     # libsndfile takes the first frame's length for that of all, and stops there. So one that is as short as
     # can be is put before, it decodes to the end, and the silence of that frame is taken away again.
-    with Corrected(path, _shortest(counted.first) + _content(recording)[base:]) as longer:
+    with Named(name, io.BytesIO(_shortest(counted.first) + _content(recording, path)[base:])) as longer:
         samples = longer.read((n_frames + 2) * per_frame, dtype="float32", always_2d=True)[per_frame:]
     content = io.BytesIO()
     soundfile.write(content, np.ascontiguousarray(samples), rate, format="WAV", subtype="FLOAT")
@@ -229,18 +229,18 @@ def _shortest(head: int) -> bytes:
     return struct.pack(">I", head) + bytes(_frame_length(head) - 4)
 
 
-def _content(recording: soundfile.SoundFile) -> bytes:
+def _content(recording: soundfile.SoundFile, path: str) -> bytes:
     """Return the bytes of a recording's file; AudioReadError if they are too many to be put right in memory."""
-    if os.path.getsize(recording.name) > MAX_BYTES:
+    if os.path.getsize(path) > MAX_BYTES:
         raise AudioReadError(
             f"{shown(recording.name)} must have its length in its header, or at most {MAX_BYTES // 2**20} MiB. "
-            f"It has {os.path.getsize(recording.name) // 2**20}. {CONVERT_IT}"
+            f"It has {os.path.getsize(path) // 2**20}. {CONVERT_IT}"
         )
-    with open(recording.name, "rb") as file:
+    with open(path, "rb") as file:
         return file.read()
 
 
 def _replaced(recording: soundfile.SoundFile, content: bytes) -> soundfile.SoundFile:
     """Close a recording and return one of other bytes under its name."""
     recording.close()
-    return Corrected(recording.name, content)
+    return Named(recording.name, io.BytesIO(content))

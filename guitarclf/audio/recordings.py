@@ -13,12 +13,14 @@ import soxr
 
 from guitarclf.audio.folders import AUDIO_SUFFIXES, recordings
 from guitarclf.audio.folders import find_audio_files as find_audio_files
-from guitarclf.audio.header import OTHERS_READ, check_format, check_header
-from guitarclf.audio.lengths import with_true_length
+from guitarclf.audio.header import OTHERS_READ, check_format, check_header, read_header
+from guitarclf.audio.lengths import Named, with_true_length
 from guitarclf.audio.mono import averaged, heard
 from guitarclf.errors import AudioReadError
+from guitarclf.files import places
 from guitarclf.files.names import as_path, as_text
 from guitarclf.files.spelling import near_miss
+from guitarclf.files.urls import is_below, is_url
 from guitarclf.files.walk import Walk
 from guitarclf.files.wording import shown
 
@@ -27,6 +29,7 @@ MAX_MAGNITUDE = 1e10  # of a sample; some programs write floats at 16- or 32-bit
 PCM_16_STEP = np.float32(2.0**-15)
 MP3_CONTEXT = 16 * 1152  # frames decoded before a stretch of an MP3, whose sound needs what is before it
 MAX_STRETCH_BYTES = 256 * 2**20  # decoded at once; a window of a second takes half a megabyte
+TRIES = 5  # to open a copy that other processes may remove to make room
 
 
 def load_segment(
@@ -64,31 +67,44 @@ def load_segment(
 
 
 def open_recording(path: str | os.PathLike[str]) -> soundfile.SoundFile:
-    """Return an open recording, to be used in a ``with`` block.
+    """Return an open recording, to be used in a ``with`` block; one at a URL, or in a table, is fetched first.
 
     Raises AudioReadError if the container, codec, rate, channels or length in its header are not read here.
     """
     path = as_path(os.fspath(path))
+    left = TRIES
+    while True:
+        copy, left = places.local(path, check=functools.partial(read_header, name=path)), left - 1
+        try:
+            return _opened(copy, path)
+        except AudioReadError:
+            if copy == path or os.path.exists(copy) or not left:
+                raise
+
+
+def _opened(path: str, named: str) -> soundfile.SoundFile:
+    """Return the open recording of a file; ``named`` is its own path, or the place that it is a copy of."""
     problem = _problem_of_place(path)
     if problem:
-        raise AudioReadError(f"{shown(path)} must be an audio file. {problem}. {near_miss(path)}Check the path.")
-    header = check_header(path)
+        raise AudioReadError(f"{shown(named)} must be an audio file. {problem}. {near_miss(named)}Check the path.")
+    header = check_header(path, named)
     try:
         # For libsndfile "-" is the standard input. Bytes, because soundfile encodes no name that is not UTF-8.
         name = os.path.join(os.curdir, path) if path.startswith("-") else path
-        recording = soundfile.SoundFile(name if as_text(name) == name else os.fsencode(name))
+        file = name if as_text(name) == name else os.fsencode(name)
+        recording = soundfile.SoundFile(file) if named == path else Named(named, file)
         try:
-            check_format(path, recording)
-            recording = with_true_length(recording, header)
+            check_format(named, recording)
+            recording = with_true_length(recording, header, path)
             if recording.frames <= 0:
-                raise AudioReadError(f"{shown(path)} must be a whole recording. It has no samples. Replace it.")
+                raise AudioReadError(f"{shown(named)} must be a whole recording. It has no samples. Replace it.")
         except BaseException:
             recording.close()
             raise
     except soundfile.LibsndfileError as error:
         reason = error.error_string.strip().rstrip(".")
         raise AudioReadError(
-            f"{shown(path)} must be a WAV or FLAC file ({OTHERS_READ} are read too). {reason}. Convert or replace it."
+            f"{shown(named)} must be a WAV or FLAC file ({OTHERS_READ} are read too). {reason}. Convert or replace it."
         ) from error
     return recording
 
@@ -226,11 +242,11 @@ def require_audio_files(paths: Iterable, *, beside: str | Path | None = None) ->
 
     ``beside`` is the table's folder: if the first missing file lies below it, the message says so.
     """
-    missing = [path for path in dict.fromkeys(map(str, paths)) if not os.path.isfile(as_path(path))]
+    missing = places.missing(map(str, paths))
     if not missing:
         return
     hint = near_miss(missing[0]) + "Check `audio_path` and --audio-root."
-    if beside is not None and _lies_below(Path(beside), missing[0]):
+    if beside is not None and not is_url(str(beside)) and _lies_below(Path(beside), missing[0]):
         hint = f"It lies beside the table: pass --audio-root {beside}."
     raise AudioReadError(
         f"{shown(missing[0])} must be an audio file. There is no such file ({len(missing)} missing). {hint}"
@@ -238,9 +254,18 @@ def require_audio_files(paths: Iterable, *, beside: str | Path | None = None) ->
 
 
 def outside_root(audio_root: str | Path, paths: Iterable[str]) -> np.ndarray:
-    """Return for each path whether its name leads out of a folder, as ``../x.wav`` does; links are not resolved."""
-    root = as_text(os.path.join(os.path.abspath(audio_root), ""))
-    is_outside = functools.cache(lambda path: not os.path.abspath(path).startswith(root))
+    """Return for each path whether its name leads out of a folder, as ``../x.wav`` does; links are not resolved.
+
+    What is at another URL than the root is outside.
+    """
+    given, root = str(audio_root), as_text(os.path.join(os.path.abspath(audio_root), ""))
+
+    @functools.cache
+    def is_outside(path: str) -> bool:
+        if is_url(path) or is_url(given):
+            return not is_below(given, path)
+        return not os.path.abspath(path).startswith(root)
+
     return np.array([is_outside(path) for path in paths], dtype=bool)
 
 

@@ -9,10 +9,11 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
-from pathlib import Path
 from typing import Any, Literal
 
 from guitarclf.errors import ConfigError, ParameterError
+from guitarclf.files.urls import is_url, parent, problem_of
+from guitarclf.files.wording import shown
 from guitarclf.parameters.label_map import LabelMap
 from guitarclf.parameters.rules import Parameters, knob
 from guitarclf.parameters.sections import CACHE_GB, DECIBEL_CHANGES, SEED, THREADS, SplitParameters, WatchParameters
@@ -28,8 +29,8 @@ Scoring = Literal["f1_macro", "accuracy", "balanced_accuracy", "neg_log_loss", "
 class DataConfig(Parameters):
     """Where the notes are and how their table is read."""
 
-    metadata_path: str = knob("data/idmt_guitar_events.csv", "table of note events, CSV or Parquet")
-    audio_root: str | None = knob(None, "folder that `audio_path` is relative to; null: the table's")
+    metadata_path: str = knob("data/idmt_guitar_events.csv", "table of note events, CSV or Parquet; a path or URL")
+    audio_root: str | None = knob(None, "folder, or URL, that `audio_path` is relative to; null: the table's")
     columns: dict[str, Any] = knob({}, "our column name -> theirs, or a list of theirs to join")
     labels: dict[str, str] = knob({}, 'their label -> ours; "*" stands for every other')
     num_workers: int = knob(4, "threads that read audio, at most the cores there are", low=1, high=256)
@@ -43,12 +44,24 @@ class DataConfig(Parameters):
     cache: str | None = knob(
         "auto", "folder of the feature cache; auto: $GUITARCLF_CACHE, or the user's cache folder; null: none"
     )
-    cache_gb: float = knob(CACHE_GB, "size the feature cache is kept below", unit="GB", above=0, high=1e6)
+    cache_gb: float = knob(
+        CACHE_GB,
+        "size the feature cache is kept below, and that of fetched files too",
+        unit="GB",
+        above=0,
+        high=1e6,
+    )
 
     @property
     def audio_folder(self) -> str:
         """The folder that ``audio_path`` is relative to: ``audio_root``, or the table's."""
-        return str(Path(self.metadata_path).parent) if self.audio_root is None else self.audio_root
+        return parent(self.metadata_path) if self.audio_root is None else self.audio_root
+
+    def check(self, prefix: str = "") -> None:
+        """Also refuse URLs that are none, or have a password in them, before they are written anywhere."""
+        super().check(prefix)
+        for name in ("metadata_path", "audio_root"):
+            check_url(getattr(self, name), f"{prefix}{name}")
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,7 @@ class Config(Parameters):
     def check(self, prefix: str = "") -> None:
         """Also check values that must fit together."""
         super().check(prefix)
+        check_url(self.training.background_path, "training.background_path")
         self.logmel.check_bands(self.window.sample_rate, prefix="logmel.", rate_name="window.sample_rate")
         training, logmel, module = self.training, self.logmel, self.net.module
         if training.valid_size + training.test_size >= 1:
@@ -170,6 +184,13 @@ class Config(Parameters):
                 f"it tells what to mask. Got {logmel.extra_channels}."
             )
         LabelMap(self.data.labels, name="data.labels")  # refuses what is none
+
+
+def check_url(path: str | None, name: str) -> None:
+    """Raise ParameterError if a path is a URL that is not read here."""
+    problem = problem_of(path) if path is not None and is_url(path) else None
+    if problem:
+        raise ParameterError(f"`{name}`: {shown(path)} {problem}")
 
 
 def feature_shape(config: Config) -> tuple[int, int, int]:

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from guitarclf.data.columns import map_columns
-from guitarclf.data.events import refuse, respell_paths, typed
+from guitarclf.data.events import name_sound_inside, refuse, respell_paths, typed
 from guitarclf.data.rules import check_cells
 from guitarclf.data.table import read_table
 from guitarclf.errors import EventTableError
+from guitarclf.files.urls import parent
 from guitarclf.labels import LABELS, folded
 
 NAMED = "training.background_path"
@@ -56,9 +57,10 @@ def read_background(path: str | Path) -> pd.DataFrame:
         "onset_sec": given.get("onset_sec", ["0"] * n_clips),
         "offset_sec": [""] * n_clips,
     }
-    respell_paths(cells, raw.path.parent)
+    name_sound_inside(raw, cells, parent(raw.path))
+    respell_paths(cells, parent(raw.path))
     families = given.get("family", [""] * n_clips)
     cells["family"] = [family or file for family, file in zip(families, cells["audio_path"], strict=True)]
     cells["track"] = cells["family"]
     refuse(check_cells(raw, cells, require_labels=False))
-    return typed(cells, raw.path.parent).assign(label_category=None, next_onset_sec=np.inf)
+    return typed(cells, parent(raw.path)).assign(label_category=None, next_onset_sec=np.inf)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from guitarclf.data.rules import DECIMAL_COMMA, MAY_BE_UNKNOWN, SPLITS, UNKNOWN, as_number
 from guitarclf.data.table import RawTable
 from guitarclf.errors import EventTableError
+from guitarclf.files.inside import MARK
 from guitarclf.files.spelling import stripped
 from guitarclf.labels import LABELS, folded
 
@@ -22,6 +23,7 @@ EVENT_COLUMNS = (
 MAPPABLE = (*EVENT_COLUMNS, "duration_sec", "track", "split")
 NUMBERS = {"onset_sec", "offset_sec", "duration_sec", "pitch_midi"}
 PREDICTED = {"label", *(f"p_{label}" for label in LABELS)}  # columns of what `predict --output` writes
+THEIR_PATHS = ("file_name", "audio")  # of Hugging Face's AudioFolder, and of its Parquet
 # What others call our columns.
 HABITS = {
     "note_id": ("id", "note", "name", "event_id", "clip_id"),
@@ -38,8 +40,8 @@ def map_columns(raw: RawTable, columns: Mapping[str, str | list[str]]) -> dict[s
     """
     own = own_columns(raw)
     cells = dict(own)
-    if "audio_path" in raw.columns:
-        cells["audio_path"] = raw.columns["audio_path"]  # as it is written: a name may end in a blank
+    if (name := path_column(raw)) is not None:
+        cells["audio_path"] = raw.columns[name]  # as it is written: a name may end in a blank
     for ours, theirs in columns.items():
         names = [theirs] if isinstance(theirs, str) else theirs
         if ours not in MAPPABLE or not isinstance(names, list) or not names:
@@ -82,11 +84,24 @@ def _add(onset: str, duration: str) -> str:
 
 
 def own_columns(raw: RawTable) -> dict[str, list[str]]:
-    """Return the columns of a table without blanks at the ends of cells; ``label`` is ours where none is called so."""
+    """Return the columns of a table without blanks at the ends of cells; ``label`` is ours where none is called so.
+
+    So is what Hugging Face calls a recording. In a table of theirs a file is a note, named as it and heard from its
+    start, unless there are columns that say otherwise.
+    """
     cells = {name: [stripped(text) for text in column] for name, column in raw.columns.items()}
+    if (name := path_column(raw)) in THEIR_PATHS:
+        cells["audio_path"] = cells[name]
+        cells.setdefault("note_id", [text.removeprefix(MARK) for text in cells[name]])
+        cells.setdefault("onset_sec", ["0"] * len(raw))
     if "label_category" not in cells and "label" in cells:
         cells["label_category"] = cells["label"]
     return cells
+
+
+def path_column(raw: RawTable) -> str | None:
+    """Return the column that names the recordings, ours or one of THEIR_PATHS, if there is one."""
+    return next((name for name in ("audio_path", *THEIR_PATHS) if name in raw.columns), None)
 
 
 def require_columns(raw: RawTable, cells: Mapping[str, list[str]], needed: list[str]) -> None:
@@ -120,6 +135,10 @@ def told_of_columns(raw: RawTable, cells: Mapping[str, list[str]], require_label
         f"the column {name} is not read: {kind} is neither text, nor number, nor time"
         for name, kind in raw.unread.items()
     ]
+    if (name := path_column(raw)) in THEIR_PATHS:
+        taken = [ours for ours in ("note_id", "onset_sec") if ours not in raw.columns]
+        each = f"; there is no {' and no '.join(taken)}: each file is a note, from its start" if taken else ""
+        told.append(f"the recordings are those of the column `{name}`{each}")
     if require_labels and "label" in cells:
         labels = cells["label_category"]
         if "label_category" not in raw.columns and labels is cells["label"]:

@@ -19,11 +19,13 @@ from guitarclf.data.columns import (
     told_of_offsets,
 )
 from guitarclf.data.rules import NO_PITCH, Problem, as_events_in_file, as_lines, as_number, check_cells
-from guitarclf.data.table import read_table
+from guitarclf.data.table import RawTable, read_table
 from guitarclf.data.unlabelled import require_labelled, told_of_unlabelled, unlabelled_rows
 from guitarclf.errors import EventTableError
+from guitarclf.files.inside import with_table
 from guitarclf.files.names import as_text
 from guitarclf.files.spelling import as_on_disk, spelled_out, stripped
+from guitarclf.files.urls import absolute, is_url, joined, parent, relative
 from guitarclf.files.whole import write_text
 from guitarclf.labels import NO_NOTE_LABEL
 from guitarclf.parameters.label_map import LabelMap
@@ -149,12 +151,23 @@ def check_events(
     kept = [row for row in range(len(raw)) if row not in left_out]
     names = cells.get("label_category", [""] * len(raw))
     told += told_of_offsets([cells["offset_sec"][row] for row in kept if names[row] != NO_NOTE_LABEL])
+    name_sound_inside(raw, cells, audio_root)
     told += respell_paths(cells, audio_root)
     derived = [name for name in ("track", "label_category") if name not in cells]
     problems = check_cells(raw, cells, require_labels, left_out)
     events = typed(cells, audio_root).iloc[kept].reset_index(drop=True)  # what follows a note follows it all the same
     events.attrs["derived"], events.attrs["told"] = derived, told
     return events, problems
+
+
+def name_sound_inside(raw: RawTable, cells: dict[str, list[str]], audio_root: str | Path | None) -> None:
+    """Name the recordings that are in a table itself as lying below it, relative to the root if that is its folder."""
+    table, folder = os.fspath(raw.path), parent(raw.path)
+    if audio_root is not None and absolute(audio_root).rstrip("/") == absolute(folder).rstrip("/"):
+        table = relative(folder, table) if is_url(table) else os.path.basename(table)
+    elif audio_root is not None:
+        table = absolute(table)
+    cells["audio_path"] = [with_table(text, table) for text in cells["audio_path"]]
 
 
 def respell_paths(cells: dict[str, list[str]], audio_root: str | Path | None) -> list[str]:
@@ -184,8 +197,8 @@ def write_events(events: pd.DataFrame, path: str | Path, *, audio_root: str | Pa
 
 def paths_below(audio_root: str | Path, paths: Iterable[str]) -> list[str]:
     """Return paths relative to ``audio_root`` where they lie below it; others as they are."""
-    root = as_text(os.path.join(str(audio_root), ""))
-    return [path.removeprefix(root) for path in paths]
+    root = as_text(str(audio_root))
+    return [relative(root, path) for path in paths]
 
 
 def typed(cells: dict[str, list[str]], audio_root: str | Path | None) -> pd.DataFrame:
@@ -208,5 +221,5 @@ def typed(cells: dict[str, list[str]], audio_root: str | Path | None) -> pd.Data
     counted = next_onsets_in(data["audio_path"], np.array(data["onset_sec"]))
     data["next_onset_sec"] = [as_number(text) if text else onset for text, onset in zip(told, counted, strict=True)]
     if audio_root is not None:
-        data["audio_path"] = [as_text(os.path.join(str(audio_root), text)) for text in data["audio_path"]]
+        data["audio_path"] = [as_text(joined(str(audio_root), text)) for text in data["audio_path"]]
     return pd.DataFrame(data)

@@ -2,7 +2,7 @@
 
 A few bytes may stand for billions of cells, or for one long text in each of many rows: what the pages unpack to is
 counted first, columns of text are read as codes and distinct texts, and others must be of a width that their type
-fixes.
+fixes. Bytes are refused, but for sound as Hugging Face writes it, which stays where it is: its cells name it.
 """
 
 from collections.abc import Container
@@ -12,12 +12,16 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute, types
 
-from guitarclf.data.parquet_pages import Unpacked, unpacked_columns
+from guitarclf.data.parquet_sound import is_sound, names_of_sound, with_names
 from guitarclf.errors import EventTableError
+from guitarclf.files.inside import COLUMNS
+from guitarclf.files.parquet_pages import Unpacked, unpacked_columns
+from guitarclf.files.wording import shortened
 
 MAX_BYTES = 512 * 2**20  # of a table, and of its text; a million events take a tenth
 MAX_CELLS = 50_000_000
-TEXTS = ("string", "large_string", "string_view", "binary", "large_binary", "binary_view")  # types of pyarrow
+TEXTS = ("string", "large_string", "string_view")  # types of pyarrow
+BINARY = ("binary", "large_binary", "binary_view")
 MAX_WIDTH = 32  # bytes of a cell that is no text; the widest decimal has as many
 MAX_TYPE = 80  # characters of a type in a message
 
@@ -40,11 +44,13 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], dic
             _require_few_cells(path, file.metadata)
             schema = file.schema_arrow
         unread = _unread_columns(schema)
+        sound = _sound_column(path, schema)
         coded = _require_small_pages(path, schema, unread)
         with parquet.ParquetFile(path, read_dictionary=coded) as file:
             table = file.read(columns=[name for name in schema.names if name not in unread])
         table.validate(full=True)  # codes without a text, among others
         _require_little_text(path, table)
+        named = {} if sound is None else {sound: names_of_sound(path, sound)}
         frame = table.to_pandas()
         frame = frame.reset_index(level=[name for name in frame.index.names if name is not None])
     except (OSError, ValueError, TypeError, KeyError, NotImplementedError, pa.ArrowException) as error:
@@ -54,6 +60,8 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], dic
         raise EventTableError(f"{path} must be a readable Parquet file. {reason}. Export the table again.") from error
     header = [str(name) for name in frame.columns]
     columns = [["" if pd.isna(value) else str(value) for value in column] for _, column in frame.astype(object).items()]
+    columns = [*with_names(header, columns, schema.metadata), *named.values()]
+    header, unread = [*header, *named], {name: kind for name, kind in unread.items() if name != sound}
     rows = [list(row) for row in zip(*columns, strict=True)]
     return header, rows, list(range(1, len(rows) + 1)), unread
 
@@ -68,6 +76,29 @@ def _require_few_cells(path: Path, size) -> None:
 
 def _is_text(kind) -> bool:
     return str(kind.value_type if types.is_dictionary(kind) else kind) in TEXTS
+
+
+def _sound_column(path: Path, schema) -> str | None:
+    """Return the column whose cells are sound, if there is one; EventTableError if another has bytes in it."""
+    sound = [field.name for field in schema if field.name in COLUMNS and is_sound(field.type)]
+    for field in schema:
+        if not is_sound(field.type) and _has_bytes(field.type):  # of another name it is an image, or not meant
+            raise EventTableError(
+                f"{path} must have bytes in a column `audio` alone, as Hugging Face's audio feature, struct<bytes: "
+                f"binary, path: string>. Its column {shortened(field.name)} is {str(field.type)[:MAX_TYPE]}. Leave it "
+                "out, or write it as text."
+            )
+    others = [name for name in COLUMNS if name in schema.names and name not in sound]
+    return sound[0] if sound and not others else None
+
+
+def _has_bytes(kind) -> bool:
+    """Return whether cells of a type are bytes, or have some in them."""
+    if types.is_dictionary(kind):
+        return _has_bytes(kind.value_type)
+    if types.is_nested(kind):
+        return any(_has_bytes(kind.field(number).type) for number in range(kind.num_fields))
+    return str(kind) in BINARY or types.is_fixed_size_binary(kind)
 
 
 def _unread_columns(schema) -> dict[str, str]:

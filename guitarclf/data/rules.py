@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from guitarclf.data.table import RawTable
+from guitarclf.files.urls import is_url, masked, problem_of
 from guitarclf.labels import NO_NOTE_LABEL, TABLE_LABELS
 
 SPLITS = ("train", "val", "test")
@@ -36,7 +37,8 @@ class Problem:
         return self.where.rpartition(" ")[2]
 
     def __str__(self) -> str:
-        value = self.value if len(self.value) <= MAX_SHOWN else f"{self.value[:MAX_SHOWN]}..."
+        value = masked(self.value)
+        value = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}..."
         return f"{self.where}: `{self.column}` {self.rule}. Got {value!r}."
 
 
@@ -97,6 +99,8 @@ def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: in
     for column in ("note_id", "audio_path", "track"):
         if column in cell and not cell[column]:
             yield column, "must not be empty"
+    if is_url(cell["audio_path"]) and (problem := problem_of(cell["audio_path"])):
+        yield "audio_path", problem.rstrip(".")
     label = cell.get("label_category", "")
     onset, offset = as_number(cell["onset_sec"]), as_number(cell.get("offset_sec", ""))
     if not (math.isfinite(onset) and onset >= 0):

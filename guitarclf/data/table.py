@@ -2,14 +2,18 @@
 
 import csv
 import io
+import os
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from guitarclf.data.parquet import MAX_BYTES, read_parquet
-from guitarclf.errors import EventTableError
+from guitarclf.errors import AudioReadError, EventTableError
+from guitarclf.files.places import PARQUET, local, require_parquet
 from guitarclf.files.spelling import stripped
+from guitarclf.files.urls import is_url
+from guitarclf.files.wording import shown
 
 DELIMITERS = (",", ";", "\t")
 MAX_HEADER = 1_000_000  # characters of a first line
@@ -25,7 +29,7 @@ SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
 class RawTable:
     """A table as it was written: column name -> list of text, and where each row stands."""
 
-    path: Path
+    path: Path | str  # a URL as it is given
     columns: dict[str, list[str]]
     lines: list[int]
     decimal_comma: bool = False  # where semicolons or tabs part the cells, 0,5 is a number
@@ -41,9 +45,9 @@ class RawTable:
         return f"{self.path}, {unit} {self.lines[row]}"
 
 
-def is_parquet(path: Path) -> bool:
+def is_parquet(path: str | os.PathLike[str]) -> bool:
     """Return whether a file's name says Parquet."""
-    return path.suffix.lower() in (".parquet", ".pq")
+    return os.fspath(path).lower().endswith(PARQUET)
 
 
 def read_table(path, *, named: str = "--metadata-path or data.metadata_path") -> RawTable:
@@ -59,6 +63,8 @@ def read_table(path, *, named: str = "--metadata-path or data.metadata_path") ->
     EventTableError
         If the file is missing, empty, too large, or has column names that are doubled or missing.
     """
+    if is_url(os.fspath(path)):
+        return _read_at(os.fspath(path), named)
     path = Path(path)
     if not path.is_file():
         what = "It is a folder" if path.is_dir() else "It is no file" if path.exists() else "There is no such file"
@@ -67,7 +73,9 @@ def read_table(path, *, named: str = "--metadata-path or data.metadata_path") ->
         raise EventTableError(f"The table {path} must be a CSV or Parquet file. Export the spreadsheet as CSV.")
     delimiter, unread = "", dict[str, str]()
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if path.stat().st_size > MAX_BYTES and not is_parquet(
+            path
+        ):  # in which sound may be, and what is read is counted
             raise EventTableError(f"{path} must have at most {MAX_BYTES // 2**20} MB. Split the table.")
         if is_parquet(path):
             header, rows, lines, unread = read_parquet(path)
@@ -84,6 +92,19 @@ def read_table(path, *, named: str = "--metadata-path or data.metadata_path") ->
         rows[row] = (rows[row] + [""] * width)[:width]
     columns = {name: list(cells) for name, cells in zip(header, zip(*rows, strict=True), strict=True)}
     return RawTable(path, columns, lines, delimiter in (";", "\t"), ragged, unread)
+
+
+def _read_at(url: str, named: str) -> RawTable:
+    """Return the table at a URL, which is named by it."""
+    try:
+        how = {"check": require_parquet} if is_parquet(url) else {"most": MAX_BYTES}
+        copy = local(url, fresh=True, **how)
+    except AudioReadError as error:
+        raise EventTableError(f"The table {error}") from error
+    try:
+        return replace(read_table(copy, named=named), path=url)
+    except EventTableError as error:
+        raise EventTableError(str(error).replace(copy, shown(url))) from error
 
 
 def _without_empty_columns(path: Path, header: list[str], rows: list[list[str]]) -> list[str]:

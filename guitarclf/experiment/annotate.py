@@ -2,8 +2,9 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +19,8 @@ from guitarclf.bundle.folder import model_files
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.files.digest import file_digest, text_digest
 from guitarclf.files.names import as_path, as_text
+from guitarclf.files.urls import is_url, parent, relative
+from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.parameters.sections import OnsetParameters
 from guitarclf.timeline.events import NAN, Event, Timeline, rows
@@ -126,14 +129,33 @@ def recordings_of(paths: Iterable[str | os.PathLike[str]]) -> tuple[str, list[Re
     the second keeps its suffix.
     """
     given = [os.fspath(path) for path in paths]
-    files = list(dict.fromkeys(map(os.path.abspath, given_files(given))))
-    folders = {
-        os.path.abspath(path) if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in given
-    }
-    root = os.path.commonpath(folders)
-    names = [os.path.relpath(path, root).replace(os.sep, "/") for path in files]
+    if any(map(is_url, given)):
+        root, files = _root_of_urls(given)
+        names = [relative(root, path) for path in files]
+    else:
+        files = list(dict.fromkeys(map(os.path.abspath, given_files(given))))
+        folders = {
+            os.path.abspath(path) if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in given
+        }
+        root = os.path.commonpath(folders)
+        names = [os.path.relpath(path, root).replace(os.sep, "/") for path in files]
     parts = zip(files, map(as_text, names), _stems(names), strict=True)
     return root, [Recording(path, name, stem) for path, name, stem in parts]
+
+
+def _root_of_urls(given: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the URL that all that is given lies below, and the recordings, each once."""
+    files = list(dict.fromkeys(given_files(given)))
+    folders = {parent(path) if path in files else path.rstrip("/") for path in given}
+    parts = zip(*(folder.split("/") for folder in folders), strict=False)
+    shared = [part[0] for part in takewhile(lambda part: len(set(part)) == 1, parts)]
+    if len(shared) < 3 or not all(map(is_url, given)):  # the scheme, "", and the host or bucket
+        raise ParameterError(
+            f"PATHs must lie in one folder, or below one host or bucket. Got {shown(given[0])} and "
+            f"{shown(next((each for each in given if each.split('/')[:3] != given[0].split('/')[:3]), given[-1]))}. "
+            "Annotate them one after the other."
+        )
+    return "/".join(shared), files
 
 
 def _stems(names: Iterable[str]) -> list[str]:

@@ -12,8 +12,10 @@ from guitarclf.experiment.annotate import Recording
 from guitarclf.files.cells import csv_lines
 from guitarclf.files.digest import text_digest
 from guitarclf.files.names import as_path, as_text
+from guitarclf.files.places import file_of, version_at
+from guitarclf.files.urls import is_url
 from guitarclf.files.whole import UNFINISHED, hidden, whole_text
-from guitarclf.runs.journal import Journal, unfinished_path
+from guitarclf.runs.journal import Journal, in_order, unfinished_path
 from guitarclf.timeline.events import COLUMNS, Event, Timeline, rows
 
 
@@ -45,7 +47,13 @@ def write_combined(
         )
         from_plain = partial(_from_plain, settings=settings)
         journal = Journal(kept, key, resume=resume, to_plain=_to_plain, from_plain=from_plain, what="recordings")
-        parts = journal.go_on(recordings, lambda rest: ([timeline] for timeline in work(rest)))
+
+        def of_places(rest: Sequence[int]) -> Iterator[tuple[int, list[Timeline]]]:
+            # Lazily: `work` says how many it does.
+            for place, timeline in zip(rest, work([recordings[place] for place in rest]), strict=False):
+                yield place, [timeline]
+
+        parts = in_order(journal.go_on(recordings, of_places))
     if resume and kept is not None:
         for left in Path(path).parent.glob(f"{glob.escape(hidden(Path(path), '').name)}.*{UNFINISHED}"):
             left.unlink(missing_ok=True)  # by the command that was killed
@@ -61,10 +69,13 @@ def write_combined(
         kept.unlink(missing_ok=True)
 
 
-def _state(recording: Recording) -> tuple[int, int] | None:
-    """Return the size and time of a recording, None if it is not there."""
+def _state(recording: Recording) -> tuple[int, int] | str | None:
+    """Return the size and time of a recording, or its version at a URL, None if it is not there."""
+    file, _ = file_of(recording.path)
+    if is_url(file):
+        return version_at(file)
     try:
-        status = os.stat(as_path(recording.path))
+        status = os.stat(as_path(file))
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns

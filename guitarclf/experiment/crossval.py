@@ -1,7 +1,7 @@
 """crossval: scores on tracks the model has not heard, each left out in turn."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
@@ -24,6 +24,7 @@ from guitarclf.files.whole import write_text
 from guitarclf.pipeline import build_pipeline
 from guitarclf.runs.environment import threads_of, with_threads
 from guitarclf.runs.folder import CrossvalFolder, write_json
+from guitarclf.runs.journal import in_order
 from guitarclf.runs.session import OpenRun, open_run
 
 logger = logging.getLogger(__name__)
@@ -143,7 +144,12 @@ def predict_folds(
         from_plain=lambda plain, some: from_plain(plain, [held_out[fit].sum() for fit in some], path),
         what="fits",
     )
-    parts = journal.go_on(fits, lambda rest: _run_fits(config, events, rest, kinds, phrases))
+
+    def work(rest: Sequence[int]) -> Iterator[tuple[int, list[Outcome]]]:
+        outcomes = _run_fits(config, events, [fits[place] for place in rest], kinds, phrases)
+        yield from zip(rest, outcomes, strict=True)
+
+    parts = in_order(journal.go_on(fits, work))
     outcomes = chain.from_iterable(watched(parts, len(fits), desc="folds", unit="fit"))
     notes: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
     clips: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}

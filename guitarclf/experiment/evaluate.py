@@ -22,6 +22,7 @@ from guitarclf.evaluation.in_context import ContextReport, score_settings
 from guitarclf.evaluation.metrics import PROBA_COLUMNS, Report, evaluate
 from guitarclf.experiment.in_context import predict_settings, require_snippets, uses_offsets
 from guitarclf.experiment.tables import other_events, run_events, table_folder
+from guitarclf.files.urls import parent
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS
 from guitarclf.runs.folder import RunFolder, make_folder, write_json
@@ -143,7 +144,7 @@ def rows_to_score(
         root = table_folder(metadata_path, audio_root)
         events = _labelled_events(metadata_path, audio_root, data or own)
         if require_audio:
-            require_audio_files(events["audio_path"], beside=Path(metadata_path).parent)
+            require_audio_files(events["audio_path"], beside=parent(metadata_path))
         own_events = read_events(run.splits) if run.splits.is_file() else None
     rows = rows_of_split(events, split)
     if rows.empty:

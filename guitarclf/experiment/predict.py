@@ -19,6 +19,7 @@ from guitarclf.files.names import as_text, unique_names
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.priors import estimate_priors, with_priors
+from guitarclf.runs.journal import stretches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,16 +133,21 @@ def events_of_paths(paths: Iterable[str | Path], reader: WindowReader | None = N
 
 def place_notes(notes: Sequence[Note], reader: WindowReader) -> list[Note]:
     """Return notes with the onset of the first one in each file that is too long to be a snippet, with one warning."""
-    placed, long = [], []
-    for note in notes:
-        onset = None
+
+    def look(note: Note) -> tuple[Note, float, float | None]:
+        """Return (note, seconds of its file, 0 if it need not be placed, its onset)."""
         try:
             with open_recording(note.request.path) as recording:
                 if reader.is_long(recording):
-                    onset = reader.find_onset(recording)
-                    long.append((note.request.path, recording.frames / recording.samplerate, onset or 0.0))
+                    return note, recording.frames / recording.samplerate, reader.find_onset(recording)
         except AudioReadError:
             pass  # its row will say so
+        return note, 0.0, None
+
+    placed, long = [], []
+    for note, seconds, onset in in_threads(look, list(notes), reader.n_threads):
+        if seconds:
+            long.append((note.request.path, seconds, onset or 0.0))
         # A file in which nothing rises stays by itself, and is refused or taken for a steady tone where it is read.
         request = note.request if onset is None else note.request._replace(onset=onset, by_itself=False)
         placed.append(note._replace(request=request))
@@ -166,15 +172,21 @@ def place_notes(notes: Sequence[Note], reader: WindowReader) -> list[Note]:
 
 def predict_notes(model: Model, notes: Sequence[Note]) -> Iterator[Predictions]:
     """Yield the predictions of notes, some at a time, in their order."""
-    n_rows = model.rows_at_once
-    parts = [notes[first : first + n_rows] for first in range(0, len(notes), n_rows)]
+    for _, part in predict_places(model, notes, range(len(notes))):
+        yield part
+
+
+def predict_places(model: Model, notes: Sequence[Note], places: Sequence[int]) -> Iterator[tuple[int, Predictions]]:
+    """Yield (place of the first, predictions) of some notes that follow each other, until all at ``places`` are."""
 
     def run(part):
-        answers = model.run([note.request for note in part])
-        messages = [str(answers.errors.get(row, "")) for row in range(len(part))]
-        return Predictions(list(part), model.under_priors(answers.as_learnt), answers.confidence, messages)
+        some = notes[part.start : part.stop]
+        answers = model.run([note.request for note in some])
+        messages = [str(answers.errors.get(row, "")) for row in range(len(some))]
+        return Predictions(list(some), model.under_priors(answers.as_learnt), answers.confidence, messages)
 
-    yield from in_threads(run, parts, model.n_threads)
+    parts = stretches(places, model.rows_at_once)
+    yield from zip((part.start for part in parts), in_threads(run, parts, model.n_threads), strict=True)
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:

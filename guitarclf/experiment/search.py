@@ -29,6 +29,7 @@ from guitarclf.files.whole import write_text
 from guitarclf.pipeline import SECTIONS, build_net, build_pipeline, parameter_name
 from guitarclf.runs.environment import threads_of, with_threads
 from guitarclf.runs.folder import SearchFolder
+from guitarclf.runs.journal import in_order, stretches
 from guitarclf.runs.session import OpenRun, open_run
 from guitarclf.training.rows import TrainingSet
 
@@ -133,11 +134,11 @@ def run_search(config: Config, candidates: list[dict], run: OpenRun, *, n_jobs: 
     )
     features = KeptFeatures(rows, set(run.events.loc[run.events["split"] == "test", "track"]))
 
-    def work(rest: Sequence[dict]) -> Iterator[list[dict]]:
-        for first in range(0, len(rest), n_at_once):
-            yield _score(config, rest[first : first + n_at_once], features, n_jobs)
+    def work(rest: Sequence[int]) -> Iterator[tuple[int, list[dict]]]:
+        for part in stretches(rest, n_at_once):
+            yield part.start, _score(config, candidates[part.start : part.stop], features, n_jobs)
 
-    parts = watched(journal.go_on(candidates, work), len(candidates), desc="search", unit="candidate")
+    parts = watched(in_order(journal.go_on(candidates, work)), len(candidates), desc="search", unit="candidate")
     scored = [score for part in parts for score in part]
     folds = np.array([score["folds"] for score in scored])  # [candidates, folds]
     table = pd.DataFrame(candidates, dtype=object)

@@ -3,7 +3,6 @@
 import logging
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -14,7 +13,9 @@ from guitarclf.data.events import is_in_our_terms, notes_of, read_events
 from guitarclf.data.splits import assign_splits
 from guitarclf.errors import AudioReadError, EventTableError, RunError
 from guitarclf.experiment.bad_audio import require_inside, without_bad_audio
+from guitarclf.files.fetched import keep_below
 from guitarclf.files.names import as_path
+from guitarclf.files.urls import absolute, is_url, parent, problem_of
 from guitarclf.files.wording import shown
 from guitarclf.labels import NO_NOTE_LABEL
 from guitarclf.runs.folder import RunFolder
@@ -28,12 +29,12 @@ def with_absolute_paths(config: Config) -> Config:
     """Return a config with absolute paths of its tables and its audio."""
     data = replace(
         config.data,
-        metadata_path=str(Path(config.data.metadata_path).absolute()),
-        audio_root=str(Path(config.data.audio_folder).absolute()),
+        metadata_path=absolute(config.data.metadata_path),
+        audio_root=absolute(config.data.audio_folder),
     )
     training = config.training
     if training.background_path is not None:
-        training = replace(training, background_path=str(Path(training.background_path).absolute()))
+        training = replace(training, background_path=absolute(training.background_path))
     return replace(config, data=data, training=training)
 
 
@@ -53,7 +54,7 @@ def config_events(config: Config) -> pd.DataFrame:
         )
     if len(notes) < len(rows):
         logger.info("%d rows are %s: to train on alone", len(rows) - len(notes), NO_NOTE_LABEL)
-    notes = without_bad_audio(config, notes, beside=_folder(config.data.metadata_path))
+    notes = without_bad_audio(config, notes, beside=parent(config.data.metadata_path))
     background = _background_of(config, rows)
     notes.attrs["bad_audio"] = notes.attrs.get("bad_audio", []) + background.attrs.get("bad_audio", [])
     notes.attrs["background_audio"] = background["audio_path"].unique().tolist()
@@ -71,6 +72,7 @@ def background_events(config: Config) -> pd.DataFrame:
 
 def _table_rows(config: Config) -> pd.DataFrame:
     data = config.data
+    keep_below(data.cache_gb)
     return read_events(data.metadata_path, audio_root=data.audio_folder, columns=data.columns, labels=data.labels)
 
 
@@ -79,12 +81,12 @@ def _background_of(config: Config, rows: pd.DataFrame) -> pd.DataFrame:
     own = rows[rows["label_category"] == NO_NOTE_LABEL].reset_index(drop=True)
     parts = [own.assign(family=own["track"], from_table=True)]
     if len(own):
-        parts = [without_bad_audio(config, parts[0], beside=_folder(config.data.metadata_path))]
+        parts = [without_bad_audio(config, parts[0], beside=parent(config.data.metadata_path))]
     path = config.training.background_path
     if path is not None:
         clips = read_background(path)
         _require_apart(clips, rows, path)
-        data = replace(config.data, audio_root=str(_folder(path)), allow_outside_root=True)
+        data = replace(config.data, audio_root=parent(path), allow_outside_root=True)
         parts.append(without_bad_audio(replace(config, data=data), clips.assign(from_table=False)))
     bad = [row for part in parts for row in part.attrs.get("bad_audio", [])]
     events = pd.concat([part.assign(label_category=None) for part in parts if len(part)] or parts, ignore_index=True)
@@ -101,10 +103,6 @@ def _require_apart(clips: pd.DataFrame, rows: pd.DataFrame, path: str) -> None:
             f"{shown(path)} must hold no recording of the table of notes. {shown(both[0])} is in both ({len(both)} "
             f"are). Remove it from one; label what is no note in the table of notes {NO_NOTE_LABEL}."
         )
-
-
-def _folder(metadata_path: str) -> Path:
-    return Path(metadata_path).parent
 
 
 def split_events(config: Config) -> pd.DataFrame:
@@ -127,6 +125,7 @@ def other_events(data: DataConfig, metadata_path, audio_root=None, *, require_la
     ``audio_root`` is the table's folder unless given. With ``require_labels`` rows that are labelled no_note are left
     out: they are to train on.
     """
+    keep_below(data.cache_gb)
     ours = is_in_our_terms(metadata_path, require_labels=require_labels, columns=data.columns)
     mapping = {} if ours else data.columns
     root = table_folder(metadata_path, audio_root)
@@ -148,7 +147,7 @@ def other_events(data: DataConfig, metadata_path, audio_root=None, *, require_la
 def missing_audio(metadata_path, events: pd.DataFrame) -> str | None:
     """Return in a line how many recordings of a table are not there and what may be wrong, None if all are."""
     try:
-        require_audio_files(events["audio_path"], beside=Path(metadata_path).parent)
+        require_audio_files(events["audio_path"], beside=parent(metadata_path))
     except AudioReadError as error:
         return str(error)
     return None
@@ -161,6 +160,7 @@ def run_events(run: RunFolder, data: DataConfig, *, require_audio: bool = True) 
             f"{run.root} must be a run folder with a splits.csv. There is none. "
             "Give --metadata-path to score a table, or check the name."
         )
+    keep_below(data.cache_gb)
     events = read_events(run.splits, audio_root=data.audio_folder)
     require_inside(events["audio_path"], data.audio_folder, allow=data.allow_outside_root)
     if require_audio:
@@ -175,5 +175,8 @@ def tell(events: pd.DataFrame) -> None:
 
 
 def table_folder(metadata_path, audio_root=None) -> str:
-    """Return ``audio_root`` if it is given, else the folder of the table."""
-    return str(audio_root) if audio_root is not None else str(Path(metadata_path).parent)
+    """Return ``audio_root`` if it is given, else the folder of the table; AudioReadError for a URL that is not read."""
+    root = str(audio_root) if audio_root is not None else parent(metadata_path)
+    if is_url(root) and (problem := problem_of(root)):
+        raise AudioReadError(f"The audio root {shown(root)} {problem}")
+    return root

@@ -9,7 +9,7 @@ import pandas as pd
 
 from guitarclf.audio.mono import averaged, channels_heard, has_dc
 from guitarclf.audio.recordings import open_recording, outside_root
-from guitarclf.audio.windows import WindowReader
+from guitarclf.audio.windows import WindowReader, in_threads
 from guitarclf.config import Config, to_dict
 from guitarclf.data.background import read_background
 from guitarclf.data.events import check_events, each_note_is_its_own_track, notes_of
@@ -21,6 +21,7 @@ from guitarclf.experiment.sound_doubts import sound_doubts
 from guitarclf.experiment.tables import missing_audio
 from guitarclf.features.inputs import as_requests
 from guitarclf.files.progress import Progress
+from guitarclf.files.urls import is_url
 from guitarclf.files.wording import shown
 from guitarclf.labels import LABELS, NO_NOTE_LABEL
 
@@ -42,11 +43,14 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     columns, labels = config.data.columns, config.data.labels
     events, problems = check_events(metadata_path, audio_root=audio_root, columns=columns, labels=labels)
     found = Findings(problems=as_lines(problems))
+    outside = outside_root(audio_root, events["audio_path"]) & (not config.data.allow_outside_root)
+    named = events["audio_path"][outside].unique()
+    events = events[
+        ~(outside & events["audio_path"].map(is_url).to_numpy(dtype=bool))
+    ]  # no host of a stranger is asked
     found.warnings += filter(None, [missing_audio(metadata_path, events)])
-    rates, durations = _check_headers(events, found)
-    outside = outside_root(audio_root, events["audio_path"])
-    for path in events["audio_path"][outside & (not config.data.allow_outside_root)].unique():
-        found.problems.append(f"{shown(path)} is outside the audio root {shown(audio_root)}.")
+    rates, durations = _check_headers(events, found, config.data.num_workers)
+    found.problems += [f"{shown(path)} is outside the audio root {shown(audio_root)}." for path in named]
     notes = notes_of(events)
     _check_mono(notes, found, config)
     readable = events[events["audio_path"].isin(durations.keys()) & np.isfinite(events["onset_sec"])]
@@ -72,17 +76,26 @@ def _check_background(path: str, found: Findings, config: Config) -> None:
     found.summary.append(f"sounds that are no note: {len(clips)} of {clips['family'].nunique()} families")
 
 
-def _check_headers(events: pd.DataFrame, found: Findings) -> tuple[Counter, dict[str, float]]:
+def _check_headers(events: pd.DataFrame, found: Findings, num_workers: int) -> tuple[Counter, dict[str, float]]:
     """Open every file; return sample rate -> files, and path -> duration in seconds."""
     rates: Counter[int] = Counter()
     durations: dict[str, float] = {}
-    for path in dict.fromkeys(events["audio_path"]):
+
+    def look(path: str) -> tuple[str, int, float | str]:
+        """Return (path, sample rate, seconds), or what is wrong in the place of the seconds."""
         try:
             with open_recording(path) as recording:
-                rates[recording.samplerate] += 1
-                durations[path] = recording.frames / recording.samplerate
+                return path, recording.samplerate, recording.frames / recording.samplerate
         except AudioReadError as error:
-            found.problems.append(str(error))
+            return path, 0, str(error)
+
+    paths = list(dict.fromkeys(events["audio_path"]))
+    for path, rate, seconds in in_threads(look, paths, WindowReader(num_workers=num_workers).n_threads):
+        if isinstance(seconds, str):
+            found.problems.append(seconds)
+        else:
+            rates[rate] += 1
+            durations[path] = seconds
     return rates, durations
 
 

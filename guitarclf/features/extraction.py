@@ -16,6 +16,7 @@ from guitarclf.errors import AudioReadError
 from guitarclf.features.arrays import FeatureRows, Windows, raise_first
 from guitarclf.features.keys import NO_KEY, FileStates
 from guitarclf.features.store import FeatureStore
+from guitarclf.files.places import expect
 from guitarclf.files.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def _stored(windows: Windows, settings: dict, shape: tuple[int, ...], store: Fea
     stored = store.open(windows.reader, settings, shape)
     has_ends = windows.reader.zero_after_offset or needs_ends(settings)
     states = FileStates(windows.reader.until if has_ends else None)
+    expect(request.path for request in windows.requests)
     keys = [states.key(request) for request in windows.requests]
     sources, source, place = stored.find(keys)
     missing = np.flatnonzero(source < 0)

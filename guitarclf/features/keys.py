@@ -19,6 +19,8 @@ import soundfile
 import soxr
 
 from guitarclf.audio.windows import Request, WindowReader
+from guitarclf.files.places import file_of, version_at
+from guitarclf.files.urls import is_url
 from guitarclf.parameters.rules import plain
 
 NO_KEY = b"\0" * 16  # a row that must not be found again
@@ -56,8 +58,12 @@ class FileStates:
 
     def _state(self, path: str) -> bytes | None:
         """Return what tells a file from its other versions; None if it is missing, or may change unnoticed."""
+        file, _ = file_of(path)
+        if is_url(file):
+            version = version_at(file)
+            return None if version is None else f"{path}\0{version}".encode("utf-8", "surrogatepass")
         try:
-            status = os.stat(path)
+            status = os.stat(file)
         except OSError:
             return None
         if time.time() - max(status.st_mtime, status.st_ctime) < GRAIN_SEC:

@@ -25,7 +25,7 @@ from guitarclf.audio.windows import WindowReader
 from guitarclf.errors import GuitarclfError
 from guitarclf.features.arrays import map_rows
 from guitarclf.features.keys import NO_KEY, setting_of
-from guitarclf.files.caches import find_caches
+from guitarclf.files.caches import cache_folder
 from guitarclf.parameters.sections import CACHE_GB
 
 TABLES = """
@@ -236,9 +236,6 @@ class StoredRows:
 
 
 def _default_folder() -> Path:
-    """Return ``$GUITARCLF_CACHE``, or the folder for caches of this system's user, or a temporary one."""
-    find_caches()
-    from platformdirs import user_cache_path  # prediction, which keeps nothing, does not wait for it
-
+    """Return ``$GUITARCLF_CACHE``, or the folder for features of this system's user, or a temporary one."""
     given = os.environ.get("GUITARCLF_CACHE")
-    return Path(given) if given else user_cache_path("guitarclf", appauthor=False, opinion=False) / "features"
+    return Path(given) if given else cache_folder("features")

@@ -75,3 +75,12 @@ def _has_name() -> bool:
         return bool(getpass.getuser())
     except (KeyError, OSError, ImportError):  # which of them, depends on Python's version and the system
         return False
+
+
+def cache_folder(name: str) -> Path:
+    """Return the folder of a name below ``$GUITARCLF_CACHE``, the user's folder for caches, or a temporary one."""
+    find_caches()
+    from platformdirs import user_cache_path  # prediction, which keeps nothing, does not wait for it
+
+    given = os.environ.get("GUITARCLF_CACHE")
+    return Path(given or user_cache_path("guitarclf", appauthor=False, opinion=False)) / name

@@ -3,14 +3,22 @@
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 from guitarclf.errors import AudioReadError
 from guitarclf.files.names import as_path
+from guitarclf.files.places import file_of, version_at
+from guitarclf.files.urls import is_url
 from guitarclf.files.wording import shown
 
 
 def file_digest(path) -> str:
-    """Return the BLAKE2b digest of a file's bytes, 32 hex digits."""
+    """Return the BLAKE2b digest of a file's bytes, 32 hex digits; of one at a URL, of its version."""
+    file_name, part = file_of(os.fspath(path))
+    if is_url(file_name):
+        return text_digest("version", version_at(file_name) or "unknown", part)
+    if part:
+        return text_digest(table_digest(file_name, *_state(file_name)), part)
     try:
         with open(as_path(os.fspath(path)), "rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
@@ -18,6 +26,17 @@ def file_digest(path) -> str:
         raise AudioReadError(
             f"{shown(path)} must be a readable file. {error.strerror}. Check its permissions."
         ) from error
+
+
+@lru_cache(maxsize=16)  # or a table with sound inside would be read once for each of its rows
+def table_digest(path: str, size: int, changed: int) -> str:
+    """Return the digest of a file that has a size and was changed then."""
+    return file_digest(path)
+
+
+def _state(path: str) -> tuple[int, int]:
+    status = os.stat(as_path(path))
+    return status.st_size, status.st_mtime_ns
 
 
 def text_digest(*texts: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from guitarclf.files.urls import is_url
 from guitarclf.files.wording import shown
 from guitarclf.labels import folded
 
@@ -21,9 +22,9 @@ def as_on_disk(text: str, root: str | os.PathLike[str] | None) -> str:
     """Return a path, relative to ``root``, in the spelling in which there is such a file.
 
     Tried in turn: as it is written; without blanks and U+FEFF at its ends; with ``/`` for ``\\``; composed and
-    decomposed (NFC, NFD). Without a root, or if there is no such file, it is only stripped.
+    decomposed (NFC, NFD). Without a root, below a URL, or if there is no such file, it is only stripped.
     """
-    if root is not None:
+    if root is not None and not is_url(os.fspath(root)):
         for spelling in _spellings(text):
             if os.path.isfile(os.path.join(root, spelling)):
                 return spelling
@@ -49,6 +50,8 @@ def near_miss(path: str | os.PathLike[str]) -> str:
 
     Nearly: in another case, with other blanks, composed otherwise, or with another suffix.
     """
+    if is_url(os.fspath(path)):
+        return ""
     parts = Path(os.fspath(path).replace("\\", "/")).parts
     for number, name in enumerate(parts):
         folder = Path(*parts[:number])

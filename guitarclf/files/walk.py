@@ -17,7 +17,7 @@ class Walk:
     fields. Folders that are linked and lie below by themselves are walked where they lie.
     """
 
-    root: Path
+    root: Path | str  # a URL where it is a Listing
     files: list[Path] = field(default_factory=list)
     twins: list[Path] = field(default_factory=list)  # files and folders that macOS leaves behind
     closed: list[Path] = field(default_factory=list)  # folders that may not be read
@@ -65,3 +65,18 @@ class Walk:
         if is_loop:
             self.loops.append(link)
         return is_loop
+
+
+@dataclass
+class Listing(Walk):
+    """What lies below a URL, by its name relative to it; a store has no links, and tells of no closed folders."""
+
+    def __post_init__(self) -> None:
+        from guitarclf.files.remote import files_below
+
+        base = f"{str(self.root).rstrip('/')}/"
+        for name in (url.removeprefix(base) for url in files_below(str(self.root))):
+            parts = name.split("/")
+            if {"", ".", ".."}.isdisjoint(parts):  # or what is written about it would get a place outside its folder
+                is_twin = parts[-1].startswith(TWIN) or not set(TWINS).isdisjoint(parts)
+                (self.twins if is_twin else self.files).append(Path(name))

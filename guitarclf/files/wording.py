@@ -6,15 +6,17 @@ from contextlib import contextmanager
 
 from guitarclf.errors import RunError
 from guitarclf.files.names import as_text
+from guitarclf.files.urls import masked
 
 MAX_SHOWN = 100  # characters of a value in a message
 
 
 def shown(value: object) -> str:
-    """Return a path, a text or any other value for a message, on one line whatever is in it."""
+    """Return a path, a text or any other value for a message, on one line whatever is in it, without passwords."""
     if isinstance(value, bytes):  # the name of a file
         value = os.fsdecode(value)
     text = as_text(value) if isinstance(value, str | os.PathLike) else repr(value)
+    text = masked(text)
     return text if text.isprintable() else repr(text)[1:-1]
 
 

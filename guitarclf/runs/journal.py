@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,32 +58,69 @@ class Journal:
     what: str = "events"
     before: Sequence = ()
 
-    def go_on(self, items: Sequence, work: Callable[[Sequence], Iterator]) -> Iterator:
-        """Yield the parts of the work in their order: those in the file, then those that ``work`` yields for the rest.
+    def go_on(
+        self, items: Sequence, work: Callable[[list[int]], Iterable[tuple[int, Any]]]
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield (place of its first item, part): the parts in the file, then those of the rest, as they come.
 
-        The length of a part is the number of its items. RunError if the file cannot be written, or has another key.
+        ``work`` is given the places of the items that are left, and yields pairs like these in any order. A part is
+        of items that follow each other; its length is their number. RunError if the file cannot be written, has
+        another key, or parts of other items.
         """
         with explained(f"{self.path} must be writable, to keep what is done", "Make room, and go on with --resume."):
             kept, n_bytes = _read(self.path, self.key) if self.resume else ([], 0)
-            kept = kept or [(len(part), self.to_plain(part)) for part in self.before]
-            n_done = 0
-            for n_items, plain in kept:
-                yield self.from_plain(plain, items[n_done : n_done + n_items])
-                n_done += n_items
-            if n_done:
-                logger.info("%d of %d %s were done before", n_done, len(items), self.what)
+            kept = kept or _one_after_another(map(self.to_plain, self.before), map(len, self.before))
+            is_left = self._left_by(kept, len(items))
+            for first, n_items, plain in kept:
+                yield first, self.from_plain(plain, items[first : first + n_items])
+            if kept:
+                logger.info("%d of %d %s were done before", is_left.count(False), len(items), self.what)
             with self.path.open("r+b" if n_bytes else "wb") as file:
                 file.truncate(n_bytes)
                 file.seek(n_bytes)
                 if not n_bytes:
-                    _append(file, {"key": self.key}, *({"n_items": n, "part": plain} for n, plain in kept))
+                    _append(file, {"key": self.key}, *(_line(*part) for part in kept))
                 synced = time.monotonic()
-                for part in work(items[n_done:]):
-                    _append(file, {"n_items": len(part), "part": self.to_plain(part)})
+                for first, part in work([place for place in range(len(items)) if is_left[place]]):
+                    _append(file, _line(first, len(part), self.to_plain(part)))
                     if time.monotonic() - synced > SYNC_SEC:
                         os.fsync(file.fileno())
                         synced = time.monotonic()
-                    yield part
+                    yield first, part
+
+    def _left_by(self, kept: Iterable[tuple[int, int, Any]], n_items: int) -> list[bool]:
+        """Return for each item whether none of the parts in the file has it."""
+        is_left = [True] * n_items
+        for first, n_of_part, _ in kept:
+            if not 0 <= first <= first + n_of_part <= n_items or not all(is_left[first : first + n_of_part]):
+                raise RunError(
+                    f"{self.path} must hold each of {n_items} {self.what} once. It has {n_of_part} from number "
+                    f"{first + 1} on, or again. Begin again with --overwrite."
+                )
+            is_left[first : first + n_of_part] = [False] * n_of_part
+        return is_left
+
+
+def in_order(parts: Iterable[tuple[int, Any]]) -> Iterator:
+    """Yield parts of all items in the order of their places; those that come early wait."""
+    early: dict[int, Any] = {}
+    place = 0
+    for first, part in parts:
+        early[first] = part
+        while place in early:
+            part = early.pop(place)
+            place += len(part)
+            yield part
+
+
+def stretches(places: Sequence[int], at_most: int) -> list[range]:
+    """Return places, which rise, as ranges without gaps, each of so many at most."""
+    cuts = [0, *(at for at in range(1, len(places)) if places[at] != places[at - 1] + 1), len(places)]
+    return [
+        range(places[at], places[min(at + at_most, end) - 1] + 1)
+        for begin, end in pairwise(cuts)
+        for at in range(begin, end, at_most)
+    ]
 
 
 def n_kept(path: Path) -> int:
@@ -90,21 +128,38 @@ def n_kept(path: Path) -> int:
     return max(0, path.read_bytes().count(b"\n") - 1) if path.is_file() else 0
 
 
+def _line(first: int, n_items: int, plain: Any) -> dict:
+    return {"first": first, "n_items": n_items, "part": plain}
+
+
+def _one_after_another(parts: Iterable, sizes: Iterable[int]) -> list[tuple[int, int, Any]]:
+    """Return (place of the first item, number of items, part) of parts that follow each other."""
+    sizes = list(sizes)
+    return list(zip(accumulate([0, *sizes[:-1]]), sizes, parts, strict=False))
+
+
 def _append(file, *lines: dict) -> None:
     file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
     file.flush()
 
 
-def _read(path: Path, key: str) -> tuple[list[tuple[int, Any]], int]:
-    """Return (number of items, plain part) of each whole part in a file, and the number of bytes up to there."""
+def _read(path: Path, key: str) -> tuple[list[tuple[int, int, Any]], int]:
+    """Return each whole part in a file as `_one_after_another` does, and the number of bytes up to there.
+
+    Versions up to 0.1.0 did not write where a part begins: after the one before.
+    """
     if not path.is_file():
         return [], 0
-    parts: list[tuple[int, Any]] = []
-    n_bytes = 0
+    parts: list[tuple[int, int, Any]] = []
+    n_bytes = after = 0
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True)):
         try:
             content = json.loads(line) if line.endswith(b"\n") else {}
-            found = content["key"] if number == 0 else (int(content["n_items"]), content["part"])
+            if number:
+                first, n_items = int(content.get("first", after)), int(content["n_items"])
+                found, after = (first, n_items, content["part"]), first + n_items
+            else:
+                found = content["key"]
         except (ValueError, KeyError, TypeError):
             break  # cut short; what follows it cannot be trusted
         if number == 0 and found != key:

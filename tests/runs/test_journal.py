@@ -1,5 +1,7 @@
 """Long lists go on where they were stopped: predictions keep their rows, searches their candidates."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,12 +43,13 @@ def predict(path, *, resume, stop_after=None, key="key"):
     """Return the rows, and the ids that had to be predicted."""
     asked, chunks = [], []
 
-    def count(events):
-        for chunk in answer(events):
+    def count(places):
+        for part in keeping.stretches(places, 2):
+            chunk = next(answer(EVENTS[part.start : part.stop]))
             asked.extend(chunk["note_id"])
-            yield chunk
+            yield part.start, chunk
 
-    for chunk in keeping.Journal(path, key, resume=resume, **CODEC).go_on(EVENTS, count):
+    for _, chunk in keeping.Journal(path, key, resume=resume, **CODEC).go_on(EVENTS, count):
         chunks.append(chunk)
         if len(chunks) == stop_after:
             break
@@ -62,6 +65,52 @@ def test_rows_that_are_done_are_kept(tmp_path):
     again, asked = predict(tmp_path / "rows", resume=True)
     assert asked == []
     pd.testing.assert_frame_equal(again, whole, check_exact=True)
+
+
+def journal_of(path, lines):
+    path.write_text("".join(json.dumps(line) + "\n" for line in [{"key": "key"}, *lines]))
+    return keeping.Journal(path, "key", resume=True, what="letters")
+
+
+def test_parts_that_come_in_any_order_are_kept_and_put_in_order(tmp_path):
+    lines = [{"first": 4, "n_items": 1, "part": ["E"]}, {"first": 1, "n_items": 2, "part": ["B", "C"]}]
+    asked = []
+
+    def work(places):
+        asked.extend(places)
+        return ((place, ["ABCDEF"[place]]) for place in reversed(places))
+
+    pairs = list(journal_of(tmp_path / "rows", lines).go_on("abcdef", work))
+    assert asked == [0, 3, 5]
+    assert pairs == [(4, ["E"]), (1, ["B", "C"]), (5, ["F"]), (3, ["D"]), (0, ["A"])]
+    again = keeping.Journal(tmp_path / "rows", "key", resume=True).go_on("abcdef", lambda places: iter(()))
+    assert list(keeping.in_order(again)) == [["A"], ["B", "C"], ["D"], ["E"], ["F"]]
+
+
+def test_parts_that_were_written_without_their_places_follow_each_other(tmp_path):
+    lines = [{"n_items": 2, "part": ["A", "B"]}, {"n_items": 1, "part": ["C"]}]
+    kept = journal_of(tmp_path / "rows", lines).go_on("abc", lambda places: iter(()))
+    assert list(kept) == [(0, ["A", "B"]), (2, ["C"])]
+
+
+@pytest.mark.parametrize("first", [-1, 0, 5])
+def test_parts_of_other_items_are_refused(tmp_path, first):
+    lines = [{"first": 0, "n_items": 1, "part": ["A"]}, {"first": first, "n_items": 2, "part": ["B", "C"]}]
+    with pytest.raises(RunError, match="must hold each of 6 letters once"):
+        list(journal_of(tmp_path / "rows", lines).go_on("abcdef", lambda places: iter(())))
+
+
+@pytest.mark.parametrize(
+    ("places", "ranges"),
+    [
+        ([], []),
+        ([3], [range(3, 4)]),
+        (range(5), [range(2), range(2, 4), range(4, 5)]),
+        ([0, 1, 2, 5, 6, 9], [range(2), range(2, 3), range(5, 7), range(9, 10)]),
+    ],
+)
+def test_places_are_cut_into_stretches_without_gaps(places, ranges):
+    assert keeping.stretches(places, 2) == ranges
 
 
 def test_a_device_keeps_no_rows(small_table):

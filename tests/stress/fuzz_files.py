@@ -73,12 +73,13 @@ def text_tables() -> dict[str, bytes]:
 
 
 def parquet_tables() -> dict[str, bytes]:
-    """Return the table in Parquet: by pandas, bare (its bytes are its values), and with every type and compression."""
+    """Return the table in Parquet: by pandas, bare (its bytes are its values), all types, coded, and with sound."""
     frame = pd.read_csv(io.StringIO(TABLE))
     bare = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
     mixed = frame.astype({"track": "category", "pitch_midi": "Int64"}).assign(
         at=pd.Timestamp("2020-01-01"), is_good=True, nothing=None, loud=np.float32(0.5)
     )
+    inside = [{"bytes": encoded("WAV", "PCM_16"), "path": name} for name in frame["audio_path"]]
     plain = {"use_dictionary": False, "compression": "none", "data_page_version": "2.0"}
     written = {}
     for name, table, settings in (
@@ -86,6 +87,7 @@ def parquet_tables() -> dict[str, bytes]:
         ("bare.parquet", bare, plain),
         ("mixed.pq", pa.Table.from_pandas(mixed), {"compression": "zstd", "row_group_size": 4}),
         ("coded.pq", bare, {"compression": "none", "write_page_checksum": True}),
+        ("sound.parquet", bare.drop_columns("audio_path").append_column("audio", [inside]), {"row_group_size": 2}),
     ):
         buffer = io.BytesIO()
         parquet.write_table(table, buffer, **settings)

@@ -20,6 +20,7 @@ from fuzz_files import (
 )
 from fuzz_mutations import WORDS
 
+from guitarclf.audio.recordings import open_recording
 from guitarclf.audio.windows import Request
 from guitarclf.bundle.folder import Bundle, seal
 from guitarclf.bundle.pipelines import load_pipeline
@@ -28,6 +29,7 @@ from guitarclf.data.events import read_events
 from guitarclf.data.importers.audacity import parse_labels
 from guitarclf.data.importers.idmt import _events, parse_annotation
 from guitarclf.features.window import EventWindow
+from guitarclf.files.places import inside_of
 from guitarclf.onnx.check import check_onnx_bytes
 from guitarclf.training.checkpoint import read_state
 
@@ -87,7 +89,10 @@ def bundle_command(path: Path) -> list[str]:
 
 
 def read_events_table(path: Path, rng: random.Random) -> None:
-    read_events(path, audio_root="audio", require_labels=rng.random() < 0.5)
+    events = read_events(path, audio_root="audio", require_labels=rng.random() < 0.5)
+    for name in events["audio_path"].unique()[:3]:
+        if inside_of(name):
+            open_recording(name).close()
 
 
 def validate_command(path: Path) -> list[str]:

@@ -16,12 +16,14 @@ FLOORS = [
         "pipeline": "build_pipeline(config): steps window, logmel, net",
         "dataset": "the same features as a torch Dataset",
         "runs": "folders that commands write into, and going on with what was begun there",
+        "cluster": "run_unordered: jobs in processes of this machine, or on a Dask cluster",
     },
     {
         "training": "the net as a scikit-learn classifier, its callbacks, its checkpoints",
         "onnx": "a model as an ONNX file: written, checked, run",
         "evaluation": "scores, baselines and figures, from tables and arrays only",
         "pages": "what pages for a browser share: template, styles, scripts, sound and pictures",
+        "workers": "what runs in a process that works for another, and what both must have in common",
     },
     {
         "features": "scikit-learn transformers: windows and log-mel, and the store of features",

@@ -99,6 +99,7 @@ class Unpacked:
     n_page_bytes: int = 0
     n_cell_bytes: int = 0
     is_delta: bool = False
+    n_longest_page: int = 0  # bytes
 
 
 def unpacked_columns(path: Path) -> list[Unpacked]:
@@ -113,6 +114,26 @@ def unpacked_columns(path: Path) -> list[Unpacked]:
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError("a header lacks a size") from error
         return columns
+
+
+def chunks_of(path: Path, name: list[bytes], group: int | None = None) -> list[tuple[Unpacked, int, int | None]]:
+    """Return (what it unpacks to, cells, how many are null) of a column in one group of rows, or in each.
+
+    ``name`` is such as ``[b"audio", b"bytes"]``; how many are null is None where the file does not tell. ValueError if
+    the pages cannot be walked.
+    """
+    with path.open("rb") as file:
+        groups = _groups(file)
+        chunks: list[tuple[Unpacked, int, int | None]] = []
+        try:
+            for columns in groups if group is None else [groups[group]]:
+                for chunk in (chunk for chunk in columns if chunk[3] == name):
+                    column = Unpacked()
+                    _add_pages(column, file, chunk)
+                    chunks.append((column, chunk[5], chunk.get(12, {}).get(3)))
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise ValueError("a header lacks a size") from error
+        return chunks
 
 
 def _groups(file) -> list[list[dict]]:
@@ -150,6 +171,7 @@ def _add_pages(column: Unpacked, file, chunk: dict) -> None:
         if kind is None:  # a dictionary, all of which a cell may be
             n_longest = max(n_longest, n_unpacked)
         column.n_page_bytes += n_unpacked
+        column.n_longest_page = max(column.n_longest_page, n_unpacked)
         n_longest_here = n_longest if encoding in CODED else n_unpacked if encoding == DELTA_BYTE_ARRAY else 0
         column.n_cell_bytes += n_unpacked + n_longest_here * n_cells
         column.is_delta |= encoding in (DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY)

@@ -9,8 +9,8 @@ import pytest
 from pyarrow import parquet as pq
 
 from guitarclf.data.parquet import read_parquet
-from guitarclf.data.parquet_pages import MAX_FOOTER, Thrift, Unpacked, _add_pages, unpacked_columns
 from guitarclf.errors import EventTableError
+from guitarclf.files.parquet_pages import MAX_FOOTER, Thrift, Unpacked, _add_pages, unpacked_columns
 
 TABLE = pa.table(
     {
@@ -117,7 +117,7 @@ def test_codes_beside_repeating_texts_are_counted_as_texts():
     pages = [page(1_000_000), page(10, 500, 8), page(1000, 20, 7), page(30, 5, 0)]
     chunk = {5: 525, 7: sum(map(len, pages)), 9: 0}
     _add_pages(column, io.BytesIO(b"".join(pages)), chunk)
-    assert column == Unpacked(1_001_040, 1_001_040 + 500 * 1_000_000 + 20 * 1000, True)
+    assert column == Unpacked(1_001_040, 1_001_040 + 500 * 1_000_000 + 20 * 1000, True, 1_000_000)
 
 
 @pytest.mark.parametrize(
