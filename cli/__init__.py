@@ -31,11 +31,13 @@ COMMANDS = {
     "inspect": "Draw one event as the model sees it.",
     "validate": "Check all of a table and its audio.",
     "export": "Write a trained model as ONNX for other programs.",
+    "config": "Show and explain the configuration.",
     "cache": "Show or clear the features kept from one run to the next.",
     "import": "Make a table from IDMT-SMT-GUITAR, folders, or Audacity label tracks.",
 }
 # What the system answers when something printed cannot be written; a closed pipe is click's.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+VERSION = "guitarclf.version"  # in click's meta: whether --version was given
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 MODULES = {"eval": "evaluate", "import": "importing"}  # a builtin and a keyword
 
@@ -74,6 +76,8 @@ class LazyGroup(HelpfulGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
+        if ctx.meta.get(VERSION):
+            show_version(ctx)
         try:
             with ending_at_once_on_a_second_ctrl_c():
                 return super().invoke(ctx)
@@ -114,8 +118,30 @@ def ending_at_once_on_a_second_ctrl_c() -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def show_version(ctx: click.Context) -> None:
+    """Print the version, with --verbose also what an issue should tell, and exit."""
+    click.echo(f"guitarclf, version {__version__}")
+    if ctx.meta[LOUDNESS] == "verbose":
+        from guitarclf.runs.versions import told_for_issues
+
+        for line in told_for_issues():
+            click.echo(line)
+    ctx.exit()
+
+
+def _ask_for_version(ctx: click.Context, parameter: click.Parameter, is_given: bool) -> None:
+    """Note that the version is asked for: --verbose, which says how much of it, may stand behind."""
+    ctx.meta[VERSION] = is_given
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="guitarclf")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    callback=_ask_for_version,
+    help="Show the version and exit; with --verbose also those of packages, and the machine.",
+)
 def main() -> None:
     """Tell how a single guitar note was played: harmonic, dead_note or general_note."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import config_options, in_context_options, read_config, refuse_both
+from guitarclf.cli.options import config_options, figure_format_option, in_context_options, read_config, refuse_both
 from guitarclf.cli.terminal import say
 
 
@@ -16,15 +16,21 @@ from guitarclf.cli.terminal import say
 @click.option("--add-modelled", type=click.IntRange(min=0), help="Modelled notes for the training sides.")
 @click.option("--compare-splits", is_flag=True, help="Also split by random rows and by file, to see what leaks.")
 @in_context_options
+@figure_format_option
 @click.option("--resume", is_flag=True, help="Go on with what is in --output-dir; finished folds are kept.")
 @click.option("--overwrite", is_flag=True, help="Replace the cross-validation in --output-dir.")
-def command(leave_one_out, folds, repeats, compare_splits, in_context, phrases_seed, resume, overwrite, **flags):
+def command(
+    leave_one_out, folds, repeats, compare_splits, in_context, phrases_seed, figure_format, resume, overwrite, **flags
+):
     """Score tracks the model has not heard, each left out in turn, beside three baselines.
 
     \b
     guitarclf crossval --metadata-path notes.csv --audio-root audio --leave-one-out track --output-dir runs/cv
     guitarclf crossval --metadata-path notes.csv --audio-root audio --add-modelled 3000 --repeats 2
     guitarclf crossval --metadata-path notes.csv --audio-root audio --in-context
+
+    For papers it also writes scores.csv, every score with its interval, scores.tex, and figures/tracks, which
+    --figure-format pdf makes as wide as a page.
     """
     refuse_both(leave_one_out=leave_one_out, folds=folds)
     refuse_both(resume=resume, overwrite=overwrite)
@@ -40,6 +46,7 @@ def command(leave_one_out, folds, repeats, compare_splits, in_context, phrases_s
         compare_splits=compare_splits,
         in_context=in_context,
         phrases_seed=phrases_seed,
+        figure_format=figure_format or "png",
         resume=resume,
         overwrite=overwrite,
     )

@@ -5,6 +5,7 @@ import click
 from guitarclf.cli.options import (
     UserPath,
     audio_root_option,
+    figure_format_option,
     in_context_options,
     mapping_option,
     model_argument,
@@ -24,7 +25,10 @@ from guitarclf.files.wording import shown
 @in_context_options
 @click.option("--against", type=UserPath(), metavar="MODEL", help="Compare with this model on the same rows.")
 @click.option("--output-dir", type=UserPath(), help="Folder to write the scores into.  [default: the run's]")
-def command(model, split, metadata_path, audio_root, config, in_context, phrases_seed, against, output_dir):
+@figure_format_option
+def command(
+    model, split, metadata_path, audio_root, config, in_context, phrases_seed, against, output_dir, figure_format
+):
     """Score MODEL: per-class precision, recall and F1, and the confusion matrix.
 
     MODEL is a run folder; with --metadata-path also a bundle, or pretrained.
@@ -43,6 +47,8 @@ def command(model, split, metadata_path, audio_root, config, in_context, phrases
     """
     if against and in_context:
         raise click.UsageError("--in-context goes without --against.")
+    if against and figure_format:
+        raise click.UsageError("--figure-format goes without --against, which draws nothing.")
     if config and not metadata_path:  # the table in it may be the one that the run was trained on
         raise click.UsageError("--config goes with --metadata-path: a run's own table is read as it was in training.")
     data = read_data(config)
@@ -54,7 +60,14 @@ def command(model, split, metadata_path, audio_root, config, in_context, phrases
         return
     from guitarclf.experiment.evaluate import evaluate_run
 
-    result = evaluate_run(model, **rows, output_dir=output_dir, in_context=in_context, phrases_seed=phrases_seed)
+    result = evaluate_run(
+        model,
+        **rows,
+        output_dir=output_dir,
+        in_context=in_context,
+        phrases_seed=phrases_seed,
+        figure_format=figure_format or "png",
+    )
     click.echo(f"{result.name}: {result.report.to_text()}")
     if in_context:
         click.echo(f"\n{result.in_context.to_text()}")

@@ -7,6 +7,7 @@ import click
 from guitarclf.cli.options import (
     UserPath,
     audio_root_option,
+    figure_format_option,
     mapping_option,
     model_option,
     read_data,
@@ -23,15 +24,16 @@ from guitarclf.cli.options import (
 @mapping_option
 @model_option
 @click.option("--allow-pickle", is_flag=True, help="Let --model be a pipeline.joblib, and run the code in it.")
-@click.option("--output", type=UserPath(dir_okay=False), help="The PNG.  [default: <note>.png here]")
+@click.option("--output", type=UserPath(dir_okay=False), help="The picture.  [default: <note>.png here]")
+@figure_format_option
 @click.option("--overwrite", is_flag=True, help="Replace --output if it is there.")
-def command(path, metadata_path, note_id, audio_root, config, model, allow_pickle, output, overwrite):
+def command(path, metadata_path, note_id, audio_root, config, model, allow_pickle, output, figure_format, overwrite):
     """Draw one event: the waveform, the exact window the model sees, its log-mel, and the prediction.
 
     \b
     guitarclf inspect note.wav
     guitarclf inspect note.wav --model runs/demo --output note.png
-    guitarclf inspect --metadata-path notes.csv --note-id n17
+    guitarclf inspect --metadata-path notes.csv --note-id n17 --output n17.pdf
     """
     data = read_data(config)
     if not path:
@@ -39,6 +41,7 @@ def command(path, metadata_path, note_id, audio_root, config, model, allow_pickl
     if bool(path) == bool(metadata_path) or bool(metadata_path) != bool(note_id):
         raise click.UsageError("Give either a PATH, or --metadata-path and --note-id.")
     from guitarclf.bundle.engines import load_model
+    from guitarclf.evaluation.drawing import FORMATS, MARKS
     from guitarclf.experiment.inspect import find_event, inspect_event
     from guitarclf.experiment.predict import events_of_paths
 
@@ -50,9 +53,11 @@ def command(path, metadata_path, note_id, audio_root, config, model, allow_pickl
         event = events_of_paths([path], loaded.reader)
     else:
         event = find_event(metadata_path, note_id, audio_root=audio_root, model=loaded)
-    output = output or f"{Path(event['note_id'].iloc[0]).name}.png"
-    require_writable(output, suffix=".png", overwrite=overwrite, mark=b"Software\0guitarclf")
-    scores = inspect_event(event, output, model=loaded)
+    output = output or f"{Path(event['note_id'].iloc[0]).name}.{figure_format or 'png'}"
+    suffixes = tuple(f".{name}" for name in ([figure_format] if figure_format else FORMATS))
+    mark = MARKS.get(Path(output).suffix.lower().removeprefix("."), b"")
+    require_writable(output, suffix=suffixes, overwrite=overwrite, mark=mark)
+    scores = inspect_event(event, output, model=loaded, model_name=model)
     if loaded.unknown_below:
         scores["unknown below"] = loaded.unknown_below
     for name, value in scores.items():

@@ -10,6 +10,7 @@ import click
 
 from guitarclf.config import Config, DataConfig
 from guitarclf.config.files import Defaults, load_config, with_values
+from guitarclf.evaluation.drawing import FORMATS
 from guitarclf.files.whole import is_stream
 from guitarclf.files.wording import shown
 
@@ -72,7 +73,7 @@ audio_root_option = click.option(
 )
 config_options = with_options(
     click.option(
-        "--config", type=UserPath(dir_okay=False), help="YAML or JSON file; docs/reference/config.md lists its keys."
+        "--config", type=UserPath(dir_okay=False), help="YAML or JSON file; `guitarclf config` tells its keys."
     ),
     click.option("--metadata-path", type=UserPath(), help="Table of note events, CSV or Parquet."),
     audio_root_option,
@@ -158,6 +159,12 @@ model_option = click.option(
 )
 
 
+figure_format_option = click.option(
+    "--figure-format",
+    type=click.Choice(FORMATS),
+    help="png for the screen, svg or pdf for papers, as wide as a journal's column.  [default: png]",
+)
+
 min_confidence_option = click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
@@ -202,7 +209,7 @@ def refuse_both(**flags: Any) -> None:
 def require_writable(
     output: str | Path,
     *,
-    suffix: str = "",
+    suffix: str | tuple[str, ...] = (),
     overwrite: bool,
     advice: str = "",
     mark: bytes = b"",
@@ -219,8 +226,9 @@ def require_writable(
             f"{option} must be a new file. {shown(output)} is there. "
             f"Replace it with --overwrite, {advice}or give another name."
         )
-    if suffix and path.suffix.lower() != suffix:
-        raise click.ClickException(f"{option} must end in {suffix}. Got {shown(output)}.")
+    suffixes = (suffix,) if isinstance(suffix, str) else suffix
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise click.ClickException(f"{option} must end in {' or '.join(suffixes)}. Got {shown(output)}.")
     if path.is_dir() or not path.parent.is_dir():
         what = "It is a folder" if path.is_dir() else f"There is no folder {path.parent}"
         raise click.ClickException(f"{option} must be a file in a folder that exists. Got {shown(output)}. {what}.")
@@ -232,11 +240,13 @@ def require_writable(
 
 
 def _is_marked(path: Path, mark: bytes) -> bool:
-    """Return whether a file has a mark in its first kilobyte."""
+    """Return whether a file has a mark in its first kilobyte or in its last 64."""
     if not mark:
         return False
     with path.open("rb") as file:
-        return mark in file.read(1024)
+        start = file.read(1024)
+        file.seek(max(0, path.stat().st_size - 2**16))  # where a PDF says who made it
+        return mark in start or mark in file.read(2**16)
 
 
 def echo_findings(found: "Findings") -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from pictures import drawn_figures
+from drawn import drawn_figures
 from pygments.lexers.special import TextLexer
 
 import guitarclf
@@ -66,7 +66,7 @@ SHOWN_AS_TEXT = ("audacity", "csv", "jsonl", "raven")  # formats of files, in do
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
-    "within_subsection_order": "pictures.InOrder",
+    "within_subsection_order": "drawn.InOrder",
     "filename_pattern": r"/plot_",
     "image_scrapers": (drawn_figures,),
     "capture_repr": ("_repr_html_", "__repr__"),
@@ -87,6 +87,7 @@ ON_THE_SITE = {
     r"\]\((?:\.\./)*(?:guitarclf/)?pretrained/MODEL_CARD\.md": "](/project/model_card.md",
     r"\]\((?:\.\./)*gallery/GALLERY_HEADER\.rst": "](/auto_gallery/index.rst",
     r"\]\((?:\.\./)*gallery/(plot_\w+)\.py": r"](/auto_gallery/\1.rst",
+    r"\]\((?:\.\./)*(examples/\w+\.py)\)": r"](/\1)",
     r"\]\((?:\.\./)*docs/": "](/",
 }
 

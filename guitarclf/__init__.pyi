@@ -9,6 +9,7 @@ from .dataset import NoteEventDataset
 from .evaluation.metrics import evaluate
 from .evaluation.scorers import scorer
 from .experiment.annotate import annotate, iter_events
+from .experiment.inspect import inspect
 from .features.logmel import LogMelSpectrogram
 from .features.window import EventWindow
 from .labels import LABELS
@@ -31,6 +32,7 @@ __all__ = [
     "assign_splits",
     "build_pipeline",
     "evaluate",
+    "inspect",
     "iter_events",
     "load_config",
     "load_pipeline",

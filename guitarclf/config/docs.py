@@ -1,4 +1,4 @@
-"""The configuration in words: configs/default.yaml and the tables of the site and README, written from the dataclasses.
+"""The configuration in words: configs/default.yaml, the tables of keys on the pages, and what a key means.
 
 ``python -m guitarclf.config.docs`` (``make docs``) rewrites them in a checkout; a test compares them.
 """
@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from guitarclf.config import Config, get_value, leaves
-from guitarclf.parameters.rules import Parameters
+from guitarclf.config.files import suggest
+from guitarclf.errors import ConfigError
+from guitarclf.files.wording import shortened
+from guitarclf.parameters.rules import Parameters, rule_of
 
+IN_PYTHON = ("window", "logmel", "net")  # sections that are steps of the Pipeline
 TABLE_START, TABLE_END = "<!-- config keys: written by `make docs` -->", "<!-- end of config keys -->"
 # The keys that people change first, which README shows.
 CHANGED_FIRST = (
@@ -65,6 +69,31 @@ def with_table(page: str, only: Collection[str] = ()) -> str:
     """Return a page's text with the table between its markers replaced."""
     before, _, rest = page.partition(TABLE_START)
     return f"{before}{TABLE_START}\n{markdown_table(only)}\n{TABLE_END}{rest.partition(TABLE_END)[2]}"
+
+
+def explained_key(key: str) -> str:
+    """Return what a key of the configuration means, its rule, unit and default; of a section, what its keys mean.
+
+    ConfigError, with the nearest name, if there is none of that name. ``net__lr`` is ``net.lr``.
+    """
+    path = key.replace("__", ".")
+    known = dict(leaves())
+    below = [name for name in known if name.startswith(f"{path}.")]
+    if below:
+        width = max(map(len, below)) + 2
+        return "\n".join(f"{name:{width}}{known[name].metadata['doc']}" for name in below)
+    if path not in known:
+        section, _, last = path.rpartition(".")
+        raise ConfigError(f"unknown key `{shortened(path)}`. {suggest(f'{section}.' if section else '', last)}")
+    leaf = known[path]
+    told = {
+        "meaning": leaf.metadata["doc"],
+        "must be": rule_of(leaf),
+        "unit": leaf.metadata["unit"],
+        "default": _as_yaml(get_value(Config(), path)),
+        "in Python": path.replace(".", "__") if path.split(".")[0] in IN_PYTHON else "",
+    }
+    return "\n".join([path, *(f"  {name:11}{text}" for name, text in told.items() if text)])
 
 
 def _as_yaml(value: Any) -> str:

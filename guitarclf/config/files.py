@@ -215,7 +215,7 @@ def suggest(prefix: str, key: str) -> str:
     close = difflib.get_close_matches(prefix + key, names, n=1) or difflib.get_close_matches(key, names, n=1)
     if close:
         return f"Did you mean `{names[close[0]]}`?"
-    return "docs/reference/config.md lists every key."
+    return "`guitarclf config show` lists every key."
 
 
 def _parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from guitarclf.evaluation.rejection import RejectionReport, score_rejection
 from guitarclf.labels import LABELS
 
 TRACK_WIDTH = 22  # columns of a track's name in a table
+MAX_TRACKS = 50  # of a table or a figure on a page
 BASELINE_COLUMNS = ("majority", "duration only", "SVM on MFCC")
 
 
@@ -111,3 +112,9 @@ def per_track(table: pd.DataFrame) -> pd.DataFrame:
         shares = {f"called {called}": float((part["called"] == called).mean()) for called in LABELS}
         rows.append({"track": track, "label": label, "events": len(part) // n_repeats, **shares})
     return pd.DataFrame(rows)
+
+
+def largest_tracks(per_track: pd.DataFrame) -> list[str]:
+    """Return the tracks of `per_track`, sorted; of more than MAX_TRACKS those with most notes."""
+    n_notes = per_track.groupby("track")["events"].sum().sort_values(ascending=False, kind="stable")
+    return sorted(n_notes.index[:MAX_TRACKS])

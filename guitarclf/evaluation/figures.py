@@ -1,70 +1,85 @@
-"""The figures of a run, as PNGs: learning curves, confusion matrix, reliability diagram."""
+"""The figures of runs and cross-validations: learning curves, confusion matrix, reliability, scores by track."""
 
-import io
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
+from guitarclf.evaluation.crossval import largest_tracks
+from guitarclf.evaluation.drawing import (
+    BLUE,
+    CLASS_COLOURS,
+    COLUMN,
+    GREY,
+    ORANGE,
+    PAGE,
+    blank_figure,
+    short_text_of,
+    styled,
+    text_of,
+    word_of,
+)
 from guitarclf.evaluation.intervals import wilson
 from guitarclf.evaluation.metrics import Report
-from guitarclf.files.caches import find_caches
-from guitarclf.files.whole import write_bytes
 from guitarclf.labels import LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DPI = 120
-CLASS_COLOURS = {"harmonic": "#0072b2", "dead_note": "#c44900", "general_note": "#00805d"}  # as pages have them
-# Panel -> column of the history -> name of the curve.
-LEARNING_CURVES = {
-    "loss (weighted cross-entropy)": {"train_loss": "training", "valid_loss": "validation"},
-    "score": {
-        "train_acc": "training accuracy",
-        "valid_acc": "validation accuracy",
-        "valid_macro_f1": "validation macro-F1",
-    },
-    "learning rate": {"lr": "lr"},
+# Column of the history -> (name of the curve, colour, style of the line).
+LOSSES = {"train_loss": ("training", GREY, "--"), "valid_loss": ("validation", BLUE, "-")}
+SCORES = {
+    "train_acc": ("training accuracy", GREY, "--"),
+    "valid_acc": ("validation accuracy", ORANGE, "-."),
+    "valid_macro_f1": ("validation macro-F1", BLUE, "-"),
 }
+TRACK_WIDTH = 30  # characters of a name beside it
+TITLE_WIDTH = 44  # characters of a line over a column
+ROW_HEIGHT = 3.6  # mm
+SHADED = 0.55  # share of a class from which the text in its cell is white
 
 
-def blank_figure(**settings: Any) -> "Figure":
-    """Return an empty figure, made of the keywords of matplotlib's; matplotlib loads only now."""
-    find_caches()
-    from matplotlib.figure import Figure
-
-    return Figure(layout="constrained", **settings)
-
-
-def save_learning_curves(history: list[dict], path: str | Path) -> None:
-    """Write the learning curves of a history as a PNG."""
-    save_figure(learning_curves(history), path)
-
-
+@styled
 def learning_curves(history: list[dict]) -> "Figure":
-    """Return loss, scores and learning rate drawn over the epochs of a history, the best epoch marked."""
-    epochs = [row["epoch"] for row in history]
-    best = [row["epoch"] for row in history if row.get("is_best")]
-    figure = blank_figure(figsize=(11, 3.6))
-    axes = figure.subplots(1, 3)
-    for axis, (title, curves) in zip(axes, LEARNING_CURVES.items(), strict=True):
-        for name, label in curves.items():
-            if name in history[0]:
-                axis.plot(epochs, [row[name] for row in history], marker=".", label=label)
-        axis.set(title=title, xlabel="epoch")
-    axes[1].set_ylim(0, 1.02)
-    axes[2].set_yscale("log")
-    for axis in axes:
-        if best:
-            axis.axvline(best[-1], color="0.6", linestyle=":", label=f"best epoch ({best[-1]})")
-        axis.legend(fontsize="small")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+    """Return loss, scores and, in a thin strip, the learning rate over the epochs; the best epoch is marked."""
+    epochs, rates = [row["epoch"] for row in history], [row["lr"] for row in history]
+    figure = blank_figure(COLUMN, 98)
+    loss, score, rate = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [5, 6, 1]})
+    for axis, curves in ((loss, LOSSES), (score, SCORES)):
+        for name, (label, colour, style) in curves.items():
+            if _is_known(history[-1], name):
+                axis.plot(epochs, [row[name] for row in history], color=colour, linestyle=style, label=label)
+    loss.set(ylabel="loss (cross-entropy)", ylim=(0, None))
+    score.set(ylabel="score", ylim=(0, 1.02))
+    _mark_best(score, history)
+    for axis in (loss, score):
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+    rate.step(epochs, rates, where="mid", color="black", linewidth=0.8)
+    rate.set(yscale="log", ylabel="rate", xlabel="epoch")
+    rate.minorticks_off()
+    extremes = sorted({min(rates), max(rates)})
+    rate.set_yticks(extremes, [f"{value:.2g}" for value in extremes])
+    rate.xaxis.get_major_locator().set_params(integer=True)
+    figure.align_ylabels()
     return figure
 
 
+def _mark_best(axis: "Axes", history: list[dict]) -> None:
+    """Mark the last of the best epochs on the last of the SCORES that the history has."""
+    for best in [row for row in history if row.get("is_best")][-1:]:
+        for name in [name for name in SCORES if _is_known(best, name)][-1:]:
+            label = f"best: {best[name]:.3f} in epoch {best['epoch']}"
+            axis.plot(best["epoch"], best[name], marker="o", color=BLUE, markersize=5, linestyle="none", label=label)
+
+
+def _is_known(epoch: dict, name: str) -> bool:
+    """Return whether an epoch has a value; in a history.csv of a training without validation rows it is NaN."""
+    return name in epoch and not np.isnan(epoch[name])
+
+
+@styled
 def reliability_diagram(y_true: ArrayLike, y_proba: ArrayLike, *, n_bins: int = 10) -> "Figure":
     """Return for each class how often notes were of it against how probable it was, with the number of notes.
 
@@ -80,8 +95,8 @@ def reliability_diagram(y_true: ArrayLike, y_proba: ArrayLike, *, n_bins: int = 
     n_bins : int
     """
     true, proba = np.asarray(y_true), np.asarray(y_proba, dtype=np.float64)
-    figure = blank_figure(figsize=(11, 4.4))
-    axes = figure.subplots(2, len(LABELS), sharex=True, gridspec_kw={"height_ratios": [3, 1]})
+    figure = blank_figure(PAGE, 78)
+    axes = figure.subplots(2, len(LABELS), sharex=True, sharey="row", gridspec_kw={"height_ratios": [3, 1]})
     for column, label in enumerate(LABELS):
         probability, is_class = proba[:, column], true == label
         bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
@@ -90,53 +105,88 @@ def reliability_diagram(y_true: ArrayLike, y_proba: ArrayLike, *, n_bins: int = 
         means, shares = (np.bincount(bins, x, n_bins)[filled] / counts[filled] for x in (probability, is_class))
         low, high = np.transpose([wilson(share, count) for share, count in zip(shares, counts[filled], strict=True)])
         upper, lower = axes[:, column]
-        upper.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="as often as said")
+        upper.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=0.8, label="as often as said")
         upper.vlines(means, low, high, color=CLASS_COLOURS[label], alpha=0.5)
         upper.plot(means, shares, marker="o", color=CLASS_COLOURS[label])
-        upper.set(title=label, ylim=(-0.02, 1.02), ylabel="" if column else "share that is of the class")
+        upper.set(title=word_of(label), ylim=(-0.02, 1.02), ylabel="" if column else "share that is of the class")
         lower.bar((np.arange(n_bins) + 0.5) / n_bins, counts, width=0.9 / n_bins, color=CLASS_COLOURS[label], alpha=0.5)
         lower.set(xlabel="probability of the class", xlim=(0, 1), ylabel="" if column else "notes")
         lower.yaxis.get_major_locator().set_params(integer=True)
-    axes[0, 0].legend(fontsize="small", loc="upper left")
+    axes[0, 0].legend(loc="upper left")
     return figure
 
 
-def save_confusion_matrix(report: Report, title: str, path: str | Path) -> None:
-    """Draw the confusion matrix: counts, and shares of the true class as shades and in percent."""
+@styled
+def confusion_matrix(report: Report, title: str = "") -> "Figure":
+    """Return the confusion matrix: counts, and shares of the true class as shades and in percent; no shade for none.
+
+    ``title`` says of which model and which rows, in any number of lines.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = blank_figure(figsize=(5.2, 4.6))
+    figure = blank_figure(COLUMN, 78)
     axis = figure.subplots()
-    image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+    shades = LinearSegmentedColormap.from_list("white to blue", ["white", BLUE])
+    axis.imshow(shares, vmin=0, vmax=1, cmap=shades, aspect="auto")
     ticks = range(len(LABELS))
-    axis.set_xticks(ticks, LABELS)
-    axis.set_yticks(ticks, LABELS)
-    axis.set(xlabel="called", ylabel="true")
-    set_title(axis, f"{title}\nmacro-F1 {report.macro_f1:.3f}")
-    for i in ticks:
-        for j in ticks:
-            text = f"{counts[i, j]}\n{shares[i, j]:.0%}"
-            axis.text(j, i, text, ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
-    figure.colorbar(image, label="share of the true class")
-    save_figure(figure, path)
+    axis.set_xticks(ticks, [word_of(label) for label in LABELS])
+    n_true = counts.sum(axis=1)
+    axis.set_yticks(ticks, [f"{word_of(label)}\nn = {count}" for label, count in zip(LABELS, n_true, strict=True)])
+    axis.set(xlabel="predicted", ylabel="true")
+    head = [short_text_of(line, TITLE_WIDTH) for line in title.splitlines()]
+    axis.set_title("\n".join([*head, f"{report.n_events} notes, macro-F1 {report.macro_f1:.3f}"]))
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    edges = np.arange(len(LABELS) + 1) - 0.5
+    axis.hlines(edges, -0.5, len(LABELS) - 0.5, color="0.8", linewidth=0.6, clip_on=False)
+    axis.vlines(edges, -0.5, len(LABELS) - 0.5, color="0.8", linewidth=0.6, clip_on=False)
+    for (i, j), count in np.ndenumerate(counts):
+        colour = GREY if not count else "white" if shares[i, j] > SHADED else "black"
+        text = f"{count}\n{shares[i, j]:.1%}" if count else "0"
+        axis.text(j, i, text, ha="center", va="center", color=colour, fontsize=8)
+    return figure
 
 
-def set_title(axis: "Axes", text: str) -> None:
-    """Set a title as it is, without mathematics between dollar signs; letters that the font lacks are escaped."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
+@styled
+def scores_by_track(per_track: pd.DataFrame, title: str = "") -> "Figure":
+    """Return the share of each class that is found in each track, and in all: a dot, its 95 % interval, and n.
 
-    letters = get_font(findfont(FontProperties())).get_charmap()
-    drawn = "".join(letter if letter == "\n" or ord(letter) in letters else ascii(letter)[1:-1] for letter in text)
-    axis.set_title(drawn, parse_math=False)
+    Parameters
+    ----------
+    per_track : DataFrame
+        As `guitarclf.evaluation.crossval.per_track` returns it. Of more than MAX_TRACKS tracks those with most notes
+        have a row.
+    title : str
+        One line.
+    """
+    tracks, n_tracks = largest_tracks(per_track), per_track["track"].nunique()
+    place = {track: row for row, track in enumerate(tracks)}
+    figure = blank_figure(PAGE, 24 + ROW_HEIGHT * (len(tracks) + 1))
+    axes = figure.subplots(1, len(LABELS), sharey=True)
+    for axis, label in zip(axes, LABELS, strict=True):
+        own = per_track[per_track["label"] == label]
+        for track, share, count in zip(own["track"], own[f"called {label}"], own["events"], strict=True):
+            if track in place:
+                _add_share(axis, place[track], share, count, CLASS_COLOURS[label])
+        if len(own):
+            pooled = float(np.average(own[f"called {label}"], weights=own["events"]))
+            _add_share(axis, len(tracks), pooled, int(own["events"].sum()), "black")
+        axis.axhline(len(tracks) - 0.5, color="0.8", linewidth=0.6)
+        axis.set(title=word_of(label), xlabel="share found", xlim=(-0.02, 1.02))
+        axis.grid(axis="x", color="0.9", linewidth=0.6)
+        axis.tick_params(axis="y", length=0)
+    names = [short_text_of(track, TRACK_WIDTH) for track in tracks]
+    axes[0].set_yticks(range(len(tracks) + 1), [*names, f"all {n_tracks} tracks"])
+    axes[0].set_ylim(len(tracks) + 0.6, -0.6)
+    more = f" (the {len(tracks)} tracks with most notes)" if n_tracks > len(tracks) else ""
+    figure.suptitle(f"{text_of(title)}{more}", x=0.01, ha="left", fontsize=8)
+    return figure
 
 
-def save_figure(figure: "Figure", path: str | Path) -> None:
-    """Write a figure as a PNG that appears whole or not at all, and says which program drew it."""
-    write_bytes(path, as_png(figure))
-
-
-def as_png(figure: "Figure") -> bytes:
-    """Return a figure as the bytes of a PNG."""
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=DPI, format="png", metadata={"Software": "guitarclf"})
-    return picture.getvalue()
+def _add_share(axis: "Axes", row: int, share: float, count: int, colour: str) -> None:
+    """Draw a share of ``count`` notes in a row of an axis, with its interval (Wilson), and the count beside it."""
+    axis.hlines(row, *wilson(share, count), color=colour, alpha=0.5)
+    axis.plot(share, row, marker="o", color=colour)
+    axis.text(1.04, row, str(count), color=GREY, fontsize=6, va="center", transform=axis.get_yaxis_transform())

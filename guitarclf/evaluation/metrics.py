@@ -70,6 +70,34 @@ class Report:
             lines += ["", f"No event is {' or '.join(absent)}: macro-F1 counts that class as 0."]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a row per true class, with its scores and how often it is called each class."""
+        heads = [
+            "true",
+            "notes",
+            "precision",
+            "recall",
+            "F1",
+            "false alarm",
+            *(f"predicted {label}" for label in LABELS),
+        ]
+        rows = "".join(
+            f"<tr><th>{label}</th><td>{score.support}</td>"
+            + "".join(f"<td>{value:.3f}</td>" for value in (score.precision, score.recall, score.f1, score.false_alarm))
+            + "".join(
+                f'<td style="background: rgba(0, 114, 178, {0.6 * count / max(1, score.support):.2f})">{count}</td>'
+                for count in counts
+            )
+            + "</tr>"
+            for (label, score), counts in zip(self.per_class.items(), self.confusion, strict=True)
+        )
+        told = (
+            f"{self.n_events} notes, macro-F1 {self.macro_f1:.3f}, balanced accuracy {self.balanced_accuracy:.3f}, "
+            f"accuracy {self.accuracy:.3f}, loss {self.loss:.3f}, calibration error {self.calibration_error:.3f}"
+        )
+        head = "".join(f"<th>{name}</th>" for name in heads)
+        return f"<table><caption>{told}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
 
 def evaluate(y_true: ArrayLike, y_proba: ArrayLike, *, classes: Sequence[str] = LABELS) -> Report:
     """Return the Report of predicted probabilities.

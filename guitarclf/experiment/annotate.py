@@ -234,11 +234,10 @@ def annotate(
     events : DataFrame
         The columns are :data:`guitarclf.timeline.events.COLUMNS`. ``audio_path`` is relative to
         ``events.attrs["audio_root"]``, the folder given, or the one that holds all that is given. A recording
-        that cannot be read has a row that says why in ``error``.
+        that cannot be read has a row that says why in ``error``. A notebook shows the first recordings as pictures too.
     """
-    import pandas as pd
-
     from guitarclf.timeline.events import COLUMNS
+    from guitarclf.timeline.frame import EventsFrame
 
     loaded = load_model(model)
     loaded.priors = loaded.priors if priors is None else dict(priors)
@@ -246,7 +245,7 @@ def annotate(
     annotator = Annotator(listener, tuple(only), start, end, with_pitch=pitch)
     root, recordings = recordings_of([paths] if isinstance(paths, str | os.PathLike) else paths)
     found = [row for recording in recordings for row in rows(annotator.timeline(recording), recording.stem)]
-    events = pd.DataFrame(found, columns=list(COLUMNS))
+    events = EventsFrame(found, columns=list(COLUMNS))
     events.attrs["audio_root"] = root
     return events
 

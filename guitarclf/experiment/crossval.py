@@ -14,6 +14,7 @@ from guitarclf.evaluation.crossval import CrossvalReport, summarise
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.fits import CLIP_COLUMNS, Fit, Outcome, fits_key, from_plain, list_fits, to_plain
 from guitarclf.experiment.folds import fold_of_clips, fold_of_rows, leaking_folds
+from guitarclf.experiment.for_papers import write_for_papers
 from guitarclf.experiment.in_context import require_snippets, uses_offsets, with_answers
 from guitarclf.experiment.initial_weights import require_fresh_weights
 from guitarclf.experiment.material import Phrases, fit_and_predict, predict_baselines, prepare
@@ -41,13 +42,15 @@ def crossval(
     compare_splits: bool = False,
     in_context: bool = False,
     phrases_seed: int | None = None,
+    figure_format: str = "png",
     resume=False,
     overwrite=False,
 ) -> dict[str, CrossvalReport]:
     """Score each fold with a net trained on the others, and return kind of split -> report.
 
     Writes ``predictions.csv``, ``crossval.json``, ``crossval.txt`` and ``config.yaml`` into ``output_dir``; with
-    ``in_context`` also the folder ``phrases``, with ``training.background_path`` also ``background.csv``.
+    ``in_context`` also the folder ``phrases``, with ``training.background_path`` also ``background.csv``; for papers
+    ``scores.csv``, ``scores.tex`` and ``figures/tracks``.
 
     Parameters
     ----------
@@ -67,6 +70,7 @@ def crossval(
         its offset. EventTableError if notes share recordings.
     phrases_seed : int, optional
         Of the phrases; default the config's seed.
+    figure_format : {"png", "svg", "pdf"}
     resume : bool
         Go on with the cross-validation that is there: folds that are finished are kept.
     overwrite : bool
@@ -104,6 +108,7 @@ def crossval(
         notes, clips = predict_folds(with_threads(config, threads), run, kinds, repeats, phrases)
         pipeline = build_pipeline(config)
         reports = {kind: summarise(notes[kind], clips[kind], uses_offsets=uses_offsets(pipeline)) for kind in kinds}
+        write_for_papers(folder, reports, table=Path(config.data.metadata_path).name, figure_format=figure_format)
         if not folder.is_finished:  # what is there may have been worked on
             _write(folder, notes, clips, reports)
         logger.info("cross-validation written to %s", folder.root)

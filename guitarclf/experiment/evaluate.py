@@ -17,7 +17,8 @@ from guitarclf.data.rules import SPLITS
 from guitarclf.dataset import rows_of_split
 from guitarclf.errors import EventTableError, RunError, SplitError
 from guitarclf.evaluation.baselines import duration_only
-from guitarclf.evaluation.figures import save_confusion_matrix
+from guitarclf.evaluation.drawing import save_figure
+from guitarclf.evaluation.figures import confusion_matrix
 from guitarclf.evaluation.in_context import ContextReport, score_settings
 from guitarclf.evaluation.metrics import PROBA_COLUMNS, Report, evaluate
 from guitarclf.experiment.in_context import predict_settings, require_snippets, uses_offsets
@@ -65,6 +66,7 @@ def evaluate_run(
     data: DataConfig | None = None,
     in_context: bool = False,
     phrases_seed: int | None = None,
+    figure_format: str = "png",
 ) -> Evaluation:
     """Score a run and write ``metrics_<name>.json`` and ``figures/confusion_<name>.png`` into it.
 
@@ -88,6 +90,7 @@ def evaluate_run(
         its offset.
     phrases_seed : int, optional
         Of the phrases; default the config's seed.
+    figure_format : {"png", "svg", "pdf"}
 
     Raises
     ------
@@ -106,7 +109,17 @@ def evaluate_run(
         require_snippets(scored.rows)
         seed = bundle.config.seed if phrases_seed is None else phrases_seed
     target = _target(run, output_dir, scored.name)
-    return score_rows(pipeline, scored.rows, target, scored.name, train_rows=scored.train_rows, phrases_seed=seed)
+    split = split or ("val" if metadata_path is None else "all")
+    return score_rows(
+        pipeline,
+        scored.rows,
+        target,
+        scored.name,
+        train_rows=scored.train_rows,
+        phrases_seed=seed,
+        title=title_of(run.root, metadata_path or own.metadata_path, split),
+        figure_format=figure_format,
+    )
 
 
 @dataclass(frozen=True)
@@ -159,6 +172,12 @@ def run_of(bundle: Bundle) -> RunFolder:
     return run if bundle.path == run.bundle and run.is_begun else RunFolder(bundle.path)
 
 
+def title_of(model: str | Path, metadata_path: str | Path, split: str) -> str:
+    """Return what a figure says of a model and of the rows it is scored on, in two lines."""
+    names = [shown(os.path.basename(os.path.abspath(path))) for path in (model, metadata_path)]
+    return f"{names[0]}\n{names[1]}, {'all rows' if split == 'all' else f'{split} rows'}"
+
+
 def _target(run: RunFolder, output_dir: str | Path | None, name: str) -> RunFolder | None:
     """Return the folder that scores are written into, None for none."""
     if output_dir is None:
@@ -182,11 +201,13 @@ def score_rows(
     *,
     train_rows: pd.DataFrame | None,
     phrases_seed: int | None = None,
+    title: str = "",
+    figure_format: str = "png",
 ) -> Evaluation:
     """Score a fitted pipeline on rows of a table, and write the scores into the run, if there is one, under a name.
 
     ``train_rows`` are what the baseline learns from; there is none without them, or where lengths are not known. With
-    ``phrases_seed`` the rows are scored in phrases as well.
+    ``phrases_seed`` the rows are scored in phrases as well. ``title`` is that of the figure.
     """
     said = predict_settings(pipeline, rows, phrases_seed=phrases_seed)
     in_context = score_settings(said, uses_offsets=uses_offsets(pipeline))
@@ -198,7 +219,7 @@ def score_rows(
     make_folder(run.figures)
     scores = {**report.to_dict(), "duration_only_macro_f1": baseline, "in_context": in_context.to_dict()}
     write_json(scores, run.metrics(name))
-    save_confusion_matrix(report, f"{name} ({report.n_events} events)", run.figures / f"confusion_{name}.png")
+    save_figure(confusion_matrix(report, title), run.figures / f"confusion_{name}.{figure_format}")
     return replace(result, path=run.metrics(name))
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from guitarclf.config import DataConfig
 from guitarclf.errors import RunError
-from guitarclf.evaluation.figures import as_png, learning_curves, reliability_diagram
+from guitarclf.evaluation.drawing import as_bytes
+from guitarclf.evaluation.figures import learning_curves, reliability_diagram
 from guitarclf.evaluation.intervals import intervals_of
 from guitarclf.evaluation.metrics import PROBA_COLUMNS
 from guitarclf.experiment import report_tables as tables
@@ -93,7 +94,7 @@ def page(subject: Subject, *, title: str) -> str:
         best=next((row for row in reversed(subject.history) if row.get("is_best")), None),
         n_unknown=tables.count_unknown(subject),
         n_nets=int(subject.rows["repeat"].nunique()),
-        curves=data_uri(as_png(learning_curves(subject.history)), "image/png") if subject.history else "",
+        curves=data_uri(as_bytes(learning_curves(subject.history)), "image/png") if subject.history else "",
         reliability=_reliability(subject),
         settings=tables.settings(subject.config),
         environment=tables.environment(subject.environment),
@@ -117,4 +118,4 @@ def _reliability(subject: Subject) -> str:
     if not subject.has_answers:
         return ""
     figure = reliability_diagram(subject.rows["label_category"], subject.rows[PROBA_COLUMNS])
-    return data_uri(as_png(figure), "image/png")
+    return data_uri(as_bytes(figure), "image/png")

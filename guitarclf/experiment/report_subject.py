@@ -24,6 +24,7 @@ from guitarclf.files.names import as_text
 from guitarclf.files.wording import reason, shown
 from guitarclf.labels import LABELS
 from guitarclf.runs.folder import CrossvalFolder, SearchFolder
+from guitarclf.runs.history import read_history
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ def _subject_of_model(bundle: Bundle, split, metadata_path, audio_root, data) ->
         "folder": run.root,
         "config": bundle.config,
         "reader": WindowReader(**to_dict(bundle.config.window)),
-        "history": _history(run.history),
+        "history": read_history(run.history),
         "environment": _json(run.environment),
         "audio_root": scored.audio_root,
     }
@@ -253,20 +254,6 @@ def _predictions(folder: CrossvalFolder) -> pd.DataFrame:
         raise RunError(
             f"{shown(path)} must hold the predictions of a cross-validation. {reason(error)}. Run it again."
         ) from error
-
-
-def _history(path: Path) -> list[dict]:
-    """Return the epochs of a history.csv, none if there is no such file or no row in it; RunError if it is broken."""
-    if not path.is_file() or not path.stat().st_size:
-        return []
-    try:
-        table = pd.read_csv(path)
-        pd.to_numeric(table["epoch"])
-    except (ValueError, KeyError) as error:
-        raise RunError(
-            f"{shown(path)} must hold the epochs of a training. {reason(error)}. Remove it, or restore it."
-        ) from error
-    return as_dicts(table)
 
 
 def as_dicts(table: pd.DataFrame) -> list[dict[str, Any]]:

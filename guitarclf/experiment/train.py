@@ -17,11 +17,12 @@ from guitarclf.data.events import write_events
 from guitarclf.data.rules import SPLITS
 from guitarclf.dataset import rows_of_split
 from guitarclf.errors import ConfigError, SplitError
-from guitarclf.evaluation.figures import save_learning_curves
+from guitarclf.evaluation.drawing import save_figure
+from guitarclf.evaluation.figures import learning_curves
 from guitarclf.evaluation.metrics import Report
 from guitarclf.experiment.background import background_rows
 from guitarclf.experiment.bad_audio import report_bad_audio
-from guitarclf.experiment.evaluate import score_rows
+from guitarclf.experiment.evaluate import score_rows, title_of
 from guitarclf.experiment.initial_weights import (
     require_outside,
     suggest_initial_weights,
@@ -34,6 +35,7 @@ from guitarclf.labels import LABELS
 from guitarclf.pipeline import build_net, build_pipeline, features_to_train_on
 from guitarclf.runs.environment import threads_of
 from guitarclf.runs.folder import RunFolder, make_folder
+from guitarclf.runs.history import read_history
 from guitarclf.runs.session import open_run
 from guitarclf.training.callbacks import StartFrom
 from guitarclf.training.checkpoint import KeepState, read_state
@@ -65,7 +67,7 @@ class TrainedRun:
     has_test: bool
 
 
-def train(config: Config, *, beside=(), resume=False, overwrite=False) -> TrainedRun:
+def train(config: Config, *, beside=(), resume=False, overwrite=False, figure_format: str = "png") -> TrainedRun:
     """Train the pipeline of a config on its table and write the run folder.
 
     Parameters
@@ -78,6 +80,8 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
         not stopped; a folder without a run is begun, a finished run is left as it is.
     overwrite : bool
         Replace the run that is there.
+    figure_format : {"png", "svg", "pdf"}
+        Of the figures; a finished run that is gone on with gets its learning curves in it.
 
     Raises
     ------
@@ -101,9 +105,10 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False) -> Traine
     ) as run:
         if folder.is_finished:
             folder.state.unlink(missing_ok=True)
+            _draw_curves(folder, figure_format)
             logger.info("the run in %s is finished", folder.root)
             return TrainedRun(folder, load_pipeline(folder.root), None, _has_test(run.events))
-        return _train_into(folder, config, run.events)
+        return _train_into(folder, config, run.events, figure_format)
 
 
 def _trainable_events(config: Config) -> pd.DataFrame:
@@ -120,23 +125,40 @@ def _trainable_events(config: Config) -> pd.DataFrame:
     return events
 
 
-def _train_into(run: RunFolder, config: Config, events: pd.DataFrame) -> TrainedRun:
+def _train_into(run: RunFolder, config: Config, events: pd.DataFrame, figure_format: str) -> TrainedRun:
     """Fit the pipeline and write everything, the bundle last, since a run with a bundle is finished."""
     make_folder(run.figures)
     _describe(run, config, events)
     report_bad_audio(events, run.bad_audio)
     pipeline = fit(config, events, run)
     save_joblib(pipeline, run.joblib)
-    save_learning_curves(list(pipeline[-1].history), run.figures / "learning_curves.png")
+    _draw_curves(run, figure_format)
     report = None
     valid = rows_of_split(events, "val")
     if len(valid):
-        report = score_rows(pipeline, valid, run, "val", train_rows=rows_of_split(events, "train")).report
+        report = score_rows(
+            pipeline,
+            valid,
+            run,
+            "val",
+            train_rows=rows_of_split(events, "train"),
+            title=title_of(run.root, config.data.metadata_path, "val"),
+            figure_format=figure_format,
+        ).report
         logger.info("best epoch on the validation rows:\n%s", report.to_text())
     save_bundle(pipeline, config, run.bundle)
     run.state.unlink(missing_ok=True)
     logger.info("run written to %s", run.root)
     return TrainedRun(run, pipeline, report, _has_test(events))
+
+
+def _draw_curves(run: RunFolder, figure_format: str) -> None:
+    """Draw the learning curves of a run's history, unless they are there."""
+    path = run.figures / f"learning_curves.{figure_format}"
+    history = [] if path.exists() else read_history(run.history)
+    if history:
+        make_folder(run.figures)
+        save_figure(learning_curves(history), path)
 
 
 def _has_test(events: pd.DataFrame) -> bool:

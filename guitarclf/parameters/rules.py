@@ -71,6 +71,17 @@ def check_leaf(path: str, leaf: dataclasses.Field, value: Any) -> None:
             _check_range(path, item, leaf.metadata)
 
 
+def rule_of(leaf: dataclasses.Field) -> str:
+    """Return what a leaf's value must be, in words: ``a number, above 0, at most 100``."""
+    rule, told = leaf.metadata, [_describe(leaf.type)]
+    is_list = typing.get_origin(leaf.type) is list
+    if is_list and _choices(leaf.type):
+        told.append(f"of {', '.join(_choices(leaf.type))}")
+    limits = {"at least": rule["low"], "above": rule["above"], "at most": rule["high"]}
+    limited = [f"{words} {limit}" for words, limit in limits.items() if limit is not None]
+    return ", ".join([*told, *(["each number"] if is_list and limited else []), *limited])
+
+
 def _check_range(path: str, number: float, rule: Mapping[str, Any]) -> None:
     must = ""
     if not math.isfinite(number):

@@ -144,6 +144,9 @@ class CrossvalFolder(OutputFolder):
         self.background = root / "background.csv"  # what is said of clips that are no note
         self.phrases = root / "phrases"  # the notes of the table in context
         self.report = root / "report.html"
+        self.score_table = root / "scores.csv"  # every score, for papers
+        self.latex = root / "scores.tex"
+        self.figures = root / "figures"
         self.kept = root / "finished_folds.jsonl"
 
     is_begun = property(lambda self: self.log.is_file())  # a run has a config.yaml too
@@ -152,6 +155,7 @@ class CrossvalFolder(OutputFolder):
     @property
     def artefacts(self) -> list[Path]:
         named = [self.text, self.scores, self.predictions, self.background, self.report, self.kept, self.phrases]
+        named += [self.score_table, self.latex, self.figures]
         return [*named, self.environment, self.bad_audio, self.config, self.log]
 
 

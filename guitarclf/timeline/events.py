@@ -68,6 +68,12 @@ class Timeline:
         kept = {*labels, ""}
         return Timeline(**{**vars(self), "events": [event for event in self.events if event.label in kept]})
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a picture, if the recording can be read, and a table."""
+        from guitarclf.timeline.picture import as_html
+
+        return as_html(self)
+
 
 COLUMNS = (
     "note_id",

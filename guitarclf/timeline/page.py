@@ -35,7 +35,7 @@ def html(timeline: Timeline) -> str:
     sound for which there is no room is left out, and of more than MAX_ROWS events the first are shown. It says so.
     Where the settings have a ``start`` or an ``end``, it shows that stretch.
     """
-    start, end = _stretch_of(timeline)
+    start, end = stretch_of(timeline)
     recording = _read(timeline, start, end)
     events, length = timeline.events[:MAX_ROWS], end - start
     remarks = list(recording.remarks)
@@ -63,7 +63,7 @@ def html(timeline: Timeline) -> str:
     )
 
 
-def _stretch_of(timeline: Timeline) -> tuple[float, float]:
+def stretch_of(timeline: Timeline) -> tuple[float, float]:
     """Return the seconds of a recording that its page is about; up to the last offset if its length is not known."""
     last = max((event.offset for event in timeline.events if math.isfinite(event.offset)), default=0.0)
     whole = timeline.duration if math.isfinite(timeline.duration) else last
@@ -92,7 +92,7 @@ def _read(timeline: Timeline, start: float, end: float) -> Recording:
     try:
         with open_recording(timeline.path) as source:
             channel = timeline.settings.get("channel", "auto")
-            blocks = partial(_blocks, source, channel, start, end, recording.problems)
+            blocks = partial(blocks_of, source, channel, start, end, recording.problems)
             peaks = [0.0]
             strip = read_log_mel(_noting_peaks(blocks(), peaks), source.samplerate, end - start)
             recording.tiles = list(strip.tiles())
@@ -111,7 +111,7 @@ def _read(timeline: Timeline, start: float, end: float) -> Recording:
     return recording
 
 
-def _blocks(
+def blocks_of(
     source: soundfile.SoundFile, channel: str | int, start: float, end: float, problems: list[str]
 ) -> Iterator[np.ndarray]:
     """Yield a stretch of an open recording as the model hears it, up to where it can be read; why not is a problem."""

@@ -123,7 +123,7 @@ def test_text_that_looks_like_a_number_reads_back_as_text(tmp_path):
         ("learning_rate=0.1", r"unknown key `learning_rate`\. Here it is `net\.lr`"),
         ("n_mels=32", r"Here it is `logmel\.n_mels`"),
         ("net.dropout=0", r"Here it is `net\.module\.dropout`"),
-        ("xyzzy=1", r"docs/reference/config.md lists every key"),
+        ("xyzzy=1", r"`guitarclf config show` lists every key"),
         ("net.lr.typo=1", r"`lr` has no keys below it|must be a number"),
     ],
 )

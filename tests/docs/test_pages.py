@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from pages import CHECKOUT, PAGES, RUN, SHOWN, anchors, blocks, links, read
 
+import guitarclf
 from guitarclf.cli import COMMANDS, main
 from guitarclf.config import Config
 from guitarclf.config.docs import PAGES as PAGES_WITH_KEYS
@@ -41,6 +42,11 @@ def test_readme_and_start_name_every_command():
         assert f"guitarclf {name}" in shown, name
 
 
+def test_every_public_name_has_a_page():
+    listed = set(read("docs/reference/api.rst").split())
+    assert set(guitarclf.__all__) - listed == {"__version__"}
+
+
 @every_page
 def test_every_block_has_a_language_and_every_block_left_out_a_reason(page):
     for block in blocks(page):
@@ -61,7 +67,7 @@ def test_commands_and_flags_exist(page):
         for words in block.commands():
             if words[0] != "guitarclf" or words[1].startswith("-"):
                 continue
-            command = words[1:3] if words[1] in ("import", "cache") else words[1:2]
+            command = words[1:3] if words[1] in ("cache", "config", "import") else words[1:2]
             flags = {word.split("=")[0] for word in words[2:] if re.match(r"--?[a-z]", word)}
             assert flags <= flags_of(*command), f"{block.place}: {words}"
 

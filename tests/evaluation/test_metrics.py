@@ -1,6 +1,7 @@
 """The Report: numbers worked out by hand, classes in the order of LABELS."""
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -119,3 +120,13 @@ def test_sorted_columns_are_reordered_when_told():
     assert evaluate(y, by_label[:, [1, 2, 0]], classes=sorted(LABELS)) == ours
     with pytest.raises(ParameterError, match="`classes` must be"):
         evaluate(y, by_label, classes=["a", "b", "c"])
+
+
+def test_a_notebook_shows_a_row_a_class_with_its_scores_and_shades():
+    html = evaluate(Y_TRUE, Y_PROBA)._repr_html_()
+    rows = ElementTree.fromstring(html).findall("./tbody/tr")
+    cells = [[cell.text for cell in row] for row in rows]
+    assert cells[1] == [D, "2", "0.667", "1.000", "0.800", "0.167", "0", "2", "0"]
+    shades = [[cell.get("style", "")[-6:-1] for cell in row[-3:]] for row in rows]
+    assert shades[0] == [" 0.30", " 0.30", " 0.00"]
+    assert ElementTree.fromstring(html).find("caption").text.startswith("8 notes, macro-F1 ")

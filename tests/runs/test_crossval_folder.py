@@ -27,10 +27,13 @@ ARTEFACTS = [
     "crossval.log",
     "crossval.txt",
     "environment.json",
+    "figures",
     "finished_folds.jsonl",
     "predictions.csv",
+    "scores.csv",
+    "scores.tex",
 ]
-RESULTS = ("predictions.csv", "crossval.json", "crossval.txt")
+RESULTS = ("predictions.csv", "crossval.json", "crossval.txt", "scores.csv", "scores.tex")
 
 
 def config_for(table, output_dir, **changes):
@@ -80,7 +83,7 @@ def test_an_interrupted_cross_validation_goes_on_to_the_same_results(
     calls = interrupt(monkeypatch, at_call)
     with pytest.raises(KeyboardInterrupt):
         crossval(config, repeats=2)
-    assert names(tmp_path / "cv") == [name for name in ARTEFACTS if name not in RESULTS]
+    assert names(tmp_path / "cv") == [name for name in ARTEFACTS if name not in (*RESULTS, "figures")]
     crossval(config, repeats=2, resume=True)
     assert len(calls) == 7  # six, and the one that was interrupted
     for name in RESULTS:
@@ -179,12 +182,12 @@ def test_two_at_once_are_refused(small_table, tmp_path, how):
 
 @pytest.mark.parametrize("how", ["resume", "overwrite"])
 def test_other_commands_leave_it_alone(small_table, finished, how):
-    before = {path.name: path.read_bytes() for path in finished.iterdir()}
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
     config = config_for(small_table, finished, **{"search.params": {"net.lr": [1e-3]}})
     for command in (train, search):
         with pytest.raises(RunError, match=f"It holds something that is no run, which --{how} leaves alone"):
             command(config, **{how: True})
-    assert before == {path.name: path.read_bytes() for path in finished.iterdir()}
+    assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("how", ["resume", "overwrite"])

@@ -95,7 +95,7 @@ def write_shims(folder: Path) -> None:
 
 def run_shell(block: Block, programs: Path) -> str:
     """Run a block of sh in the working folder and return what it printed; a command that fails ends it."""
-    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {"HOME": str(programs.parent), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     command = ["bash", "-euo", "pipefail", "-c", block.text]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
