@@ -42,9 +42,9 @@ html_theme_options = {
     "header_links_before_dropdown": 7,
     "footer_start": ["copyright"],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "compared": []},
 }
-html_sidebars = {"index": [], "start": []}
+html_sidebars = {"index": [], "start": [], "compared": []}
 
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
