@@ -103,7 +103,7 @@ docs-tables: $(VENV)/.installed
 # The block of docs/tutorials/app.md, with onnxruntime-node from npm.
 javascript: $(VENV)/.installed-dev
 	ONNXRUNTIME_NODE_INSTALL_CUDA=skip npm install --silent --no-audit --no-fund --prefix build/node onnxruntime-node@1.30.0
-	$(BIN)/python -m pytest -k javascript tests/docs
+	$(BIN)/python -m pytest -m slow -k javascript tests/docs
 
 NOTEBOOKS := plot_techniques plot_own_estimator
 notebooks: $(VENV)/.installed-docs

@@ -69,7 +69,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "drawn.InOrder",
     "filename_pattern": r"/plot_",
     "image_scrapers": (drawn_figures,),
-    "capture_repr": ("_repr_html_", "__repr__"),
+    "capture_repr": ("_repr_html_",),
     "first_notebook_cell": "%matplotlib inline",
     "show_memory": False,
     "show_signature": False,

@@ -63,6 +63,7 @@ def test_a_page_runs_as_pasted(page, place, spoken_of):
             run_python(block, names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/tutorials/app.md"])
 def test_javascript_answers_as_python(page, place, spoken_of):
     """With onnxruntime-node in build/node, where `make javascript` puts it."""

@@ -17,38 +17,18 @@ from pages import CHECKOUT, Block
 
 from guitarclf.data.synth import render_background, write_snippets, write_tracks
 
-SHORT = ["--set", "net.max_epochs=1", "--set", "training.modelled_valid_size=0.2"]
-SHORT_FRESH = ["--set", "net.module.rnn_hidden_size=8", "--set", "net.module.conv_channels=[4,4,4]"]
-SHORT_SEARCH = ["--set", "search.method=random", "--set", "search.n_iter=2", "--set", "search.n_splits=2"]
-SHORT_FURTHER = ["--set", "training.add_modelled=10", "--set", "training.add_clutter=3"]
-TRAIN = {"train", "crossval", "search"}
 SHIM = """#!{python}
 import os, sys
 sys.path[:0] = [{checkout!r}, {support!r}]
-from walk import shortened
+from shortened import shortened
 os.environ["PYTHONPATH"] = {checkout!r}
 os.execv({python!r}, [{python!r}, "-m", "guitarclf", *shortened(sys.argv[1:])])
 """
 
 
-def shortened(arguments: list[str]) -> list[str]:
-    """Return the arguments of a command, with settings that make its training short."""
-    if arguments[:1] == ["demo"]:
-        return [*arguments, "--events", "60"]
-    if not TRAIN & set(arguments[:1]) or "--resume" in arguments:
-        return arguments
-    settings = SHORT + (SHORT_FURTHER if "--init-from" in arguments else SHORT_FRESH)
-    settings += SHORT_SEARCH if arguments[0] == "search" else []
-    said = " ".join(arguments)
-    pairs = zip(settings[::2], settings[1::2], strict=True)
-    return arguments + [
-        part for flag, pair in pairs if pair.split("=")[0] not in said or "epochs" in pair for part in (flag, pair)
-    ]
-
-
 def make_folder(folder: Path, run: Path) -> None:
     """Fill a folder with all that the pages speak of; ``run`` is a finished run folder."""
-    notes = write_snippets(folder / "audio_and_table", 36, n_guitars=4, seed=1)
+    notes = write_snippets(folder / "audio_and_table", 36, n_guitars=6, seed=1)
     (folder / "audio_and_table" / "audio").rename(folder / "audio")
     notes["audio_path"] = notes["audio_path"].str.removeprefix("audio/")
     notes.to_csv(folder / "notes.csv", index=False)
