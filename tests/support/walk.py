@@ -28,7 +28,7 @@ os.execv({python!r}, [{python!r}, "-m", "guitarclf", *shortened(sys.argv[1:])])
 
 def make_folder(folder: Path, run: Path) -> None:
     """Fill a folder with all that the pages speak of; ``run`` is a finished run folder."""
-    notes = write_snippets(folder / "audio_and_table", 36, n_guitars=6, seed=1)
+    notes = write_snippets(folder / "audio_and_table", 36, n_guitars=6, seed=2)
     (folder / "audio_and_table" / "audio").rename(folder / "audio")
     notes["audio_path"] = notes["audio_path"].str.removeprefix("audio/")
     notes.to_csv(folder / "notes.csv", index=False)
