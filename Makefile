@@ -9,6 +9,7 @@
 # make docs-tables   the generated tables alone: keys of the configuration, the floors of the house
 # make javascript   run the JavaScript of the documentation, with npm's onnxruntime-node in build/node
 # make notebooks   two examples of the gallery as notebooks in build/notebooks, run from first to last cell
+# make cluster-kills [N=20]   kill workers of a cluster, and searches on it, at random moments
 # make bench [REPEATS=3]  set up .venv and measure speed and memory against the yardsticks in benchmarks/
 # make wheel   a source distribution and a wheel in dist/, checked, and tried in two empty environments
 # make pretrained [REAL="folder folder" BACKGROUND=folder]   train the model that ships and put it into the package
@@ -18,7 +19,7 @@ BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test test-long test-lowest coverage lint actionlint docs docs-tables javascript notebooks fuzz kills soak bench wheel pretrained clean
+.PHONY: demo test test-long test-lowest coverage lint actionlint docs docs-tables javascript notebooks fuzz kills cluster-kills soak bench wheel pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
@@ -41,6 +42,9 @@ fuzz: $(VENV)/.installed-dev
 
 kills: $(VENV)/.installed-dev
 	PYTHONPATH=tests/support $(BIN)/python tests/stress/kills.py --kills $(or $(N),50)
+
+cluster-kills: $(VENV)/.installed-dev
+	PYTHONPATH=tests/support $(BIN)/python tests/stress/cluster.py --kills $(or $(N),20)
 
 soak: $(VENV)/.installed-dev
 	PYTHONPATH=tests/support $(BIN)/python tests/stress/soak.py --predictions $(or $(N),5000)

@@ -32,7 +32,7 @@ COMMANDS = {
     "validate": "Check all of a table and its audio.",
     "export": "Write a trained model as ONNX for other programs.",
     "config": "Show and explain the configuration.",
-    "cache": "Show or clear the features kept from one run to the next.",
+    "cache": "Fill, show or clear the features kept from one run to the next.",
     "import": "Make a table from IDMT-SMT-GUITAR, folders, or Audacity label tracks.",
 }
 # What the system answers when something printed cannot be written; a closed pipe is click's.

@@ -2,7 +2,8 @@
 
 import math
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,9 +11,11 @@ import click
 from guitarclf.cli.options import (
     UserPath,
     audio_root_option,
+    cluster_option,
     mapping_option,
     min_confidence_option,
     model_option,
+    n_jobs_option,
     refuse_both,
     require_writable,
     review_option,
@@ -93,6 +96,8 @@ class Names(click.ParamType):
     "--resume", is_flag=True, help="Go on where a command like this one was killed; files that are there stay."
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@n_jobs_option
+@cluster_option
 def command(output_dir, formats, combined, clips, true_table, review, **given):
     """Find the events of recordings of any length, and classify them.
 
@@ -117,7 +122,9 @@ def command(output_dir, formats, combined, clips, true_table, review, **given):
     Files that are there are replaced with --overwrite only: somebody may have corrected them.
     """
     resume, overwrite = given.pop("resume"), given.pop("overwrite")
+    n_jobs, cluster = given.pop("n_jobs"), given.pop("cluster")
     refuse_both(resume=resume, overwrite=overwrite)
+    refuse_both(cluster=cluster, n_jobs=n_jobs != 1)
     if formats and not output_dir:
         raise click.UsageError("--format goes with --output-dir.")
     if (resume or overwrite) and not (output_dir or combined or clips):
@@ -125,7 +132,8 @@ def command(output_dir, formats, combined, clips, true_table, review, **given):
     if true_table and (given["only"] or review):
         raise click.UsageError("--score is for all events: without --only and --review.")
     raw, device = given.pop("raw"), given.pop("input_device")
-    is_live = _is_live(raw, device, output_dir or combined or clips or true_table or review, **given)
+    others = output_dir or combined or clips or true_table or review or cluster or n_jobs != 1
+    is_live = _is_live(raw, device, others, **given)
     from guitarclf.timeline.formats import check_formats
 
     formats = formats or ("csv",)
@@ -142,19 +150,22 @@ def command(output_dir, formats, combined, clips, true_table, review, **given):
 
         listen(annotator, raw, device)
         return
-    from guitarclf.experiment.outputs import Outputs, written
+    from guitarclf.cluster import open_cluster
+    from guitarclf.experiment.outputs import Outputs
+    from guitarclf.experiment.written import written
 
     outputs = Outputs(Path(output_dir), formats, annotator.settings) if output_dir else None
-    how = {"resume": resume, "overwrite": overwrite, "hear_all": bool(true_table or review)}
-    timelines = written(annotator, recordings, outputs, combined, clips, **how)
-    if true_table:
-        where = (true_table, given["audio_root"], output_dir)
-        timelines = scored(timelines, annotator, recordings, *where, overwrite=overwrite)
-    if review:
-        timelines = reviewed(timelines, recordings, review)
-    elif not (outputs or combined or true_table):
-        timelines = printed(timelines, recordings)
-    failed = counted(timelines, len(recordings))
+    how = {"resume": resume, "overwrite": overwrite, "hear_all": bool(true_table or review), "n_jobs": n_jobs}
+    with open_cluster(cluster, files=[recording.path for recording in recordings]) as workers:
+        timelines = written(annotator, recordings, outputs, combined, clips, cluster=workers, **how)
+        if true_table:
+            where = (true_table, given["audio_root"], output_dir)
+            timelines = scored(timelines, annotator, recordings, *where, overwrite=overwrite)
+        if review:
+            timelines = reviewed(timelines, recordings, review)
+        elif not (outputs or combined or true_table):
+            timelines = printed(timelines, recordings)
+        failed = counted(timelines, len(recordings))
     tell_next(root, recordings, output_dir, formats, combined)
     if failed:
         told = f"{len(failed)} of {len(recordings)} recordings could not be read, or not to their end"
@@ -172,7 +183,7 @@ def _is_live(raw, device, others, paths, table, start, end, with_pitch, **given)
     if len(paths) > 1 or (paths and device) or others or table or with_pitch or start or end is not None:
         raise click.UsageError(
             "A stream is alone, and its table goes to the terminal (> events.csv keeps it): without other PATHs, "
-            "files, clips, pitch, --onsets, --score, --review, --start and --end."
+            "files, clips, pitch, --onsets, --score, --review, --start, --end, --n-jobs and --cluster."
         )
     return True
 
@@ -189,7 +200,7 @@ def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap
 
     loaded = load_model(model)
     if config is not None:
-        said = load_config(config)
+        said = load_config(config, defaults=partial(_of_model, loaded))
         loaded.data, loaded.onsets = said.data, said.onsets
     if priors:
         loaded.priors = read_priors(priors)
@@ -210,3 +221,9 @@ def _prepared(paths, model, config, priors, min_confidence, sensitivity, min_gap
     annotator = Annotator(Listener(loaded, parameters, min_confidence), places=places, **asked)
     settings = settings_of(model, loaded, annotator, given=None if table is None else file_digest(table))
     return replace(annotator, settings=settings), root, recordings
+
+
+def _of_model(loaded, raw) -> dict:
+    """Return what a configuration file leaves to the model, by key: its onsets; without a data section all of that."""
+    sections = {"onsets": loaded.onsets} | ({} if "data" in raw else {"data": loaded.data})
+    return {f"{name}.{key}": value for name, section in sections.items() for key, value in asdict(section).items()}

@@ -1,11 +1,19 @@
 """guitarclf cache."""
 
+import sys
 import time
 
 import click
 
-from guitarclf.cli.options import UserPath
-from guitarclf.cli.terminal import HelpfulGroup
+from guitarclf.cli.options import (
+    UserPath,
+    audio_root_option,
+    cluster_option,
+    n_jobs_option,
+    read_config,
+    refuse_both,
+)
+from guitarclf.cli.terminal import HelpfulGroup, say
 
 folder_option = click.option(
     "--folder",
@@ -18,12 +26,43 @@ folder_option = click.option(
 
 @click.group("cache", cls=HelpfulGroup)
 def command():
-    """Show or clear what is kept from one run to the next: features, and copies of files at URLs.
+    """Fill, show or clear what is kept from one run to the next: features, and copies of files at URLs.
 
     \b
+    guitarclf cache fill --metadata-path notes.csv --audio-root audio --n-jobs 4
     guitarclf cache show
     guitarclf cache clear
     """
+
+
+@command.command("fill")
+@click.option("--config", type=UserPath(dir_okay=False), help="YAML or JSON file; the README lists its keys.")
+@click.option("--metadata-path", type=UserPath(), help="Table of note events, CSV or Parquet.")
+@audio_root_option
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key: logmel.n_mels=48.")
+@n_jobs_option
+@cluster_option
+def fill(config, metadata_path, audio_root, overrides, n_jobs, cluster):
+    """Compute the features of a table, as `train`, `search` and `crossval` with the same settings find them.
+
+    \b
+    guitarclf cache fill --metadata-path notes.csv --audio-root audio --set data.cache=/shared/features
+    guitarclf cache fill --config mine.yaml --cluster tcp://host:8786
+    """
+    refuse_both(n_jobs=n_jobs != 1, cluster=cluster)
+    settings = read_config(config, overrides, False, metadata_path=metadata_path, audio_root=audio_root)
+    say(f"computing the features of {settings.data.metadata_path}")
+    from guitarclf.experiment.cache_fill import cache_fill
+
+    filled = cache_fill(settings, n_jobs=n_jobs, cluster=cluster)
+    click.echo(f"{filled.n_computed} rows computed, {filled.n_there} were there.")
+    for message in filled.unreadable.values():
+        click.echo(message, err=True)
+    if filled.n_unkept:
+        told = f"{filled.n_unkept} rows could not be kept: their recordings changed just now, or there is no room."
+        click.echo(f"{told} Make room if need be, and run it again.", err=True)
+    if filled.unreadable or filled.n_unkept:
+        sys.exit(1)
 
 
 @command.command("show")

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import config_options, figure_format_option, in_context_options, read_config, refuse_both
+from guitarclf.cli.options import (
+    cluster_option,
+    config_options,
+    figure_format_option,
+    in_context_options,
+    n_jobs_option,
+    read_config,
+    refuse_both,
+)
 from guitarclf.cli.terminal import say
 
 
@@ -17,10 +25,23 @@ from guitarclf.cli.terminal import say
 @click.option("--compare-splits", is_flag=True, help="Also split by random rows and by file, to see what leaks.")
 @in_context_options
 @figure_format_option
+@n_jobs_option
+@cluster_option
 @click.option("--resume", is_flag=True, help="Go on with what is in --output-dir; finished folds are kept.")
 @click.option("--overwrite", is_flag=True, help="Replace the cross-validation in --output-dir.")
 def command(
-    leave_one_out, folds, repeats, compare_splits, in_context, phrases_seed, figure_format, resume, overwrite, **flags
+    leave_one_out,
+    folds,
+    repeats,
+    compare_splits,
+    in_context,
+    phrases_seed,
+    figure_format,
+    n_jobs,
+    cluster,
+    resume,
+    overwrite,
+    **flags,
 ):
     """Score tracks the model has not heard, each left out in turn, beside three baselines.
 
@@ -34,6 +55,7 @@ def command(
     """
     refuse_both(leave_one_out=leave_one_out, folds=folds)
     refuse_both(resume=resume, overwrite=overwrite)
+    refuse_both(n_jobs=n_jobs != 1, cluster=cluster)
     settings = read_config(**flags)
     say(f"cross-validating on {settings.data.metadata_path}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.crossval import crossval
@@ -47,6 +69,8 @@ def command(
         in_context=in_context,
         phrases_seed=phrases_seed,
         figure_format=figure_format or "png",
+        n_jobs=n_jobs,
+        cluster=cluster,
         resume=resume,
         overwrite=overwrite,
     )

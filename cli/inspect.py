@@ -43,7 +43,7 @@ def command(path, metadata_path, note_id, audio_root, config, model, allow_pickl
     from guitarclf.bundle.engines import load_model
     from guitarclf.evaluation.drawing import FORMATS, MARKS
     from guitarclf.experiment.inspect import find_event, inspect_event
-    from guitarclf.experiment.predict import events_of_paths
+    from guitarclf.experiment.notes import events_of_paths
 
     if path and Path(path).is_dir():
         raise click.UsageError("PATH must be one audio file, not a folder.")

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import click
 
-from guitarclf.cli.options import UserPath, config_options, figure_format_option, read_config, refuse_both
+from guitarclf.cli.options import (
+    UserPath,
+    cluster_option,
+    config_options,
+    figure_format_option,
+    read_config,
+    refuse_both,
+)
 from guitarclf.cli.terminal import say
 from guitarclf.config import Config
 from guitarclf.config.files import said
@@ -16,9 +23,10 @@ from guitarclf.runs.folder import RunFolder
 @config_options
 @click.option("--init-from", type=UserPath(), help="A run or bundle to start from instead of fresh weights.")
 @figure_format_option
+@cluster_option
 @click.option("--resume", is_flag=True, help="Go on with the run in --output-dir, from its last finished epoch.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --output-dir.")
-def command(init_from, figure_format, resume, overwrite, **flags):
+def command(init_from, figure_format, cluster, resume, overwrite, **flags):
     """Train a classifier on a table of note events and write a run folder.
 
     \b
@@ -29,6 +37,8 @@ def command(init_from, figure_format, resume, overwrite, **flags):
 
     With --init-from, what neither --config nor --set says is as in that model, and the training is short, with modelled
     notes among yours, so that it learns them and forgets nothing.
+
+    With --cluster features are computed there, unless they are in the feature cache; the training is here.
 
     Ctrl-C ends a run that --resume goes on with; without --config it takes the run's own config.
     """
@@ -47,7 +57,8 @@ def command(init_from, figure_format, resume, overwrite, **flags):
     say(f"training on {settings.data.metadata_path}: loading torch and scikit-learn, which takes seconds")
     from guitarclf.experiment.train import train
 
-    run = train(settings, resume=resume, overwrite=overwrite, figure_format=figure_format or "png")
+    how = {"resume": resume, "overwrite": overwrite, "figure_format": figure_format or "png"}
+    run = train(settings, cluster=cluster, **how)
     used = ["eval", run.folder.root, "--split", "test"] if run.has_test else ["predict", "--model", run.folder.root]
     click.echo(f"Next: {shlex.join(['guitarclf', *map(str, used)])}{'' if run.has_test else ' RECORDINGS'}")
 

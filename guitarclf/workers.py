@@ -2,19 +2,22 @@
 
 import os
 import platform
+import re
 import socket
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from pickle import loads
-from typing import Any
+from pickle import dumps, loads
+from typing import Any, NamedTuple
 
 from guitarclf.errors import ClusterError, GuitarclfError
 from guitarclf.files.digest import text_digest
 from guitarclf.files.names import as_path
-from guitarclf.files.wording import shown
+from guitarclf.files.wording import reason, shown
 
 # What computes, or carries, a result.
 PACKAGES = (
@@ -48,17 +51,21 @@ class Common:
         Package -> version, with Python and the code of this package.
     sizes : mapping
         Path -> bytes of some of the files that jobs read.
+    processor : str
+        Of this machine. Another one is no reason for a complaint.
     """
 
     versions: Mapping[str, str]
     sizes: Mapping[str, int]
+    processor: str
 
     @classmethod
     def here(cls, files: Sequence[str]) -> "Common":
         """Return what this process has: its versions, and the sizes of a few of ``files`` that are there."""
         step = max(1, -(-len(files) // MAX_SAMPLED))
         sizes = {os.path.abspath(path): _size(path) for path in files[::step]}
-        return cls(versions(), {path: size for path, size in sizes.items() if size is not None})
+        there = {path: size for path, size in sizes.items() if size is not None}
+        return cls(versions(), there, processor())
 
     def complaint(self) -> str:
         """Return in a sentence or two what this process has not, and what to do; "" if it has all."""
@@ -83,10 +90,20 @@ class Common:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of PACKAGES here, and a digest of the code of this package."""
     package = Path(__file__).parent
-    files = sorted(package.rglob("*.py"))
+    files = sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] != "cli")
     code = (text for path in files for text in (path.relative_to(package).as_posix(), path.read_text(encoding="utf-8")))
     own = {"python": platform.python_version(), "code of guitarclf": text_digest(*code)}
     return own | {name: _version(name) for name in PACKAGES}
+
+
+@cache
+def processor() -> str:
+    """Return the model of this machine's processor, or what the system says of it."""
+    with suppress(OSError):
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(errors="replace"), re.MULTILINE)
+        if found:
+            return found[1]
+    return platform.processor() or platform.machine()
 
 
 def _version(name: str) -> str:
@@ -103,9 +120,37 @@ def _size(path: str) -> int | None:
         return None
 
 
-def look_around(common: Common, sign: str | None) -> tuple[str, str, bool]:
-    """Return the name of this machine, its complaint, and whether a file is seen that the other process wrote."""
-    return socket.gethostname(), common.complaint(), sign is not None and os.path.isfile(sign)
+class Seen(NamedTuple):
+    """What a worker tells of itself: its machine, why it cannot be used or "", and what is good to know."""
+
+    host: str
+    complaint: str
+    shares_cache: bool
+    processor: str
+    memory_limit: int  # bytes, 0 for none
+
+
+def look_around(common: Common, sign: str | None) -> Seen:
+    """Return what this worker has; ``sign`` is a file in the feature cache of the process that asks."""
+    from distributed import get_worker
+
+    is_shared = sign is not None and os.path.isfile(sign)
+    limit = get_worker().memory_manager.memory_limit or 0
+    return Seen(socket.gethostname(), common.complaint(), is_shared, processor(), limit)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function and what it is called with. Who unpickles it has the result.
+
+    So a worker that cannot import the function answers with an error; Dask, given the function, would break off.
+    """
+
+    function: Callable
+    arguments: tuple
+
+    def __reduce__(self) -> tuple[Callable, tuple]:
+        return self.function, self.arguments
 
 
 def call(name: str, content: bytes | Path, job: Any) -> Any:
@@ -116,34 +161,64 @@ def call(name: str, content: bytes | Path, job: Any) -> Any:
     name : str
         By which the function is known again.
     content : bytes or Path
-        A pickle of (Common or None, function), or the file that holds it.
+        A pickle of the function, or the file that holds it.
     job : object
-
-    Raises
-    ------
-    ClusterError
-        If there is a Common, and this process has not what it says. Where there is one, any other error of ours tells
-        the worker.
     """
     if name not in _held:
-        common, function = loads(content if isinstance(content, bytes) else content.read_bytes())
-        if common is not None and (complaint := common.complaint()):
-            raise ClusterError(f"{_this_worker()} cannot be used. {complaint}")
-        _held.clear()
-        _held[name] = function if common is None else _telling_worker(function)
+        _hold(name, loads(content if isinstance(content, bytes) else content.read_bytes()))
     return _held[name](job)
 
 
-def _telling_worker(function: Callable) -> Callable:
-    """Return a function whose errors of ours tell the worker."""
+def call_on_worker(name: str, content: bytes, job: bytes) -> tuple[Any, Exception | None]:
+    """Return (what `call` does, None) on a worker of Dask, or (None, the error).
 
-    def told(job: Any) -> Any:
-        try:
-            return function(job)
-        except GuitarclfError as error:
-            raise type(error)(f"{error} That was on {_this_worker()}.") from error
+    An error of ours tells the worker, any other has a note with the worker and the traceback. Errors are not raised:
+    Dask waits for ever for a traceback that is too deep to be sent.
 
-    return told
+    Parameters
+    ----------
+    name : str
+        By which the function is known again.
+    content : bytes
+        A pickle of (Common, function). A worker, which may have come after the others were looked at, that has not what
+        is common answers with a ClusterError.
+    job : bytes
+        A pickle of the job, which the scheduler, having no need of it, is spared.
+    """
+    try:
+        if name not in _held:
+            common, function = loads(content)
+            if complaint := _threads_complaint() or common.complaint():
+                return None, ClusterError(f"W{_this_worker()[1:]} cannot be used. {complaint}")
+            _hold(name, function)
+        return _held[name](loads(job)), None
+    except GuitarclfError as error:
+        return None, type(error)(f"{error} That was on {_this_worker()}.")
+    except Exception as error:  # raised where the others are waited for
+        return None, _sendable(error)
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error, or one that tells it, that a pickle can hold, with its traceback as a note."""
+    note = f"On {_this_worker()}:\n{''.join(traceback.format_exception(error))}"
+    try:
+        loads(dumps(error))
+    except Exception:  # whatever its classes do
+        error = RuntimeError(reason(error))
+    error.add_note(note)
+    return error
+
+
+def _hold(name: str, function: Callable) -> None:
+    _held.clear()  # what the last one remembers is let go before this one remembers
+    _held[name] = function
+
+
+def _threads_complaint() -> str:
+    from distributed import get_worker
+
+    n_threads = get_worker().state.nthreads
+    return "" if n_threads == 1 else f"It must have one thread, and has {n_threads}. Start it with --nthreads 1."
 
 
 def _this_worker() -> str:

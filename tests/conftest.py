@@ -246,3 +246,12 @@ def fresh_copies(tmp_path_factory, monkeypatch) -> Path:
     monkeypatch.setenv(fetched.LIMIT, "10")  # what a command sets goes again
     monkeypatch.setattr(remote, "_known", {})
     return fetched.folder()
+
+
+@pytest.fixture(scope="session")
+def two_workers():
+    """A Dask cluster of two workers on this machine, which come again when they are killed; started once a session."""
+    distributed = pytest.importorskip("distributed")
+    settings = {"threads_per_worker": 1, "memory_limit": 0, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    with distributed.LocalCluster(n_workers=2, silence_logs=logging.CRITICAL, **settings) as cluster:
+        yield cluster

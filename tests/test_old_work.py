@@ -107,7 +107,7 @@ def test_a_training_goes_on_with_its_own_config(old):
 
 
 def test_a_search_goes_on(old):
-    assert "2 of 4 candidates were done before" in run("search", "--output-dir", "search", "--resume")
+    assert "4 of 8 fits were done before" in run("search", "--output-dir", "search", "--resume")
     expected = "expected/search/search_results.csv"
     assert_same_table("search/search_results.csv", expected, without=["mean_fit_sec"])
     assert_same_weights("search/best/model/weights.safetensors", "expected/search/best_weights.safetensors")

@@ -25,21 +25,39 @@ def next_onsets(onsets: np.ndarray) -> np.ndarray:
 
     ``onsets`` of shape (n_events,), in any order.
     """
-    onsets = np.nan_to_num(np.asarray(onsets, dtype=np.float64), nan=np.inf)  # NaN: a broken cell, told elsewhere
+    onsets = _never_for_nan(onsets)
     ordered = np.append(np.sort(onsets), np.inf)
     return ordered[np.searchsorted(ordered, onsets + CHORD_SEC - 1e-9)]
 
 
-def next_onsets_in(recordings: Sequence[str], onsets: np.ndarray) -> np.ndarray:
-    """Return :func:`next_onsets` of events in several recordings, each of which names its own; shape (n_events,)."""
-    onsets, following = np.asarray(onsets, dtype=np.float64), np.full(len(onsets), np.inf)
-    rows_of: dict[str, list[int]] = {}
-    for row, recording in enumerate(recordings):
-        rows_of.setdefault(recording, []).append(row)
-    for rows in rows_of.values():
-        if len(rows) > 1:
-            following[rows] = next_onsets(onsets[rows])
-    return following
+def next_onsets_in(recordings: Sequence[str] | np.ndarray, onsets: np.ndarray) -> np.ndarray:
+    """Return :func:`next_onsets` of events in several recordings; ``recordings`` has the name or number of each one's.
+
+    All are of shape (n_events,).
+    """
+    onsets = _never_for_nan(onsets)
+    _, numbers = np.unique(recordings, return_inverse=True)
+    # In the order of time in each recording: all onsets, and for each one the place from which on the next is looked
+    # for. Of the two at one time the place comes first, as it is first here and the sort keeps that.
+    n_events, recording = len(onsets), np.concatenate([numbers, numbers])
+    times = np.concatenate([onsets + CHORD_SEC - 1e-9, onsets])
+    order = np.lexsort((times, recording))
+    is_place = order < n_events
+    # The first onset from each place on, as its number in this order; there may be none.
+    firsts = np.where(is_place, len(order), np.arange(len(order)))
+    firsts = np.minimum.accumulate(firsts[::-1])[::-1][is_place]
+    place, first = order[is_place], np.append(order, len(order))[firsts]
+    is_same = np.append(recording, -1)[first] == recording[place]
+    following = np.empty(n_events)
+    following[place] = np.where(is_same, np.append(times, np.inf)[first], np.inf)
+    is_only = np.bincount(numbers)[numbers] == 1  # at 1e15 s an onset and the place after it are one number
+    return np.where(is_only, np.inf, following)
+
+
+def _never_for_nan(onsets: np.ndarray) -> np.ndarray:
+    """Return onsets with infinity for NaN, which is a broken cell, told elsewhere."""
+    onsets = np.asarray(onsets, dtype=np.float64)
+    return np.where(np.isnan(onsets), np.inf, onsets)
 
 
 def silenced_after(window: np.ndarray, end: int, n_fade: int) -> np.ndarray:

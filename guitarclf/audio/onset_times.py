@@ -187,7 +187,8 @@ class PeakPicker:
             level = self.level[place : place + AFTER]
             if level.max() < -self.parameters.quiet_db:
                 continue
-            if peak < FALLING * threshold and level[-1] < self.level[max(0, place - BEFORE) : place].max() - FALL_DB:
+            louder = self.level[max(0, place - BEFORE) : place].max(initial=-np.inf)  # of the first frame: nothing
+            if peak < FALLING * threshold and level[-1] < louder - FALL_DB:
                 continue  # the release of a note: a click of the finger, and then less than before
             found = (self.first + int(place), float(peak))
             if not self.peaks or found[0] - self.peaks[-1][0] > self.gap:

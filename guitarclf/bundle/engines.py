@@ -185,6 +185,8 @@ class TorchModel(Model):
         How tables are read, and what counts as an onset. Default: with our names of columns and labels.
     """
 
+    threads = 0  # of torch; 0: as many as it has
+
     def __init__(self, pipeline: "Pipeline", config: Config | None = None):
         from guitarclf.features.logmel import require_equal_rates
 
@@ -198,8 +200,17 @@ class TorchModel(Model):
         self.train_priors_ = pipeline["net"].train_priors_
         self.unknown_below = pipeline["net"].unknown_below
 
+    def __getstate__(self) -> dict:
+        from torch import get_num_threads
+
+        # The last digits of the answers to few notes depend on it: a copy in another process computes in as many.
+        return vars(self) | {"threads": self.threads or get_num_threads()}
+
     def answer(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.pipeline["net"].answer(features)
+        from guitarclf.training.device import torch_threads
+
+        with torch_threads(self.threads):
+            return self.pipeline["net"].answer(features)
 
 
 def load_model(

@@ -9,6 +9,7 @@ from guitarclf.data.columns import map_columns
 from guitarclf.data.events import name_sound_inside, refuse, respell_paths, typed
 from guitarclf.data.rules import check_cells
 from guitarclf.data.table import read_table
+from guitarclf.data.texts import as_texts, is_empty, no_texts, where
 from guitarclf.errors import EventTableError
 from guitarclf.files.urls import parent
 from guitarclf.labels import LABELS, folded
@@ -44,7 +45,7 @@ def read_background(path: str | Path) -> pd.DataFrame:
             f"{raw.path} must have the column audio_path, the file of each clip that is no note. "
             f"Its columns are {', '.join(raw.columns)}. Rename one, or correct {NAMED}."
         )
-    for row, label in enumerate(given.get("label_category", [])):
+    for row, label in enumerate(given["label_category"].to_pylist() if "label_category" in given else []):
         if folded(label) in LABELS:
             raise EventTableError(
                 f"{raw.where(row)}: {NAMED} must name sounds that are no note. This row is labelled {label}. "
@@ -52,15 +53,15 @@ def read_background(path: str | Path) -> pd.DataFrame:
             )
     n_clips = len(raw)
     cells = {
-        "note_id": [raw.where(row) for row in range(n_clips)],
+        "note_id": as_texts([raw.where(row) for row in range(n_clips)]),
         "audio_path": given["audio_path"],
-        "onset_sec": given.get("onset_sec", ["0"] * n_clips),
-        "offset_sec": [""] * n_clips,
+        "onset_sec": given.get("onset_sec", as_texts(["0"] * n_clips)),
+        "offset_sec": no_texts(n_clips),
     }
     name_sound_inside(raw, cells, parent(raw.path))
     respell_paths(cells, parent(raw.path))
-    families = given.get("family", [""] * n_clips)
-    cells["family"] = [family or file for family, file in zip(families, cells["audio_path"], strict=True)]
+    families = given.get("family", no_texts(n_clips))
+    cells["family"] = where(is_empty(families), cells["audio_path"], families)
     cells["track"] = cells["family"]
     refuse(check_cells(raw, cells, require_labels=False))
     return typed(cells, parent(raw.path)).assign(label_category=None, next_onset_sec=np.inf)

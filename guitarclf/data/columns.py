@@ -1,14 +1,17 @@
 """The columns of a table under our names: mapped, missing, or not as they should be."""
 
 import difflib
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
-from guitarclf.data.rules import DECIMAL_COMMA, MAY_BE_UNKNOWN, SPLITS, UNKNOWN, as_number
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute
+
+from guitarclf.data.rules import DECIMAL_COMMA, MAY_BE_UNKNOWN, SPLITS, UNKNOWN, as_numbers
 from guitarclf.data.table import RawTable
+from guitarclf.data.texts import as_texts, is_one_of, joined_texts, mapped, no_texts, stripped_texts, where
 from guitarclf.errors import EventTableError
 from guitarclf.files.inside import MARK
-from guitarclf.files.spelling import stripped
 from guitarclf.labels import LABELS, folded
 
 EVENT_COLUMNS = (
@@ -33,14 +36,14 @@ HABITS = {
 }
 
 
-def map_columns(raw: RawTable, columns: Mapping[str, str | list[str]]) -> dict[str, list[str]]:
+def map_columns(raw: RawTable, columns: Mapping[str, str | list[str]]) -> dict[str, pa.Array]:
     """Return the cells of a table under our names, without blanks at their ends but for those of ``audio_path``.
 
     ``columns`` is our name -> theirs, or a list of theirs to join; EventTableError if there is no such column.
     """
     own = own_columns(raw)
     cells = dict(own)
-    if (name := path_column(raw)) is not None:
+    if (name := path_column(raw.columns)) is not None:
         cells["audio_path"] = raw.columns[name]  # as it is written: a name may end in a blank
     for ours, theirs in columns.items():
         names = [theirs] if isinstance(theirs, str) else theirs
@@ -57,54 +60,53 @@ def map_columns(raw: RawTable, columns: Mapping[str, str | list[str]]) -> dict[s
                 f"Its columns are {', '.join(raw.columns)}."
             )
         parts = raw.columns if ours == "audio_path" and len(names) == 1 else own
-        cells[ours] = ["_".join(row) for row in zip(*(parts[name] for name in names), strict=True)]
+        cells[ours] = joined_texts([parts[name] for name in names], "_")
     return _with_numbers(raw, cells, offset_from_duration=columns.get("offset_sec") == "duration_sec")
 
 
-def _with_numbers(raw: RawTable, cells: dict[str, list[str]], *, offset_from_duration: bool) -> dict[str, list[str]]:
+def _with_numbers(raw: RawTable, cells: dict[str, pa.Array], *, offset_from_duration: bool) -> dict[str, pa.Array]:
     """Return cells with numbers as Python writes them, "" where a cell says that nothing is known, and an offset."""
     if raw.decimal_comma:
         for name in cells.keys() & NUMBERS:
-            cells[name] = [text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text for text in cells[name]]
+            cells[name] = compute.replace_substring_regex(cells[name], f"^{DECIMAL_COMMA.pattern}$", r"\1.\2")
     for name in cells.keys() & MAY_BE_UNKNOWN:
-        cells[name] = ["" if text.casefold() in UNKNOWN else text for text in cells[name]]
+        cells[name] = where(is_one_of(compute.utf8_lower(cells[name]), UNKNOWN), "", cells[name])
     if "split" in cells:
-        cells["split"] = [folded(text) if folded(text) in SPLITS else text for text in cells["split"]]
+        cells["split"] = mapped(cells["split"], lambda text: folded(text) if folded(text) in SPLITS else text)
     if ("offset_sec" not in cells or offset_from_duration) and "duration_sec" in cells and "onset_sec" in cells:
-        cells["offset_sec"] = [
-            _add(onset, length) for onset, length in zip(cells["onset_sec"], cells["duration_sec"], strict=True)
-        ]
-    cells.setdefault("offset_sec", [""] * len(raw))
+        cells["offset_sec"] = _sums(cells["onset_sec"], cells["duration_sec"])
+    cells.setdefault("offset_sec", no_texts(len(raw)))
     return cells
 
 
-def _add(onset: str, duration: str) -> str:
-    start, length = as_number(onset), as_number(duration)
-    return duration if math.isnan(start + length) else repr(round(start + length, 9))
+def _sums(onsets: pa.Array, durations: pa.Array) -> pa.Array:
+    """Return the offset of each row as it is written; the duration as it is where that or the onset is no number."""
+    ends = as_numbers(onsets) + as_numbers(durations)
+    return where(np.isnan(ends), durations, as_texts([repr(round(end, 9)) for end in ends.tolist()]))
 
 
-def own_columns(raw: RawTable) -> dict[str, list[str]]:
+def own_columns(raw: RawTable) -> dict[str, pa.Array]:
     """Return the columns of a table without blanks at the ends of cells; ``label`` is ours where none is called so.
 
     So is what Hugging Face calls a recording. In a table of theirs a file is a note, named as it and heard from its
     start, unless there are columns that say otherwise.
     """
-    cells = {name: [stripped(text) for text in column] for name, column in raw.columns.items()}
-    if (name := path_column(raw)) in THEIR_PATHS:
+    cells = {name: stripped_texts(column) for name, column in raw.columns.items()}
+    if (name := path_column(raw.columns)) in THEIR_PATHS:
         cells["audio_path"] = cells[name]
-        cells.setdefault("note_id", [text.removeprefix(MARK) for text in cells[name]])
-        cells.setdefault("onset_sec", ["0"] * len(raw))
+        cells.setdefault("note_id", mapped(cells[name], lambda text: text.removeprefix(MARK)))
+        cells.setdefault("onset_sec", as_texts(["0"] * len(raw)))
     if "label_category" not in cells and "label" in cells:
         cells["label_category"] = cells["label"]
     return cells
 
 
-def path_column(raw: RawTable) -> str | None:
+def path_column(columns: Collection[str]) -> str | None:
     """Return the column that names the recordings, ours or one of THEIR_PATHS, if there is one."""
-    return next((name for name in ("audio_path", *THEIR_PATHS) if name in raw.columns), None)
+    return next((name for name in ("audio_path", *THEIR_PATHS) if name in columns), None)
 
 
-def require_columns(raw: RawTable, cells: Mapping[str, list[str]], needed: list[str]) -> None:
+def require_columns(raw: RawTable, cells: Mapping[str, pa.Array], needed: list[str]) -> None:
     """Raise EventTableError unless all needed columns are there."""
     missing = [name for name in needed if name not in cells]
     if not missing:
@@ -129,13 +131,13 @@ def _nearest(ours: str, columns: list[str]) -> str | None:
     return plain[known[0]] if known else None
 
 
-def told_of_columns(raw: RawTable, cells: Mapping[str, list[str]], require_labels: bool) -> list[str]:
+def told_of_columns(raw: RawTable, cells: Mapping[str, pa.Array], require_labels: bool) -> list[str]:
     """Return a line for each thing about the columns that the user may not expect."""
     told = [
         f"the column {name} is not read: {kind} is neither text, nor number, nor time"
         for name, kind in raw.unread.items()
     ]
-    if (name := path_column(raw)) in THEIR_PATHS:
+    if (name := path_column(raw.columns)) in THEIR_PATHS:
         taken = [ours for ours in ("note_id", "onset_sec") if ours not in raw.columns]
         each = f"; there is no {' and no '.join(taken)}: each file is a note, from its start" if taken else ""
         told.append(f"the recordings are those of the column `{name}`{each}")
@@ -149,11 +151,11 @@ def told_of_columns(raw: RawTable, cells: Mapping[str, list[str]], require_label
     return told
 
 
-def told_of_offsets(offsets: Sequence[str]) -> list[str]:
-    """Return a line if notes have no offset, given the cell of each, or none if all have one."""
-    n_missing = sum(not text for text in offsets)
+def told_of_offsets(is_missing: np.ndarray) -> list[str]:
+    """Return a line if notes have no offset, given which have none, or none if all have one."""
+    n_missing = int(is_missing.sum())
     if not n_missing:
         return []
-    if n_missing == len(offsets):
+    if n_missing == len(is_missing):
         return ["there is no `offset_sec`: how long the notes are is not known"]
-    return [f"{n_missing} of {len(offsets)} notes have no `offset_sec`: how long these are is not known"]
+    return [f"{n_missing} of {len(is_missing)} notes have no `offset_sec`: how long these are is not known"]

@@ -1,25 +1,27 @@
 """The events table: one row a note, read from CSV or Parquet and checked row by row."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from guitarclf.audio.offsets import next_onsets_in
 from guitarclf.data.columns import (
     EVENT_COLUMNS,
     PREDICTED,
+    THEIR_PATHS,
     map_columns,
-    own_columns,
+    path_column,
     require_columns,
     told_of_columns,
     told_of_offsets,
 )
-from guitarclf.data.rules import NO_PITCH, Problem, as_events_in_file, as_lines, as_number, check_cells
-from guitarclf.data.table import RawTable, read_table
+from guitarclf.data.rules import NO_PITCH, Problem, as_lines, as_numbers, check_cells, events_in_files, rows_of_same
+from guitarclf.data.table import RawTable, column_names, read_table
+from guitarclf.data.texts import as_texts, distinct, is_empty, is_one_of, mapped, no_texts
 from guitarclf.data.unlabelled import require_labelled, told_of_unlabelled, unlabelled_rows
 from guitarclf.errors import EventTableError
 from guitarclf.files.inside import with_table
@@ -108,10 +110,11 @@ def is_in_our_terms(
 
     One that has its offsets or its labels where ``columns`` says, and not under our name, needs it.
     """
-    raw, columns = read_table(path), columns or {}
-    found = own_columns(raw).keys()
+    names, columns = column_names(path), columns or {}
+    found = {*names, "label_category"} if "label" in names else {*names}
+    found |= {"audio_path", "note_id", "onset_sec"} if path_column(names) in THEIR_PATHS else set()
     has_other_offsets = "offset_sec" not in found and str(columns.get("offset_sec")) in found
-    maps_label = columns.get("label_category") == "label" and "label_category" not in raw.columns
+    maps_label = columns.get("label_category") == "label" and "label_category" not in names
     has_other_labels = maps_label and not found >= PREDICTED  # what a model wrote is in our terms whatever others are
     return set(_needed(require_labels)) <= found and not (has_other_offsets or has_other_labels)
 
@@ -139,42 +142,46 @@ def check_events(
     cells = map_columns(raw, columns or {})
     require_columns(raw, cells, _needed(require_labels))
     told, left_out = told_of_columns(raw, cells, require_labels), dict[int, str]()
+    is_kept = np.ones(len(raw), dtype=bool)
     if "label_category" in cells:
         label_map, given = LabelMap(labels, name="data.labels"), cells["label_category"]
         if require_labels:
             left_out = unlabelled_rows(cells, label_map, len(raw))
             left_out = {row: why for row, why in left_out.items() if row not in raw.ragged}  # its cells are misplaced
             require_labelled(str(raw.path), left_out.values(), len(raw))
+            is_kept[list(left_out)] = False
             told += told_of_unlabelled(left_out.values(), len(raw))
-            told += label_map.told(text for row, text in enumerate(given) if row not in left_out)
-        cells["label_category"] = [label_map.label_of(text) or text for text in given]
-    kept = [row for row in range(len(raw)) if row not in left_out]
-    names = cells.get("label_category", [""] * len(raw))
-    told += told_of_offsets([cells["offset_sec"][row] for row in kept if names[row] != NO_NOTE_LABEL])
+            told += label_map.told(given.filter(is_kept).to_pylist())
+        cells["label_category"] = mapped(given, lambda text: label_map.label_of(text) or text)
+    is_note = is_kept & ~is_one_of(cells.get("label_category", no_texts(len(raw))), [NO_NOTE_LABEL])
+    told += told_of_offsets(is_empty(cells["offset_sec"])[is_note])
     name_sound_inside(raw, cells, audio_root)
     told += respell_paths(cells, audio_root)
     derived = [name for name in ("track", "label_category") if name not in cells]
     problems = check_cells(raw, cells, require_labels, left_out)
-    events = typed(cells, audio_root).iloc[kept].reset_index(drop=True)  # what follows a note follows it all the same
+    events = typed(cells, audio_root)
+    if left_out:
+        events = events[is_kept].reset_index(drop=True)  # what follows a note follows it all the same
     events.attrs["derived"], events.attrs["told"] = derived, told
     return events, problems
 
 
-def name_sound_inside(raw: RawTable, cells: dict[str, list[str]], audio_root: str | Path | None) -> None:
+def name_sound_inside(raw: RawTable, cells: dict[str, pa.Array], audio_root: str | Path | None) -> None:
     """Name the recordings that are in a table itself as lying below it, relative to the root if that is its folder."""
     table, folder = os.fspath(raw.path), parent(raw.path)
     if audio_root is not None and absolute(audio_root).rstrip("/") == absolute(folder).rstrip("/"):
         table = relative(folder, table) if is_url(table) else os.path.basename(table)
     elif audio_root is not None:
         table = absolute(table)
-    cells["audio_path"] = [with_table(text, table) for text in cells["audio_path"]]
+    cells["audio_path"] = mapped(cells["audio_path"], lambda text: with_table(text, table))
 
 
-def respell_paths(cells: dict[str, list[str]], audio_root: str | Path | None) -> list[str]:
+def respell_paths(cells: dict[str, pa.Array], audio_root: str | Path | None) -> list[str]:
     """Put the spelling in which each file is there into ``audio_path``; return a line that says so, or none."""
-    there = {text: as_on_disk(text, audio_root) for text in dict.fromkeys(cells["audio_path"])}
-    cells["audio_path"] = [there[text] for text in cells["audio_path"]]
-    other = [(text, path) for text, path in there.items() if path != stripped(text)]
+    texts, number_of_row = distinct(cells["audio_path"])
+    there = [as_on_disk(text, audio_root) for text in texts]
+    cells["audio_path"] = as_texts(there).take(pa.array(number_of_row))
+    other = [(text, path) for text, path in zip(texts, there, strict=True) if path != stripped(text)]
     if not other:
         return []
     text, path = other[0]
@@ -201,25 +208,32 @@ def paths_below(audio_root: str | Path, paths: Iterable[str]) -> list[str]:
     return [relative(root, path) for path in paths]
 
 
-def typed(cells: dict[str, list[str]], audio_root: str | Path | None) -> pd.DataFrame:
+def typed(cells: dict[str, pa.Array], audio_root: str | Path | None) -> pd.DataFrame:
     """Return cells as a typed DataFrame, our columns first; NaN where a number is broken."""
-    data: dict[str, list] = {name: cells.get(name, [""] * len(cells["note_id"])) for name in EVENT_COLUMNS}
-    data |= {name: column for name, column in cells.items() if name not in data}
-    stems = {text: Path(text.replace("\\", "/")).stem for text in set(data["audio_path"])}
-    data["track"] = data.get("track", [stems[text] for text in data["audio_path"]])
+    paths, none = cells["audio_path"], no_texts(len(cells["audio_path"]))
+    texts = {name: cells.get(name, none) for name in EVENT_COLUMNS} | cells
+    if "track" not in texts:
+        texts["track"] = mapped(paths, lambda text: Path(text.replace("\\", "/")).stem)
+    data: dict[str, pd.Series | np.ndarray | list[int]] = {name: text.to_pandas() for name, text in texts.items()}
     for name in ("onset_sec", "offset_sec"):
-        data[name] = [as_number(text) for text in data[name]]
-    pitches = [as_number(text) if text else NO_PITCH for text in data["pitch_midi"]]
-    data["pitch_midi"] = [int(p) for p in pitches] if all(float(p).is_integer() for p in pitches) else pitches
-    counts = Counter(data["audio_path"])
-    told = data.get("events_in_file", [""] * len(data["track"]))
-    data["events_in_file"] = [
-        as_events_in_file(text, counts[path]) or counts[path]
-        for text, path in zip(told, data["audio_path"], strict=True)
-    ]
-    told = data.get("next_onset_sec", [""] * len(data["track"]))
-    counted = next_onsets_in(data["audio_path"], np.array(data["onset_sec"]))
-    data["next_onset_sec"] = [as_number(text) if text else onset for text, onset in zip(told, counted, strict=True)]
+        data[name] = as_numbers(texts[name])
+    data["pitch_midi"] = _pitches(texts["pitch_midi"])
+    counts = rows_of_same(paths)
+    told = events_in_files(texts.get("events_in_file", none), counts)
+    data["events_in_file"] = np.where(told < 0, counts, told)
+    following = texts.get("next_onset_sec", none)
+    counted = next_onsets_in(distinct(paths)[1], as_numbers(texts["onset_sec"]))
+    data["next_onset_sec"] = np.where(is_empty(following), counted, as_numbers(following))
     if audio_root is not None:
-        data["audio_path"] = [as_text(joined(str(audio_root), text)) for text in data["audio_path"]]
+        data["audio_path"] = mapped(paths, lambda text: as_text(joined(str(audio_root), text))).to_pandas()
     return pd.DataFrame(data)
+
+
+def _pitches(texts: pa.Array) -> np.ndarray | list[int]:
+    """Return pitches as whole numbers if all are such, NO_PITCH where a cell is empty."""
+    pitches = np.where(is_empty(texts), NO_PITCH, as_numbers(texts))
+    is_whole = all(pitch.is_integer() for pitch in np.unique(pitches).tolist())
+    if not is_whole:
+        return pitches
+    # What no integer of the machine holds is a broken cell.
+    return pitches.astype(np.int64) if np.abs(pitches).max() < 2**63 else [int(pitch) for pitch in pitches.tolist()]

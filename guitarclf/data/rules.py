@@ -2,11 +2,16 @@
 
 import math
 import re
-from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute
 
 from guitarclf.data.table import RawTable
+from guitarclf.data.texts import distinct, is_empty, is_one_of, no_texts, where
 from guitarclf.files.urls import is_url, masked, problem_of
 from guitarclf.labels import NO_NOTE_LABEL, TABLE_LABELS
 
@@ -19,7 +24,7 @@ MAX_PLACES = 3  # lines named of rows that break one rule alike
 UNKNOWN = ("na", "n/a", "#n/a", "nan", "null", "none", "-")  # what other programs write for an empty cell
 MAY_BE_UNKNOWN = ("pitch_midi", "split", "offset_sec")
 WITH_POINT = ", with a decimal point where commas part the cells"
-DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
+DECIMAL_COMMA = re.compile(r"([-+]?[0-9]*),([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -70,59 +75,103 @@ def as_number(text: str) -> float:
         return math.nan
 
 
+def as_numbers(texts: pa.Array) -> np.ndarray:
+    """Return the cells of a column as :func:`as_number` does each, float64 of shape (n_rows,)."""
+    try:  # what Arrow takes for a number Python does too, and for the same
+        return compute.cast(where(is_empty(texts), "nan", texts), pa.float64()).to_numpy()
+    except pa.ArrowInvalid:
+        return np.array([as_number(text) for text in texts.to_pylist()], dtype=np.float64)
+
+
+def rows_of_same(texts: pa.Array) -> np.ndarray:
+    """Return in how many rows of a column the text of each row is, shape (n_rows,)."""
+    _, codes = distinct(texts)
+    return np.bincount(codes, minlength=1)[codes]
+
+
 def check_cells(
-    raw: RawTable, cells: dict, require_labels: bool, left_out: Container[int] = frozenset()
+    raw: RawTable, cells: Mapping[str, pa.Array], require_labels: bool, left_out: Iterable[int] = ()
 ) -> list[Problem]:
     """Return every broken rule, in the order of the rows; those that are left out keep none."""
-    seen: dict[str, int] = {}
-    counts = Counter(cells["audio_path"])
-    problems = []
-    for row in range(len(raw)):
-        if row in left_out:
-            continue
-        if row in raw.ragged:  # its cells are not where they belong
-            rule = f"must have {len(raw.columns)} cells like the header (quote cells that contain the separator)"
-            problems.append(Problem(raw.where(row), "row", f"{raw.ragged[row]} cells", rule))
-            continue
-        cell = {name: column[row] for name, column in cells.items()}
-        for column, rule in _broken_rules(cell, require_labels, counts[cell["audio_path"]]):
-            problems.append(Problem(raw.where(row), column, cell.get(column, ""), rule))
-        first = seen.setdefault(cell["note_id"], row)
-        if first != row and cell["note_id"]:
-            rule = f"must be unique, and {raw.where(first).rsplit(', ', 1)[1]} has it too"
-            problems.append(Problem(raw.where(row), "note_id", cell["note_id"], rule))
-    return problems
+    is_checked = np.ones(len(raw), dtype=bool)
+    is_checked[list(left_out)] = False
+    rule = f"must have {len(raw.columns)} cells like the header (quote cells that contain the separator)"
+    problems = [
+        (row, Problem(raw.where(row), "row", f"{n_cells} cells", rule))
+        for row, n_cells in raw.ragged.items()
+        if is_checked[row]
+    ]
+    is_checked[list(raw.ragged)] = False  # their cells are not where they belong
+    for column, is_broken, rule_of in (*_rules(cells, require_labels), _uniqueness(raw, cells["note_id"], is_checked)):
+        for row in np.flatnonzero(is_broken & is_checked).tolist():
+            problems.append((row, Problem(raw.where(row), column, _cell(cells, column, row), rule_of(row))))
+    return [problem for _, problem in sorted(problems, key=itemgetter(0))]
 
 
-def _broken_rules(cell: dict[str, str], require_labels: bool, n_rows_of_file: int):
-    """Yield (column, rule) for each rule that one row breaks."""
+def _cell(cells: Mapping[str, pa.Array], column: str, row: int) -> str:
+    return cells[column][row].as_py() if column in cells else ""
+
+
+def _uniqueness(raw: RawTable, ids: pa.Array, is_checked: np.ndarray) -> tuple[str, np.ndarray, Callable[[int], str]]:
+    """Return the rule that no id is that of an earlier row, of those that are checked."""
+    _, codes = distinct(ids)
+    rows = np.flatnonzero(is_checked)
+    _, firsts, which = np.unique(codes[rows], return_index=True, return_inverse=True)
+    first = np.arange(len(raw))
+    first[rows] = rows[firsts[which]]
+
+    def rule(row: int) -> str:
+        return f"must be unique, and {raw.where(first[row]).rsplit(', ', 1)[1]} has it too"
+
+    return "note_id", (first != np.arange(len(raw))) & ~is_empty(ids), rule
+
+
+def _rules(
+    cells: Mapping[str, pa.Array], require_labels: bool
+) -> Iterator[tuple[str, np.ndarray, Callable[[int], str]]]:
+    """Yield (column, is_broken, rule): which rows break a rule, bool of shape (n_rows,), and what it says of a row."""
+    none, onsets = no_texts(len(cells["onset_sec"])), cells["onset_sec"]
     for column in ("note_id", "audio_path", "track"):
-        if column in cell and not cell[column]:
-            yield column, "must not be empty"
-    if is_url(cell["audio_path"]) and (problem := problem_of(cell["audio_path"])):
-        yield "audio_path", problem.rstrip(".")
-    label = cell.get("label_category", "")
-    onset, offset = as_number(cell["onset_sec"]), as_number(cell.get("offset_sec", ""))
-    if not (math.isfinite(onset) and onset >= 0):
-        yield "onset_sec", "must be a number of seconds from 0 up" + _how_to_write(cell["onset_sec"])
-    if cell["offset_sec"] and not math.isfinite(offset):
-        yield "offset_sec", "must be a number of seconds, or empty" + _how_to_write(cell["offset_sec"])
-    elif offset <= onset:
-        yield "offset_sec", f"must be after `onset_sec` ({cell['onset_sec']})"
-    pitch = cell.get("pitch_midi", "")
-    if pitch and as_number(pitch) != NO_PITCH and not 0 <= as_number(pitch) <= MAX_MIDI_PITCH:
-        yield "pitch_midi", f"must be empty, {NO_PITCH} (unknown), or a MIDI pitch from 0 to {MAX_MIDI_PITCH}"
-    if require_labels and label not in TABLE_LABELS:
-        yield "label_category", f"must be one of {', '.join(TABLE_LABELS)} (map others with `data.labels`)"
-    if cell.get("split") and cell["split"] not in SPLITS:
-        yield "split", f"must be one of {', '.join(SPLITS)}"
-    elif require_labels and label == NO_NOTE_LABEL and cell.get("split", "") not in ("", "train"):
-        yield "split", f"must be train or empty where the label is {NO_NOTE_LABEL}, which is to train on alone"
-    if cell.get("next_onset_sec") and not as_number(cell["next_onset_sec"]) > onset:
-        yield "next_onset_sec", f"must be empty, or after `onset_sec` ({cell['onset_sec']})"
-    n_events = cell.get("events_in_file", "")
-    if n_events and as_events_in_file(n_events, n_rows_of_file) is None:
-        yield "events_in_file", f"must be empty or a whole number from {n_rows_of_file}, the rows of this file, up"
+        if column in cells:
+            yield column, is_empty(cells[column]), lambda row: "must not be empty"
+    paths = cells["audio_path"]
+    is_bad = is_one_of(paths, [text for text in distinct(paths)[0] if is_url(text) and problem_of(text)])
+    yield "audio_path", is_bad, lambda row: (problem_of(paths[row].as_py()) or "").rstrip(".")
+    onset, offset = as_numbers(onsets), as_numbers(cells["offset_sec"])
+    rule = "must be a number of seconds from 0 up"
+    yield "onset_sec", ~(np.isfinite(onset) & (onset >= 0)), lambda row: rule + _how_to_write(onsets[row].as_py())
+    is_no_number = ~is_empty(cells["offset_sec"]) & ~np.isfinite(offset)
+    rule_of_offset = "must be a number of seconds, or empty"
+    yield "offset_sec", is_no_number, lambda row: rule_of_offset + _how_to_write(cells["offset_sec"][row].as_py())
+    yield (
+        "offset_sec",
+        ~is_no_number & (offset <= onset),
+        lambda row: f"must be after `onset_sec` ({onsets[row].as_py()})",
+    )
+    pitches = cells.get("pitch_midi", none)
+    pitch = as_numbers(pitches)
+    is_pitch = is_empty(pitches) | (pitch == NO_PITCH) | ((pitch >= 0) & (pitch <= MAX_MIDI_PITCH))
+    rule_of_pitch = f"must be empty, {NO_PITCH} (unknown), or a MIDI pitch from 0 to {MAX_MIDI_PITCH}"
+    yield "pitch_midi", ~is_pitch, lambda row: rule_of_pitch
+    labels, splits = cells.get("label_category", none), cells.get("split", none)
+    if require_labels:
+        rule_of_label = f"must be one of {', '.join(TABLE_LABELS)} (map others with `data.labels`)"
+        yield "label_category", ~is_one_of(labels, TABLE_LABELS), lambda row: rule_of_label
+    yield "split", ~is_one_of(splits, ("", *SPLITS)), lambda row: f"must be one of {', '.join(SPLITS)}"
+    if require_labels:
+        is_scored = is_one_of(labels, [NO_NOTE_LABEL]) & is_one_of(splits, set(SPLITS) - {"train"})
+        rule_of_split = f"must be train or empty where the label is {NO_NOTE_LABEL}, which is to train on alone"
+        yield "split", is_scored, lambda row: rule_of_split
+    following = cells.get("next_onset_sec", none)
+    is_before = ~is_empty(following) & ~(as_numbers(following) > onset)
+    yield "next_onset_sec", is_before, lambda row: f"must be empty, or after `onset_sec` ({onsets[row]})"
+    n_rows, told = rows_of_same(cells["audio_path"]), cells.get("events_in_file", none)
+    is_wrong = ~is_empty(told) & (events_in_files(told, n_rows) < 0)
+    yield (
+        "events_in_file",
+        is_wrong,
+        lambda row: f"must be empty or a whole number from {n_rows[row]}, the rows of this file, up",
+    )
 
 
 def _how_to_write(text: str) -> str:
@@ -130,9 +179,12 @@ def _how_to_write(text: str) -> str:
     return WITH_POINT if DECIMAL_COMMA.fullmatch(text) else ""
 
 
-def as_events_in_file(text: str, n_rows_of_file: int) -> int | None:
-    """Return a cell as a recording's number of events, an empty one as its rows in the table; None if it is wrong."""
-    if not text:
-        return n_rows_of_file
-    number = as_number(text)
-    return int(number) if n_rows_of_file <= number <= MAX_EVENTS and number.is_integer() else None
+def events_in_files(texts: pa.Array, n_rows_of_file: np.ndarray) -> np.ndarray:
+    """Return each cell as its recording's number of events, an empty one as the rows in the table; -1 if it is wrong.
+
+    ``n_rows_of_file``, the rows of each row's file, is of shape (n_rows,); so is what comes back.
+    """
+    number = as_numbers(texts)
+    with np.errstate(invalid="ignore"):
+        is_right = (n_rows_of_file <= number) & (number <= MAX_EVENTS) & (number % 1 == 0)
+    return np.where(is_empty(texts), n_rows_of_file, np.where(is_right, number, -1)).astype(np.int64)

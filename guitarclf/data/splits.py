@@ -15,6 +15,9 @@ from guitarclf.labels import LABEL_TO_INDEX, LABELS, NO_NOTE_LABEL, TABLE_LABELS
 logger = logging.getLogger(__name__)
 
 MAX_DRAWS = 1000
+# A draw takes time with the number of tracks, and the more there are the more alike are all draws.
+MANY_TRACKS = 20_000  # above which a table is split by FEW_DRAWS
+FEW_DRAWS = 50
 # GroupShuffleSplit counts tracks, and tracks differ in size: sides of up to this many times
 # the asked share of tracks are drawn too, so that a side of small tracks can reach its rows.
 WIDEST_SIDE = 3
@@ -25,9 +28,10 @@ def assign_splits(
 ) -> pd.Series:
     """Return the split of each event: ``train``, ``val`` or ``test``; what is labelled no_note is in ``train``.
 
-    A ``split`` column that is there is honoured. Otherwise tracks are dealt out by
-    GroupShuffleSplit: of 1,000 seeded draws the one that gives most classes to train, then
-    to val, then to test, and then comes closest to the row shares asked for.
+    A ``split`` column that is there is honoured. Otherwise tracks are shuffled and dealt out:
+    of 1,000 seeded draws the one that gives most classes to train, then to val, then to test,
+    and then comes closest to the row shares asked for. For more than 20,000 tracks there are
+    50 draws: each takes longer, and few of so many tracks come close to the shares already.
 
     Parameters
     ----------
@@ -89,34 +93,34 @@ def draw_sides(groups: np.ndarray, labels: np.ndarray, sizes: Sequence[float], *
     seed : int
     """
     tracks, track_of_row = np.unique(groups.astype(str), return_inverse=True)
-    counts = np.zeros((len(tracks), len(LABELS)))
-    np.add.at(counts, (track_of_row, labels), 1)
     if not any(sizes):
         return np.zeros(len(groups), dtype=int)
+    cells = np.bincount(track_of_row * len(LABELS) + labels, minlength=len(tracks) * len(LABELS))
+    counts = cells.reshape(len(tracks), len(LABELS))
     sizes = (*sizes, 0.0)[:2]
-    best = max(_candidate_sides(len(tracks), sizes, seed), key=lambda sides: _score(sides, counts, sizes))
-    return best[track_of_row]
+    best = max(_draws(len(tracks), sizes, seed), key=lambda draw: _score(draw, counts, sizes))
+    side_of_track = np.zeros(len(tracks), dtype=int)
+    for side, held_out in enumerate(best):
+        side_of_track[held_out] = 1 + side
+    return side_of_track[track_of_row]
 
 
-def _candidate_sides(n_tracks: int, sizes: Sequence[float], seed: int) -> Iterator[np.ndarray]:
-    """Yield the side of each track for each draw, 1,000 in all."""
+def _draws(n_tracks: int, sizes: Sequence[float], seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the tracks of the second and of the third side for each draw, MAX_DRAWS or FEW_DRAWS in all."""
     factors = np.linspace(1, WIDEST_SIDE, 5)
     widths = [{max(1, round(size * n_tracks * factor)) for factor in factors} if size else {0} for size in sizes]
     plans = sorted(product(*widths))
     plans = [plan for plan in plans if sum(plan) < n_tracks] or [_squeeze(plans[0], n_tracks)]
-    from sklearn.model_selection import GroupShuffleSplit  # slow to load, and `validate` reads given splits only
+    from sklearn.model_selection import ShuffleSplit  # slow to load, and `validate` reads given splits only
 
-    n_draws = max(1, MAX_DRAWS // len(plans))
+    n_draws = max(1, (MAX_DRAWS if n_tracks <= MANY_TRACKS else FEW_DRAWS) // len(plans))
     tracks = np.arange(n_tracks)
     for number, plan in enumerate(plans):
-        splitter = GroupShuffleSplit(n_draws, test_size=sum(plan), random_state=seed + number)
+        splitter = ShuffleSplit(n_draws, test_size=sum(plan), random_state=seed + number)
         order = np.random.default_rng([seed, number])
-        for _, held_out in splitter.split(tracks, groups=tracks):
-            held_out = order.permutation(held_out)
-            sides = np.zeros(n_tracks, dtype=int)
-            sides[held_out[: plan[0]]] = 1
-            sides[held_out[plan[0] :]] = 2
-            yield sides
+        for _, held_out in splitter.split(tracks):
+            held_out = order.permutation(np.sort(held_out))  # sorted, as GroupShuffleSplit gave them once
+            yield held_out[: plan[0]], held_out[plan[0] :]
 
 
 def _squeeze(plan: tuple[int, int], n_tracks: int) -> tuple[int, int]:
@@ -127,9 +131,13 @@ def _squeeze(plan: tuple[int, int], n_tracks: int) -> tuple[int, int]:
     return first, second
 
 
-def _score(sides: np.ndarray, counts: np.ndarray, sizes: Sequence[float]) -> tuple:
-    """Return how many classes each side has, train first, then minus the distance from the row shares asked for."""
-    rows = np.stack([counts[sides == side].sum(axis=0) for side in range(len(sizes) + 1)])
+def _score(draw: tuple[np.ndarray, np.ndarray], counts: np.ndarray, sizes: Sequence[float]) -> tuple:
+    """Return how many classes each side has, train first, then minus the distance from the row shares asked for.
+
+    ``counts`` are the rows of each class in each track, of shape (n_tracks, n_classes).
+    """
+    held_out = [counts[tracks].sum(axis=0) for tracks in draw]
+    rows = np.stack([counts.sum(axis=0) - sum(held_out), *held_out])
     shares = rows.sum(axis=1) / rows.sum()
     wanted = np.array([1 - sum(sizes), *sizes])
     return (*(rows > 0).sum(axis=1), -np.abs(shares - wanted).sum())
@@ -168,19 +176,20 @@ def given_splits(events: pd.DataFrame) -> pd.Series:
             f"`split` must be one of {', '.join(SPLITS)} in every row, or empty in all. "
             f"Got {wrong['split'].iloc[0]!r} for {wrong['note_id'].iloc[0]!r} ({len(wrong)} such rows)."
         )
-    sides = splits.groupby(events["track"]).unique()
-    torn = sides[sides.map(len) > 1]
-    if len(torn):
+    pairs = pd.DataFrame({"track": events["track"], "split": splits}).drop_duplicates()
+    torn = sorted(set(pairs.loc[pairs["track"].duplicated(), "track"]))
+    if torn:
+        sides = sorted(pairs.loc[pairs["track"] == torn[0], "split"])
         raise SplitError(
-            f"A track must be on one side of the split. Track {torn.index[0]!r} is in "
-            f"{' and '.join(sorted(torn.iloc[0]))} ({len(torn)} such tracks). Correct `split` or `track`."
+            f"A track must be on one side of the split. Track {torn[0]!r} is in "
+            f"{' and '.join(sides)} ({len(torn)} such tracks). Correct `split` or `track`."
         )
     return splits
 
 
 def _warn_of_missing_classes(events: pd.DataFrame, splits: pd.Series) -> None:
     for split in SPLITS:
-        present = set(events.loc[splits == split, "label_category"])
+        present = events.loc[splits == split, "label_category"].unique()
         missing = [label for label in LABELS if label not in present]
-        if present and missing:
+        if len(present) and missing:
             logger.warning("The %s side has no %s: too few tracks hold it.", split, " and no ".join(missing))

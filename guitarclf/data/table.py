@@ -4,11 +4,19 @@ import csv
 import io
 import os
 import re
+from array import array
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
 from guitarclf.data.parquet import MAX_BYTES, read_parquet
+from guitarclf.data.texts import as_texts, is_empty, one_column, stripped_texts
 from guitarclf.errors import AudioReadError, EventTableError
 from guitarclf.files.places import PARQUET, local, require_parquet
 from guitarclf.files.spelling import stripped
@@ -18,20 +26,22 @@ from guitarclf.files.wording import shown
 DELIMITERS = (",", ";", "\t")
 MAX_HEADER = 1_000_000  # characters of a first line
 MAX_SAMPLE = 65_536  # characters after it that tell what parts the cells
+ROWS_AT_ONCE = 512  # rows that are lists of cells at once, which the processor's cache holds
 SEP_LINE = re.compile(
     r'\ufeff?"?sep=([^\s\w"]|\t)"?[\s,;]*', re.IGNORECASE
 )  # Excel's first line, which names the separator
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+NAMED = "--metadata-path or data.metadata_path"  # where the name of a table comes from
 SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table as it was written: column name -> list of text, and where each row stands."""
+    """A table as it was written: column name -> text of each row, and where each row stands."""
 
     path: Path | str  # a URL as it is given
-    columns: dict[str, list[str]]
-    lines: list[int]
+    columns: dict[str, pa.Array]
+    lines: np.ndarray  # of shape (n_rows,)
     decimal_comma: bool = False  # where semicolons or tabs part the cells, 0,5 is a number
     ragged: dict[int, int] = field(default_factory=dict)  # row -> how many cells it has, where not the header's
     unread: dict[str, str] = field(default_factory=dict)  # column of a Parquet table that is not read -> its type
@@ -50,7 +60,7 @@ def is_parquet(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path).lower().endswith(PARQUET)
 
 
-def read_table(path, *, named: str = "--metadata-path or data.metadata_path") -> RawTable:
+def read_table(path, *, named: str = NAMED) -> RawTable:
     """Return a CSV or Parquet file as text columns; ``named`` is where its name comes from, for messages.
 
     Every cell is text as it is written (``NO`` is a style, ``007`` an id); an empty or missing cell is ``""``. CSV is
@@ -66,32 +76,54 @@ def read_table(path, *, named: str = "--metadata-path or data.metadata_path") ->
     if is_url(os.fspath(path)):
         return _read_at(os.fspath(path), named)
     path = Path(path)
+    _require_table(path, named)
+    delimiter, unread, lengths = "", dict[str, str](), dict[int, int]()
+    with _explained(path):
+        if is_parquet(path):
+            header, rows, numbers, unread = read_parquet(path)
+            lines = np.array(numbers, dtype=np.int64)
+            columns = [as_texts(cells) for cells in zip(*rows, strict=True)] or [as_texts([]) for _ in header]
+        else:
+            with _opened(path) as (header, numbered, delimiter):
+                columns, lines, lengths = _columns_of(numbered, len(header))
+    kept = _named_columns(path, header, columns)
+    if not len(lines):
+        raise EventTableError(f"{path} must hold at least one event. It has no rows.")
+    # Of a row with too few or too many cells those in columns that are left out do not count.
+    ragged = {row: sum(n < length for n in kept) + max(0, length - len(header)) for row, length in lengths.items()}
+    ragged = {row: n_cells for row, n_cells in ragged.items() if n_cells != len(kept)}
+    named_columns = {header[number]: columns[number] for number in kept}
+    return RawTable(path, named_columns, lines, delimiter in (";", "\t"), ragged, unread)
+
+
+def column_names(path) -> list[str]:
+    """Return the names of the columns of a table; of a CSV file only the first line is read."""
+    if is_parquet(path) or is_url(os.fspath(path)):
+        return [*read_table(path).columns]
+    path = Path(path)
+    _require_table(path, NAMED)
+    with _explained(path), _opened(path) as (header, *_):
+        return header
+
+
+def _require_table(path: Path, named: str) -> None:
+    """Raise EventTableError unless a path is a file that can be a table."""
     if not path.is_file():
         what = "It is a folder" if path.is_dir() else "It is no file" if path.exists() else "There is no such file"
         raise EventTableError(f"The table {path} must be a CSV or Parquet file. {what}. Check {named}.")
     if path.suffix.lower() in SPREADSHEETS:
         raise EventTableError(f"The table {path} must be a CSV or Parquet file. Export the spreadsheet as CSV.")
-    delimiter, unread = "", dict[str, str]()
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
-        if path.stat().st_size > MAX_BYTES and not is_parquet(
-            path
-        ):  # in which sound may be, and what is read is counted
+        # In Parquet there may be sound, which is not read here, and what is read is counted.
+        if path.stat().st_size > MAX_BYTES and not is_parquet(path):
             raise EventTableError(f"{path} must have at most {MAX_BYTES // 2**20} MB. Split the table.")
-        if is_parquet(path):
-            header, rows, lines, unread = read_parquet(path)
-        else:
-            header, rows, lines, delimiter = _read_csv(path)
+        yield
     except OSError as error:
         raise EventTableError(f"{path} must be a readable file. {error.strerror}. Check its permissions.") from error
-    header = _without_empty_columns(path, header, rows)
-    if not rows:
-        raise EventTableError(f"{path} must hold at least one event. It has no rows.")
-    width = len(header)
-    ragged = {row: len(cells) for row, cells in enumerate(rows) if len(cells) != width}
-    for row in ragged:
-        rows[row] = (rows[row] + [""] * width)[:width]
-    columns = {name: list(cells) for name, cells in zip(header, zip(*rows, strict=True), strict=True)}
-    return RawTable(path, columns, lines, delimiter in (";", "\t"), ragged, unread)
 
 
 def _read_at(url: str, named: str) -> RawTable:
@@ -107,27 +139,25 @@ def _read_at(url: str, named: str) -> RawTable:
         raise EventTableError(str(error).replace(copy, shown(url))) from error
 
 
-def _without_empty_columns(path: Path, header: list[str], rows: list[list[str]]) -> list[str]:
-    """Remove columns that have neither a name nor cells from the rows, and return the names of the others."""
+def _named_columns(path: Path, header: list[str], columns: list[pa.Array]) -> list[int]:
+    """Return the numbers of all columns but those that have neither a name nor cells."""
     nameless = [number for number, name in enumerate(header) if not name]
-    filled = [n for n in nameless if any(len(row) > n and stripped(row[n]) for row in rows)]
+    filled = [number for number in nameless if not is_empty(stripped_texts(columns[number])).all()]
     if len(filled) > 1:
         numbers = ", ".join(str(number + 1) for number in filled)
         raise EventTableError(
             f"{path}: a column with cells must have a name. The columns {numbers} have none. Name them."
         )
-    for number in sorted(set(nameless) - set(filled), reverse=True):
-        for row in rows:
-            del row[number : number + 1]
-    kept = [name for number, name in enumerate(header) if name or number in filled]
-    doubled = [name for name, count in Counter(kept).items() if count > 1]
+    kept = [number for number, name in enumerate(header) if name or number in filled]
+    doubled = [name for name, count in Counter(header[number] for number in kept).items() if count > 1]
     if doubled:
         raise EventTableError(f"{path}: column names must be unique. Doubled: {', '.join(doubled)}. Rename one.")
     return kept
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[list[str]], list[int], str]:
-    """Return (header, rows, their line numbers, what parts the cells) of a CSV file."""
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[list[str], int]], str]]:
+    """Give the names in the first line of a CSV file, its other rows with their lines, and what parts the cells."""
     with path.open("rb") as file:
         encoding = "utf-16" if file.read(2) in UTF_16_MARKS else "utf-8-sig"
     try:
@@ -139,20 +169,40 @@ def _read_csv(path: Path) -> tuple[list[str], list[list[str]], list[int], str]:
                 file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             header = [stripped(name) for name in next(reader, [])]
-            rows, lines = [], []
-            for cells in reader:
-                while len(cells) > len(header) and not stripped(cells[-1]):
-                    cells.pop()
-                if any(stripped(cell) for cell in cells):
-                    rows.append(cells)
-                    lines.append(reader.line_num + bool(told))
+            yield header, zip(reader, iter(lambda: reader.line_num + bool(told), None), strict=False), delimiter
     except (UnicodeError, csv.Error) as error:
         raise EventTableError(f"{path} must be a CSV file in UTF-8. {error}. Save it again as such.") from error
     if not any(header):
         raise EventTableError(
             f"{path} must begin with a line of column names. {'Its first line' if first else 'The file'} is empty."
         )
-    return header, rows, lines, delimiter
+
+
+def _columns_of(
+    numbered: Iterator[tuple[list[str], int]], width: int
+) -> tuple[list[pa.Array], np.ndarray, dict[int, int]]:
+    """Return (columns, line of each row, row -> its cells if they are not ``width``) of the rows that hold any text."""
+    parts: list[list[pa.Array]] = [[] for _ in range(width)]
+    lines, lengths = array("q"), dict[int, int]()
+    while batch := list(islice(numbered, ROWS_AT_ONCE)):
+        rows, places = [cells for cells, _ in batch], [place for _, place in batch]
+        if set(map(len, rows)) != {width} or width == 0 or not all(stripped(cells[0]) for cells in rows):
+            kept = [row for row, cells in enumerate(rows) if any(map(stripped, cells))]
+            rows, places = [_without_blank_end(rows[row], width) for row in kept], [places[row] for row in kept]
+            lengths |= {len(lines) + row: len(cells) for row, cells in enumerate(rows) if len(cells) != width}
+            rows = [(cells + [""] * width)[:width] for cells in rows]
+        for column, cells in zip(parts, zip(*rows, strict=True), strict=False):
+            column.append(as_texts(cells))
+        lines.extend(places)
+    columns = [one_column(parts.pop(0)) for _ in range(width)]  # which frees its parts
+    return columns, np.array(lines, dtype=np.int64), lengths
+
+
+def _without_blank_end(cells: list[str], width: int) -> list[str]:
+    """Return a row without blank cells at its end that the header has no column for."""
+    while len(cells) > width and not stripped(cells[-1]):
+        cells.pop()
+    return cells
 
 
 def _delimiter(sample: str) -> str:

@@ -77,6 +77,10 @@ class Annotator:
                 f"A stretch must start at 0 s or later and before it ends. Got {self.start:g} s to {self.end:g} s."
             )
 
+    def places_of(self, recording: Recording) -> list[Place] | None:
+        """Return where the events of a recording are; None if their onsets are to be found."""
+        return None if self.places is None else self.places.get(os.path.realpath(as_path(recording.path)), [])
+
     def timeline(self, recording: Recording, tell: Callable[[float], object] = lambda seconds: None) -> Timeline:
         """Return the events of a recording; ``tell`` is told how many seconds of it have been heard so far.
 
@@ -86,11 +90,11 @@ class Annotator:
         timeline = Timeline(
             recording.path, recording.audio_path, NAN, 0, events, self.settings, stem=as_text(recording.stem)
         )
-        places = None if self.places is None else self.places.get(os.path.realpath(as_path(recording.path)), [])
         try:
             with open_recording(recording.path) as sound:
                 duration, rate = sound.frames / sound.samplerate, sound.samplerate
             timeline = replace(timeline, duration=duration, sample_rate=rate)
+            places = self.places_of(recording)
             for event in self.listener.events_of(recording.path, places=places, start=self.start, end=self.end):
                 events.append(event)
                 tell(event.onset)
@@ -125,8 +129,8 @@ def failed(timeline: Timeline, error: AudioReadError) -> Timeline:
 def recordings_of(paths: Iterable[str | os.PathLike[str]]) -> tuple[str, list[Recording]]:
     """Return a root, and the recordings that paths stand for, each once, named relative to it.
 
-    The root is the folder given, or the one that holds all that is given. Of two recordings in a folder with one stem
-    the second keeps its suffix.
+    The root is the folder given, or the one that holds all that is given; "" of nothing. Of two recordings in a folder
+    with one stem the second keeps its suffix.
     """
     given = [os.fspath(path) for path in paths]
     if any(map(is_url, given)):
@@ -137,7 +141,7 @@ def recordings_of(paths: Iterable[str | os.PathLike[str]]) -> tuple[str, list[Re
         folders = {
             os.path.abspath(path) if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in given
         }
-        root = os.path.commonpath(folders)
+        root = os.path.commonpath(folders) if folders else ""
         names = [os.path.relpath(path, root).replace(os.sep, "/") for path in files]
     parts = zip(files, map(as_text, names), _stems(names), strict=True)
     return root, [Recording(path, name, stem) for path, name, stem in parts]
@@ -234,9 +238,12 @@ def annotate(
     events : DataFrame
         The columns are :data:`guitarclf.timeline.events.COLUMNS`. ``audio_path`` is relative to
         ``events.attrs["audio_root"]``, the folder given, or the one that holds all that is given. A recording
-        that cannot be read has a row that says why in ``error``. A notebook shows the first recordings as pictures too.
+        that cannot be read has a row that says why in ``error``. Of no paths there are no rows. A notebook shows the
+        first recordings as pictures too.
     """
-    from guitarclf.timeline.events import COLUMNS
+    import pandas as pd
+
+    from guitarclf.timeline.events import COLUMNS, TEXTS
     from guitarclf.timeline.frame import EventsFrame
 
     loaded = load_model(model)
@@ -245,7 +252,8 @@ def annotate(
     annotator = Annotator(listener, tuple(only), start, end, with_pitch=pitch)
     root, recordings = recordings_of([paths] if isinstance(paths, str | os.PathLike) else paths)
     found = [row for recording in recordings for row in rows(annotator.timeline(recording), recording.stem)]
-    events = EventsFrame(found, columns=list(COLUMNS))
+    numbers = {name: np.int64 if name == "pitch_midi" else np.float64 for name in COLUMNS if name not in TEXTS}
+    events = EventsFrame(pd.DataFrame(found, columns=list(COLUMNS)).astype(numbers))  # of no rows too
     events.attrs["audio_root"] = root
     return events
 

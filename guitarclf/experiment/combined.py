@@ -28,39 +28,34 @@ def is_finished(combined: str | Path) -> bool:
 def write_combined(
     path: str | Path,
     recordings: Sequence[Recording],
-    work: Callable[[Sequence[Recording]], Iterator[Timeline]],
+    work: Callable[[Sequence[int]], Iterator[tuple[int, list[Timeline]]]],
     settings: Mapping[str, Any],
     *,
     resume: bool,
 ) -> Iterator[Timeline]:
-    """Write the table of several recordings, and yield their timelines as they are done.
+    """Write the table of several recordings, and yield their timelines in order.
 
-    Each is kept beside it until all are there, so that with ``resume`` a command that was killed goes on. The
+    ``work`` is given places of recordings, and yields (place, their timelines) in any order. Each is kept beside the
+    table until all are there, so that with ``resume`` a command that was killed goes on. The
     ``settings``, and sizes and times of the recordings, tell whether what is kept is of the same work.
     """
     kept = unfinished_path(path)
     if kept is None:
-        parts: Iterator[list[Timeline]] = ([timeline] for timeline in work(recordings))
+        parts = work(range(len(recordings)))
     else:
         key = text_digest(
             json.dumps(dict(settings)), *(repr((recording, _state(recording))) for recording in recordings)
         )
         from_plain = partial(_from_plain, settings=settings)
         journal = Journal(kept, key, resume=resume, to_plain=_to_plain, from_plain=from_plain, what="recordings")
-
-        def of_places(rest: Sequence[int]) -> Iterator[tuple[int, list[Timeline]]]:
-            # Lazily: `work` says how many it does.
-            for place, timeline in zip(rest, work([recordings[place] for place in rest]), strict=False):
-                yield place, [timeline]
-
-        parts = in_order(journal.go_on(recordings, of_places))
+        parts = journal.go_on(recordings, work)
     if resume and kept is not None:
         for left in Path(path).parent.glob(f"{glob.escape(hidden(Path(path), '').name)}.*{UNFINISHED}"):
             left.unlink(missing_ok=True)  # by the command that was killed
     stems = iter(recording.stem for recording in recordings)
     with whole_text(path) as file:
         file.write(next(csv_lines(COLUMNS, ())))
-        for part in parts:
+        for part in in_order(parts):
             for timeline in part:
                 _, *lines = csv_lines(COLUMNS, rows(timeline, as_text(next(stems))))
                 file.writelines(lines)

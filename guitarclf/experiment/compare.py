@@ -18,7 +18,8 @@ from guitarclf.errors import AudioReadError, RunError
 from guitarclf.evaluation.comparison import Comparison, compare
 from guitarclf.evaluation.metrics import PROBA_COLUMNS
 from guitarclf.experiment.evaluate import rows_to_score, run_of
-from guitarclf.experiment.predict import Predictions, joined, notes_of_events, predict_notes
+from guitarclf.experiment.notes import notes_of_events
+from guitarclf.experiment.predict import Predictions, joined, predict_notes
 from guitarclf.files.cells import DECIMALS
 from guitarclf.files.names import as_path, as_text
 from guitarclf.files.progress import watched

@@ -2,30 +2,31 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from itertools import chain, groupby
-from operator import attrgetter
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from guitarclf.cluster import Cluster, run_unordered
 from guitarclf.config import Config
 from guitarclf.evaluation.crossval import CrossvalReport, summarise
 from guitarclf.experiment.bad_audio import report_bad_audio
+from guitarclf.experiment.feature_pass import OpeningCluster, compute_ahead, for_other_processes
 from guitarclf.experiment.fits import CLIP_COLUMNS, Fit, Outcome, fits_key, from_plain, list_fits, to_plain
-from guitarclf.experiment.folds import fold_of_clips, fold_of_rows, leaking_folds
+from guitarclf.experiment.folds import fold_of_rows, leaking_folds
 from guitarclf.experiment.for_papers import write_for_papers
 from guitarclf.experiment.in_context import require_snippets, uses_offsets, with_answers
 from guitarclf.experiment.initial_weights import require_fresh_weights
-from guitarclf.experiment.material import Phrases, fit_and_predict, predict_baselines, prepare
+from guitarclf.experiment.material import FoldFits, Phrases, windows_of
 from guitarclf.experiment.tables import config_events, with_absolute_paths
 from guitarclf.experiment.train import check_buildable
-from guitarclf.files.progress import watched
+from guitarclf.files.progress import watched_places
 from guitarclf.files.whole import write_text
 from guitarclf.pipeline import build_pipeline
 from guitarclf.runs.environment import threads_of, with_threads
 from guitarclf.runs.folder import CrossvalFolder, write_json
-from guitarclf.runs.journal import in_order
 from guitarclf.runs.session import OpenRun, open_run
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ def crossval(
     in_context: bool = False,
     phrases_seed: int | None = None,
     figure_format: str = "png",
+    n_jobs: int = 1,
+    cluster: str | None = None,
     resume=False,
     overwrite=False,
 ) -> dict[str, CrossvalReport]:
@@ -71,6 +74,10 @@ def crossval(
     phrases_seed : int, optional
         Of the phrases; default the config's seed.
     figure_format : {"png", "svg", "pdf"}
+    n_jobs : int
+        Fits at once on this machine; 1: in this process, -1: one a core. Nothing of what comes out depends on it.
+    cluster : str, optional
+        Where the fits are done instead: what :func:`guitarclf.cluster.open_cluster` takes.
     resume : bool
         Go on with the cross-validation that is there: folds that are finished are kept.
     overwrite : bool
@@ -103,9 +110,15 @@ def crossval(
         return events
 
     threads = threads_of(config, otherwise=1)
-    with open_run(folder, config, read, threads=threads, options=options, resume=resume, overwrite=overwrite) as run:
+    with ExitStack() as stack:
+        reading = OpeningCluster(cluster, config, read, stack)
+        begun = {"options": options, "resume": resume, "overwrite": overwrite}
+        run = stack.enter_context(open_run(folder, config, reading, threads=threads, **begun))
         report_bad_audio(run.events, folder.bad_audio)
-        notes, clips = predict_folds(with_threads(config, threads), run, kinds, repeats, phrases)
+        fits = list_fits(kinds, repeats)
+        settings = with_threads(config, threads)
+        done = run_fits(settings, run, fits, kinds, phrases, n_jobs=n_jobs, cluster=reading.cluster)
+        notes, clips = as_tables(run.events, fits, done, kinds)
         pipeline = build_pipeline(config)
         reports = {kind: summarise(notes[kind], clips[kind], uses_offsets=uses_offsets(pipeline)) for kind in kinds}
         write_for_papers(folder, reports, table=Path(config.data.metadata_path).name, figure_format=figure_format)
@@ -131,35 +144,59 @@ def _write(
     write_text(folder.text, text + "\n")
 
 
-def predict_folds(
-    config: Config, run: OpenRun, kinds: dict[str, np.ndarray], repeats: int, phrases: Phrases | None = None
-) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Return (notes, clips): the predictions of each kind of split, with the truth and the baselines'.
-
-    Notes have a row per event, setting and repeat, clips that are no note a row per clip and repeat. Outcomes of fits
-    are kept in the folder of the run as they come.
-    """
-    events, path = run.events, CrossvalFolder(run.folder.root).kept
-    fits = list_fits(kinds, repeats)
-    held_out = {fit: kinds[fit.split] == fit.fold for fit in fits}
+def run_fits(
+    config: Config,
+    run: OpenRun,
+    fits: Sequence[Fit],
+    kinds: dict[str, np.ndarray],
+    phrases: Phrases | None = None,
+    *,
+    n_jobs: int = 1,
+    cluster: Cluster | None = None,
+) -> list[Outcome]:
+    """Return the outcomes of fits, in their order, which are kept in the folder of the run as they come."""
+    path = CrossvalFolder(run.folder.root).kept
+    n_rows = [(kinds[fit.split] == fit.fold).sum() for fit in fits]
+    n_of = dict(zip(fits, n_rows, strict=True))
     journal = run.journal(
         path,
         fits_key(fits, kinds),
         to_plain=to_plain,
-        from_plain=lambda plain, some: from_plain(plain, [held_out[fit].sum() for fit in some], path),
+        from_plain=lambda plain, some: from_plain(plain, [n_of[fit] for fit in some], path),
         what="fits",
     )
+    if cluster is not None or n_jobs != 1:
+        config = for_other_processes(config)
 
     def work(rest: Sequence[int]) -> Iterator[tuple[int, list[Outcome]]]:
-        outcomes = _run_fits(config, events, [fits[place] for place in rest], kinds, phrases)
-        yield from zip(rest, outcomes, strict=True)
+        if not rest:
+            return
+        compute_ahead(config, partial(windows_of, config, run.events), cluster=cluster, n_jobs=n_jobs)
+        function = FoldFits(config, run.events, kinds, phrases and phrases.written(run.events))
+        jobs = [fits[place] for place in rest]
+        for at, outcome in run_unordered(function, jobs, cluster=cluster, n_jobs=n_jobs):
+            fit = jobs[at]
+            logger.info("%s, %s, repeat %d: %d events scored", fit.split, fit.fold, fit.repeat, n_of[fit])
+            yield rest[at], [outcome]
 
-    parts = in_order(journal.go_on(fits, work))
-    outcomes = chain.from_iterable(watched(parts, len(fits), desc="folds", unit="fit"))
+    outcomes: dict[int, Outcome] = {}
+    for place, part in watched_places(journal.go_on(fits, work), len(fits), desc="folds", unit="fit"):
+        outcomes |= enumerate(part, start=place)
+    return [outcomes[place] for place in range(len(fits))]
+
+
+def as_tables(
+    events: pd.DataFrame, fits: Sequence[Fit], outcomes: Sequence[Outcome], kinds: dict[str, np.ndarray]
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Return (notes, clips): the predictions of each kind of split, with the truth and the baselines'.
+
+    Notes have a row per event, setting and repeat, clips that are no note a row per clip and repeat.
+    """
     notes: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
     clips: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
     for fit, outcome in zip(fits, outcomes, strict=True):
-        rows = events.loc[held_out[fit], NOTE_COLUMNS].assign(fold=fit.fold, repeat=fit.repeat)
+        is_held_out = kinds[fit.split] == fit.fold
+        rows = events.loc[is_held_out, NOTE_COLUMNS].assign(fold=fit.fold, repeat=fit.repeat)
         notes[fit.split].append(with_answers(rows, outcome.notes, outcome.unknown_below))
         clips[fit.split].append(_table_of_clips(fit, outcome))
     return _joined(notes), _joined(clips)
@@ -167,22 +204,6 @@ def predict_folds(
 
 def _joined(tables: dict[str, list[pd.DataFrame]]) -> dict[str, pd.DataFrame]:
     return {kind: pd.concat(parts, ignore_index=True) for kind, parts in tables.items()}
-
-
-def _run_fits(config: Config, events: pd.DataFrame, fits, kinds, phrases) -> Iterator[list[Outcome]]:
-    """Yield the outcome of each fit; without fits nothing is computed."""
-    if not fits:
-        return
-    material = prepare(config, events, phrases)
-    for (kind, fold), repeats in groupby(fits, key=attrgetter("split", "fold")):
-        rows = kinds[kind] == fold
-        clips = fold_of_clips(material.background.events, events["track"], kinds[kind]) == fold
-        called = predict_baselines(material, rows)
-        for fit in repeats:
-            outcome = fit_and_predict(config, material, rows, clips, config.seed + fit.repeat - 1)
-            outcome.notes["alone"] = outcome.notes["alone"].assign(**called)
-            logger.info("%s, %s, repeat %d: %d events scored", kind, fold, fit.repeat, rows.sum())
-            yield [outcome]
 
 
 def _table_of_clips(fit: Fit, outcome: Outcome) -> pd.DataFrame:

@@ -57,6 +57,11 @@ def hear_in_context(
         features have it, or, if they use none, sound after them is silenced.
     """
     write_phrases(folder, events, seed=seed)
+    return hear_phrases(pipeline, events, folder)
+
+
+def hear_phrases(pipeline: Pipeline, events: pd.DataFrame, folder: Path) -> dict[str, np.ndarray | FeatureRows]:
+    """Return what `hear_in_context` does, of phrases that were written before."""
     phrases = read_events(folder / "metadata.csv", audio_root=folder)
     phrases = phrases.set_index("source_note").loc[events["note_id"]].reset_index()
     window = pipeline["window"]

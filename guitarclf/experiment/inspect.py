@@ -25,7 +25,7 @@ from guitarclf.evaluation.drawing import (
     styled,
     word_of,
 )
-from guitarclf.experiment.predict import events_of_paths
+from guitarclf.experiment.notes import events_of_paths
 from guitarclf.experiment.tables import other_events
 from guitarclf.features.inputs import as_requests
 from guitarclf.labels import LABELS, TABLE_LABELS

@@ -3,25 +3,16 @@
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from guitarclf.audio.recordings import open_recording
-from guitarclf.errors import AudioReadError, RunError
-from guitarclf.experiment.annotate import Annotator, Recording, failed
-from guitarclf.experiment.combined import is_finished, write_combined
+from guitarclf.errors import RunError
+from guitarclf.experiment.annotate import Recording
 from guitarclf.files.digest import file_digest
-from guitarclf.files.lock import locked
-from guitarclf.files.names import as_text
-from guitarclf.files.progress import Progress
 from guitarclf.files.whole import sweep, write_bytes, write_text
 from guitarclf.files.wording import explained, shown
-from guitarclf.timeline.clips import clips_in, require_no_clips, write_clips
 from guitarclf.timeline.events import Timeline
 from guitarclf.timeline.formats import FORMATS
 
@@ -146,93 +137,3 @@ class Outputs:
 def _digest(path: Path) -> str:
     """Return the digest of a file, "" if there is none, or something else, such as a folder."""
     return file_digest(path) if path.is_file() else ""
-
-
-def written(
-    annotator: Annotator,
-    recordings: Sequence[Recording],
-    outputs: Outputs | None = None,
-    combined: str | None = None,
-    clips: str | None = None,
-    *,
-    resume: bool = False,
-    overwrite: bool = False,
-    hear_all: bool = False,
-) -> Iterator[Timeline]:
-    """Yield the timelines of recordings, each when what is asked for is written of it, under a bar.
-
-    Parameters
-    ----------
-    annotator : Annotator
-    recordings : sequence of Recording
-    outputs : Outputs, optional
-        Files about each; a recording whose files are all there is passed over with ``resume``.
-    combined : str, optional
-        One table of all.
-    clips : str, optional
-        Folder for each event as a WAV file, in the same sub-folders as files about recordings.
-    resume, overwrite : bool
-        Whether files that are there stay, or are replaced; without either they are an error.
-    hear_all : bool
-        Whether recordings are heard, and their timelines given, whose files are all there.
-    """
-    is_asked = combined is not None or clips is not None or outputs is None
-    if combined is not None and resume and is_finished(combined):
-        logger.info("%s is there, and stays as it is", shown(combined))
-        is_asked, combined = clips is not None, None
-    places = {} if clips is None else {each: Path(clips, as_text(each.stem)) for each in recordings}
-    there = {folder: clips_in(folder) for folder in {place.parent for place in places.values()}}
-    if not (overwrite or resume):
-        for place in places.values():
-            require_no_clips(place.parent, place.name, there[place.parent])
-    with nullcontext() if outputs is None else locked(outputs.folder):
-        if outputs is not None:
-            outputs.begin(recordings, overwrite=overwrite, resume=resume)
-
-        def work(rest: Sequence[Recording]) -> Iterator[Timeline]:
-            lengths = [_whole_seconds(recording.path) for recording in rest]
-            with Progress(sum(lengths), desc="hearing", unit="s") as bar:
-                for recording, before in zip(rest, accumulate([0, *lengths]), strict=False):
-                    wanted = [] if outputs is None else outputs.missing(recording, overwrite=overwrite)
-                    if wanted or is_asked or hear_all:
-                        timeline = annotator.timeline(recording, partial(_show, bar, before))
-                        if clips is not None and timeline.sample_rate:
-                            place = places[recording]
-                            how = {"overwrite": overwrite, "resume": resume}
-                            try:
-                                write_clips(timeline, place.parent, stem=place.name, there=there[place.parent], **how)
-                            except AudioReadError as error:  # it was there a moment ago
-                                timeline = failed(timeline, error)
-                        if outputs is not None:
-                            timeline = _still_there(timeline) if "html" in wanted else timeline
-                            outputs.write(recording, timeline, wanted)
-                        yield timeline
-                _show(bar, sum(lengths), 0)
-
-        if combined is None:
-            yield from work(recordings)
-        else:
-            yield from write_combined(combined, recordings, work, annotator.settings, resume=resume)
-
-
-def _still_there(timeline: Timeline) -> Timeline:
-    """Return a timeline that tells if its recording, which a page reads again, can no longer be opened."""
-    try:
-        open_recording(timeline.path).close()
-    except AudioReadError as error:
-        return failed(timeline, error)
-    return timeline
-
-
-def _show(bar: Progress, before: int, seconds: float) -> None:
-    """Bring a bar to so many seconds of a recording, ``before`` those of others."""
-    bar.update(before + int(seconds) - bar.n)
-
-
-def _whole_seconds(path: str) -> int:
-    """Return the length of a recording, 0 if it cannot be opened, which is told where it is read."""
-    try:
-        with open_recording(path) as recording:
-            return int(recording.frames / recording.samplerate)
-    except AudioReadError:
-        return 0

@@ -1,22 +1,19 @@
 """predict_notes: files or the events of a table -> labels and probabilities; only tables load pandas."""
 
-import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from guitarclf.audio.folders import given_files
-from guitarclf.audio.recordings import open_recording
-from guitarclf.audio.windows import Request, WindowReader, in_threads
+from guitarclf.audio.windows import Request, in_threads
 from guitarclf.bundle.engines import Model, TorchModel
-from guitarclf.errors import AudioReadError
-from guitarclf.files.names import as_text, unique_names
-from guitarclf.files.wording import shown
+from guitarclf.cluster import Cluster, run_unordered
+from guitarclf.experiment.notes import Note, notes_of_events
+from guitarclf.experiment.spread import OfFiles, is_spread, items_a_job
+from guitarclf.files.names import as_text
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.priors import estimate_priors, with_priors
 from guitarclf.runs.journal import stretches
@@ -24,8 +21,6 @@ from guitarclf.runs.journal import stretches
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
-
-logger = logging.getLogger(__name__)
 
 PREDICTION_COLUMNS = (
     "note_id",
@@ -36,13 +31,6 @@ PREDICTION_COLUMNS = (
     "confidence",
     "error",
 )
-
-
-class Note(NamedTuple):
-    """What is to be classified: a name, and a place in a recording."""
-
-    note_id: str
-    request: Request
 
 
 @dataclass
@@ -105,88 +93,55 @@ class Predictions:
             yield dict(zip(PREDICTION_COLUMNS, values, strict=True))
 
 
-def notes_of_paths(paths: Iterable[str | Path]) -> list[Note]:
-    """Return a note at onset 0 for each file of :func:`guitarclf.audio.folders.given_files`.
-
-    A note is named by its file's stem, or by the path where files share one; all names are different.
-    """
-    files = given_files(paths)
-    requests = [Request(path, 0.0, True, by_itself=True) for path in files]
-    return [Note(name, request) for name, request in zip(unique_names(files), requests, strict=True)]
-
-
-def notes_of_events(events: "pd.DataFrame") -> list[Note]:
-    """Return the notes of an events table."""
-    from guitarclf.features.inputs import as_requests
-
-    return [Note(name, request) for name, request in zip(events["note_id"], as_requests(events), strict=True)]
-
-
-def events_of_paths(paths: Iterable[str | Path], reader: WindowReader | None = None) -> "pd.DataFrame":
-    """Return the notes of :func:`notes_of_paths` as an events table, with the onsets that ``reader`` finds."""
-    import pandas as pd
-
-    notes = notes_of_paths(paths) if reader is None else place_notes(notes_of_paths(paths), reader)
-    rows = [(note.note_id, as_text(note.request.path), note.request.onset) for note in notes]
-    return pd.DataFrame(rows, columns=["note_id", "audio_path", "onset_sec"])
-
-
-def place_notes(notes: Sequence[Note], reader: WindowReader) -> list[Note]:
-    """Return notes with the onset of the first one in each file that is too long to be a snippet, with one warning."""
-
-    def look(note: Note) -> tuple[Note, float, float | None]:
-        """Return (note, seconds of its file, 0 if it need not be placed, its onset)."""
-        try:
-            with open_recording(note.request.path) as recording:
-                if reader.is_long(recording):
-                    return note, recording.frames / recording.samplerate, reader.find_onset(recording)
-        except AudioReadError:
-            pass  # its row will say so
-        return note, 0.0, None
-
-    placed, long = [], []
-    for note, seconds, onset in in_threads(look, list(notes), reader.n_threads):
-        if seconds:
-            long.append((note.request.path, seconds, onset or 0.0))
-        # A file in which nothing rises stays by itself, and is refused or taken for a steady tone where it is read.
-        request = note.request if onset is None else note.request._replace(onset=onset, by_itself=False)
-        placed.append(note._replace(request=request))
-    if len(long) == 1:
-        (path, duration, onset), heard = long[0], reader.target_duration
-        which = f"the {heard:.2f} s from its first note on, {onset:.2f} s," if onset else f"its first {heard:.2f} s"
-        logger.warning(
-            "%s is %.2f s long: %s are classified. For more, give a table of its events.", shown(path), duration, which
-        )
-    elif long:
-        longest = max(long, key=itemgetter(1))
-        logger.warning(
-            "%d files are up to %.2f s long, such as %s: the first %.2f s of each, from its first note on, are "
-            "classified. For more, give a table of their events.",
-            len(long),
-            longest[1],
-            shown(longest[0]),
-            reader.target_duration,
-        )
-    return placed
-
-
 def predict_notes(model: Model, notes: Sequence[Note]) -> Iterator[Predictions]:
     """Yield the predictions of notes, some at a time, in their order."""
     for _, part in predict_places(model, notes, range(len(notes))):
         yield part
 
 
-def predict_places(model: Model, notes: Sequence[Note], places: Sequence[int]) -> Iterator[tuple[int, Predictions]]:
-    """Yield (place of the first, predictions) of some notes that follow each other, until all at ``places`` are."""
+def predict_places(
+    model: Model, notes: Sequence[Note], places: Sequence[int], *, cluster: Cluster | None = None, n_jobs: int = 1
+) -> Iterator[tuple[int, Predictions]]:
+    """Yield (place of the first, predictions) of some notes that follow each other, until all at ``places`` are.
 
-    def run(part):
-        some = notes[part.start : part.stop]
-        answers = model.run([note.request for note in some])
-        messages = [str(answers.errors.get(row, "")) for row in range(len(some))]
-        return Predictions(list(some), model.under_priors(answers.as_learnt), answers.confidence, messages)
+    They come in order, unless ``cluster`` or ``n_jobs`` of :func:`guitarclf.cluster.run_unordered` spread the work.
+    The answers are the same: the parts of other processes are whole batches of this one.
+    """
+    answering, batch, spread = Answering(model), model.rows_at_once, is_spread(cluster, n_jobs)
+    size = items_a_job(len(places), batch, cluster=cluster, n_jobs=n_jobs) if spread else batch
+    parts = stretches(places, size)
+    jobs = [[note.request for note in notes[part.start : part.stop]] for part in parts]
+    if spread:
+        work = run_unordered(answering, jobs, cluster=cluster, n_jobs=n_jobs)
+    else:
+        work = enumerate(in_threads(answering.of_batch, jobs, model.n_threads))
+    for at, answers in work:
+        yield parts[at].start, Predictions(list(notes[parts[at].start : parts[at].stop]), *answers)
 
-    parts = stretches(places, model.rows_at_once)
-    yield from zip((part.start for part in parts), in_threads(run, parts, model.n_threads), strict=True)
+
+class Answering(OfFiles):
+    """Requests -> probabilities under the priors of a model `[n_events, 3]`, confidence `[n_events]`, and errors."""
+
+    def __init__(self, model: Model):
+        self.model = model
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__ |= state
+        self.model.n_threads = 1  # a copy is one of as many processes as there are cores
+
+    def __call__(self, requests: Sequence[Request]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        batches = [
+            requests[part.start : part.stop] for part in stretches(range(len(requests)), self.model.rows_at_once)
+        ]
+        with self.found(request.path for request in requests):
+            proba, confidence, errors = zip(*in_threads(self.of_batch, batches, self.model.n_threads), strict=True)
+        return np.concatenate(proba), np.concatenate(confidence), list(chain.from_iterable(errors))
+
+    def of_batch(self, requests: Sequence[Request]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Return the answers to at most ``rows_at_once`` requests; an error is "" where the audio could be read."""
+        answers = self.model.run(requests)
+        errors = [str(answers.errors.get(row, "")) for row in range(len(requests))]
+        return self.model.under_priors(answers.as_learnt), answers.confidence, errors
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:

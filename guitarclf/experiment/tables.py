@@ -44,7 +44,7 @@ def config_events(config: Config) -> pd.DataFrame:
     What is no note is checked too, though it is not among them: ``events.attrs["background_audio"]`` lists its files,
     and ``events.attrs["bad_audio"]`` those of its rows that are left out.
     """
-    rows = _table_rows(config)
+    rows = table_rows(config)
     tell(rows)
     notes = notes_of(rows)
     if notes.empty:
@@ -67,10 +67,11 @@ def background_events(config: Config) -> pd.DataFrame:
     They are the rows of ``data.metadata_path`` that are labelled no_note, each track a family, and then the clips of
     ``training.background_path``. ``from_table`` says which are of the first kind.
     """
-    return _background_of(config, _table_rows(config))
+    return _background_of(config, table_rows(config))
 
 
-def _table_rows(config: Config) -> pd.DataFrame:
+def table_rows(config: Config) -> pd.DataFrame:
+    """Return all rows of ``data.metadata_path`` that have a label, those that are no note too."""
     data = config.data
     keep_below(data.cache_gb)
     return read_events(data.metadata_path, audio_root=data.audio_folder, columns=data.columns, labels=data.labels)

@@ -2,7 +2,9 @@
 
 import logging
 import random
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +22,10 @@ from guitarclf.errors import ConfigError, SplitError
 from guitarclf.evaluation.drawing import save_figure
 from guitarclf.evaluation.figures import learning_curves
 from guitarclf.evaluation.metrics import Report
-from guitarclf.experiment.background import background_rows
+from guitarclf.experiment.background import background_rows, background_windows
 from guitarclf.experiment.bad_audio import report_bad_audio
 from guitarclf.experiment.evaluate import score_rows, title_of
+from guitarclf.experiment.feature_pass import OpeningCluster, compute_ahead
 from guitarclf.experiment.initial_weights import (
     require_outside,
     suggest_initial_weights,
@@ -31,8 +34,10 @@ from guitarclf.experiment.initial_weights import (
 )
 from guitarclf.experiment.synthetic_rows import draw_endless, draw_synthetic_rows
 from guitarclf.experiment.tables import split_events, with_absolute_paths
+from guitarclf.features.arrays import Windows
+from guitarclf.features.inputs import as_requests
 from guitarclf.labels import LABELS
-from guitarclf.pipeline import build_net, build_pipeline, features_to_train_on
+from guitarclf.pipeline import build_net, build_pipeline, build_window, features_to_train_on
 from guitarclf.runs.environment import threads_of
 from guitarclf.runs.folder import RunFolder, make_folder
 from guitarclf.runs.history import read_history
@@ -67,7 +72,15 @@ class TrainedRun:
     has_test: bool
 
 
-def train(config: Config, *, beside=(), resume=False, overwrite=False, figure_format: str = "png") -> TrainedRun:
+def train(
+    config: Config,
+    *,
+    beside=(),
+    cluster: str | None = None,
+    resume=False,
+    overwrite=False,
+    figure_format: str = "png",
+) -> TrainedRun:
     """Train the pipeline of a config on its table and write the run folder.
 
     Parameters
@@ -75,6 +88,9 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False, figure_fo
     config : Config
     beside : sequence of str
         Names that may already be in ``output_dir``.
+    cluster : str, optional
+        Where features are computed, as far as they are not in the feature cache: what
+        :func:`guitarclf.cluster.open_cluster` takes. The training is here.
     resume : bool
         Go on with the run that is there, from its last finished epoch, to the same weights as if it had
         not stopped; a folder without a run is begun, a finished run is left as it is.
@@ -94,20 +110,18 @@ def train(config: Config, *, beside=(), resume=False, overwrite=False, figure_fo
     folder = RunFolder(Path(config.output_dir))
     if overwrite and config.training.init_from is not None:
         require_outside(folder, bundle_folder(config.training.init_from))
-    with open_run(
-        folder,
-        config,
-        lambda: _trainable_events(config),
-        threads=threads_of(config),
-        beside=beside,
-        resume=resume,
-        overwrite=overwrite,
-    ) as run:
+    with ExitStack() as stack:
+        read = OpeningCluster(cluster, config, partial(_trainable_events, config), stack)
+        begun = {"beside": beside, "resume": resume, "overwrite": overwrite}
+        run = stack.enter_context(open_run(folder, config, read, threads=threads_of(config), **begun))
         if folder.is_finished:
             folder.state.unlink(missing_ok=True)
             _draw_curves(folder, figure_format)
             logger.info("the run in %s is finished", folder.root)
             return TrainedRun(folder, load_pipeline(folder.root), None, _has_test(run.events))
+        if read.cluster is not None:
+            compute_ahead(config, partial(windows_to_train_on, config, run.events), cluster=read.cluster)
+            read.close()
         return _train_into(folder, config, run.events, figure_format)
 
 
@@ -199,13 +213,14 @@ def fit(config: Config, events: pd.DataFrame, run: RunFolder) -> Pipeline:
 
 def _rows_to_train_on(config: Config, pipeline: Pipeline, events: pd.DataFrame) -> TrainingSet:
     """Return the train and val rows of ``events``, synthetic rows, and the user's sounds that are no note."""
-    left_out = set(events.loc[events["split"] != "train", "track"])
+    left_out, has_background = _not_trained_on(events), bool(events.attrs.get("background_audio", True))
     events = events[events["split"] != "test"]
-    is_endless = (events["split"] == "train").to_numpy() & draw_endless(config, len(events))
-    X = features_to_train_on(pipeline, events, is_endless)
-    background = background_rows(config, pipeline["logmel"], left_out=left_out)  # before the modelling, which is long
+    X = features_to_train_on(pipeline, events, _draw_endless(config, events))
+    # Read before the modelling, which is long; and not at all where there is none: that would read the table again.
+    background = [background_rows(config, pipeline["logmel"], left_out=left_out)] if has_background else []
     rows = TrainingSet.of(events, X, valid=(events["split"] == "val").to_numpy(), repeats=config.training.repeat_table)
-    rows = rows.add(draw_synthetic_rows(config, pipeline["logmel"])[0]).add(background)
+    for more in (draw_synthetic_rows(config, pipeline["logmel"])[0], *background):
+        rows = rows.add(more)
     has_fresh_head = config.net.module.note_head and config.training.init_from is None
     if has_fresh_head and not config.net.broken_notes and not rows.is_background.any():
         logger.warning(
@@ -215,6 +230,22 @@ def _rows_to_train_on(config: Config, pipeline: Pipeline, events: pd.DataFrame) 
     if not rows.has_validation:
         logger.warning("There are no validation rows: the last epoch is kept, and nothing stops early.")
     return rows
+
+
+def windows_to_train_on(config: Config, events: pd.DataFrame) -> list[Windows]:
+    """Return what `train` hears of ``events``, which have a ``split``, and of the user's sounds that are no note."""
+    heard = events[events["split"] != "test"]
+    windows = Windows(build_window(config).reader, as_requests(heard)).without_ends(_draw_endless(config, heard))
+    return [windows, background_windows(config, left_out=_not_trained_on(events))]
+
+
+def _draw_endless(config: Config, events: pd.DataFrame) -> np.ndarray:
+    """Return which of the train and val rows are heard as if nothing told where they end, bool of shape (n_events,)."""
+    return (events["split"] == "train").to_numpy() & draw_endless(config, len(events))
+
+
+def _not_trained_on(events: pd.DataFrame) -> set[str]:
+    return set(events.loc[events["split"] != "train", "track"])
 
 
 def seed_everything(seed: int) -> None:

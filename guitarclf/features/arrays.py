@@ -100,9 +100,10 @@ class FeatureRows(RowArray):
     def take(self, rows: np.ndarray) -> np.ndarray:
         source, place = self.source[rows], self.place[rows]
         taken = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
-        for which in np.unique(source):
-            is_in_it = source == which
-            taken[is_in_it] = self.sources[which][place[is_in_it]]
+        order = np.argsort(source, kind="stable")
+        firsts = np.flatnonzero(np.diff(source[order], prepend=-1))  # of the rows of each source
+        for same in np.split(order, firsts)[1:]:
+            taken[same] = self.sources[source[same[0]]][place[same]]
         return taken
 
 
@@ -110,7 +111,7 @@ def map_rows(path: str | Path, shape: tuple[int, ...]) -> np.ndarray:
     """Return a file of float32 rows, memory-mapped; ValueError unless it has exactly this shape."""
     if not shape[0] or os.path.getsize(path) != 4 * prod(shape):
         raise ValueError(f"{path} must hold float32 values of shape {shape}. It has {os.path.getsize(path)} bytes.")
-    return np.asarray(np.memmap(path, dtype=np.float32, mode="r", shape=shape))
+    return np.asarray(np.memmap(os.fspath(path), dtype=np.float32, mode="r", shape=shape))
 
 
 def _file_and_shape(array: np.ndarray) -> tuple | None:

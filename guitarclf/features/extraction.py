@@ -14,8 +14,8 @@ from guitarclf.audio.offsets import needs_ends
 from guitarclf.audio.windows import Request, in_threads
 from guitarclf.errors import AudioReadError
 from guitarclf.features.arrays import FeatureRows, Windows, raise_first
-from guitarclf.features.keys import NO_KEY, FileStates
-from guitarclf.features.store import FeatureStore
+from guitarclf.features.keys import FileStates, is_kept
+from guitarclf.features.store import FeatureStore, StoredRows
 from guitarclf.files.places import expect
 from guitarclf.files.progress import Progress
 
@@ -33,8 +33,7 @@ def features_of(windows: Windows, settings: dict, store: FeatureStore | None = N
 
     Raises AudioReadError for the first event that cannot be read, once the others are computed.
     """
-    n_channels, n_frames = 1 + len(settings["extra_channels"]), 1 + windows.shape[1] // settings["hop_length"]
-    shape = (n_channels, settings["n_mels"], n_frames)
+    shape = _row_shape(windows, settings)
     if store is not None:
         try:
             return _stored(windows, settings, shape, store)
@@ -47,16 +46,34 @@ def features_of(windows: Windows, settings: dict, store: FeatureStore | None = N
     return _computed(windows, settings, shape)
 
 
-def _stored(windows: Windows, settings: dict, shape: tuple[int, ...], store: FeatureStore) -> np.ndarray | FeatureRows:
-    """Return the features from the store, into which the missing ones are put first."""
+def count_stored(windows: Windows, settings: dict, store: FeatureStore) -> int:
+    """Return how many of the rows the store has; OSError if it cannot be used."""
+    stored, _, keys = _look_up(windows, settings, _row_shape(windows, settings), store)
+    return int((stored.find(keys)[1] >= 0).sum())
+
+
+def _row_shape(windows: Windows, settings: dict) -> tuple[int, int, int]:
+    n_channels, n_frames = 1 + len(settings["extra_channels"]), 1 + windows.shape[1] // settings["hop_length"]
+    return n_channels, settings["n_mels"], n_frames
+
+
+def _look_up(
+    windows: Windows, settings: dict, shape: tuple[int, ...], store: FeatureStore
+) -> tuple[StoredRows, FileStates, np.ndarray]:
+    """Return the rows of the setting, the states of the recordings, and the key of each row."""
     stored = store.open(windows.reader, settings, shape)
     has_ends = windows.reader.zero_after_offset or needs_ends(settings)
     states = FileStates(windows.reader.until if has_ends else None)
     expect(request.path for request in windows.requests)
-    keys = [states.key(request) for request in windows.requests]
+    return stored, states, states.keys(windows.requests)
+
+
+def _stored(windows: Windows, settings: dict, shape: tuple[int, ...], store: FeatureStore) -> np.ndarray | FeatureRows:
+    """Return the features from the store, into which the missing ones are put first."""
+    stored, states, keys = _look_up(windows, settings, shape, store)
     sources, source, place = stored.find(keys)
     missing = np.flatnonzero(source < 0)
-    young = np.array([keys[row] == NO_KEY for row in missing], dtype=bool)
+    young = ~is_kept(keys[missing])
     if not young.all():
         rows = _by_file(windows.requests, missing[~young].tolist())
         files = stored.append(_with_keys(extract(windows, rows, settings), windows.requests, keys, states))
@@ -73,12 +90,14 @@ def _stored(windows: Windows, settings: dict, shape: tuple[int, ...], store: Fea
 
 
 def _with_keys(
-    parts: Iterable[tuple[list[int], np.ndarray]], requests: Sequence[Request], keys: list[bytes], states: FileStates
-) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    """Yield (keys, features) for each (rows, features); a row whose recording has changed meanwhile gets NO_KEY."""
+    parts: Iterable[tuple[list[int], np.ndarray]], requests: Sequence[Request], keys: np.ndarray, states: FileStates
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (keys, features) for each (rows, features); none of a recording that has changed meanwhile is found."""
     for rows, features in parts:
         changed = {path for path in {requests[row].path for row in rows} if not states.is_unchanged(path)}
-        yield [NO_KEY if requests[row].path in changed else keys[row] for row in rows], features
+        names = keys[rows]
+        names["recording"][[requests[row].path in changed for row in rows]] = 0
+        yield names, features
 
 
 def _computed(windows: Windows, settings: dict, shape: tuple[int, ...]) -> np.ndarray:

@@ -32,11 +32,13 @@ def as_requests(X) -> list[Request]:
         if (onsets < 0).any():
             row = int((onsets < 0).argmax())
             raise ParameterError(f"`onset_sec` must be at least 0 in every row. Got {onsets[row]:g} in row {row}.")
-        alone = X["events_in_file"] == 1 if "events_in_file" in X else [True] * len(X)
-        parts = (X["audio_path"], onsets.tolist(), alone, _offsets(X), _next_onsets(X, onsets))
+        alone = (X["events_in_file"] == 1).tolist() if "events_in_file" in X else [True] * len(X)
+        number_of_row, texts = pd.factorize(X["audio_path"], use_na_sentinel=False)
+        paths = [as_path(str(text)) for text in texts]  # a recording's name once, for all its events
+        parts = (number_of_row.tolist(), onsets.tolist(), alone, _offsets(X), _next_onsets(X, onsets))
         return [
-            Request(as_path(str(path)), onset, bool(only), offset, next_onset=following)
-            for path, onset, only, offset, following in zip(*parts, strict=True)
+            Request(paths[number], onset, only, offset, False, following)
+            for number, onset, only, offset, following in zip(*parts, strict=True)
         ]
     is_sequence = isinstance(X, list | tuple | pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1)
     if is_sequence and all(isinstance(item, str | os.PathLike) for item in X):
@@ -52,7 +54,7 @@ def _offsets(events: pd.DataFrame) -> list[float | None]:
     if "offset_sec" not in events:
         return [None] * len(events)
     offsets = pd.to_numeric(events["offset_sec"], errors="coerce").to_numpy(dtype=np.float64)
-    return [float(offset) if np.isfinite(offset) else None for offset in offsets]
+    return _finite(offsets)
 
 
 def _next_onsets(events: pd.DataFrame, onsets: np.ndarray) -> list[float | None]:
@@ -61,5 +63,14 @@ def _next_onsets(events: pd.DataFrame, onsets: np.ndarray) -> list[float | None]
     It is that of the table the events are from, where it was told: a row means the same in a part of it.
     """
     told = events.get("next_onset_sec")
-    following = next_onsets_in(events["audio_path"].tolist(), onsets) if told is None else told.to_numpy(np.float64)
-    return [float(onset) if np.isfinite(onset) else None for onset in following]
+    following = (
+        next_onsets_in(pd.factorize(events["audio_path"])[0], onsets) if told is None else told.to_numpy(np.float64)
+    )
+    return _finite(following)
+
+
+def _finite(seconds: np.ndarray) -> list[float | None]:
+    """Return numbers as a list, with None for those that are not finite."""
+    known = seconds.astype(object)
+    known[~np.isfinite(seconds)] = None
+    return known.tolist()

@@ -1,9 +1,10 @@
 """FeatureStore: features of recordings, kept from one training, search or cross-validation to the next.
 
 Each setting of the parameters has a folder. Its ``*.rows`` hold float32 features one after the other; its
-``index.sqlite`` names these files, and tells for each key the file and the place of its row. A file enters the index in
-one transaction, once it is whole and on the disk. So any number of processes may read and write, and one that is
-killed leaves at worst a file that is not in the index, which trimming removes.
+``index.sqlite`` names these files, and has the keys of the rows of each, one after the other too: they are read and
+sorted as one array. A file enters the index in one transaction, once it is whole and on the disk. So any number of
+processes may read and write, and one that is killed leaves at worst a file that is not in the index, which trimming
+removes.
 """
 
 import hashlib
@@ -24,18 +25,12 @@ import numpy as np
 from guitarclf.audio.windows import WindowReader
 from guitarclf.errors import GuitarclfError
 from guitarclf.features.arrays import map_rows
-from guitarclf.features.keys import NO_KEY, setting_of
+from guitarclf.features.keys import KEY, is_kept, key_hashes, setting_of
 from guitarclf.files.caches import cache_folder
 from guitarclf.parameters.sections import CACHE_GB
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS files (file INTEGER PRIMARY KEY, name TEXT NOT NULL, n_rows INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, file INTEGER NOT NULL, place INTEGER NOT NULL) WITHOUT ROWID;
-"""
-LOOK_UP = """
-WITH RECURSIVE wanted (row) AS (SELECT 0 UNION ALL SELECT row + 1 FROM wanted WHERE row + 1 < ?2)
-SELECT row, file, place FROM wanted CROSS JOIN rows ON key = substr(?1, 16 * row + 1, 16)
-"""  # several times as fast as a query for each key
+FORMAT = 3  # of the index; rows under another are not found any more
+TABLES = "CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, keys BLOB NOT NULL);"
 FILE_BYTES = 256 * 2**20  # a file that has grown this large is closed, and another is begun
 BUSY_SEC = 60.0  # how long a transaction waits for those of other processes
 STALE_SEC = 86400.0  # a file that is not in the index after this time was left behind by a crash
@@ -65,9 +60,14 @@ class FeatureStore:
         self.folder = _default_folder() if str(folder) == "auto" else Path(folder)
         self.limit_gb = limit_gb
 
+    @property
+    def digests(self) -> Path:
+        """The database in which the digests of files are kept; see `joint_digest`."""
+        return self.folder / "digests.sqlite"
+
     def open(self, reader: WindowReader, settings: dict, row_shape: tuple[int, ...]) -> "StoredRows":
         """Return the rows of one setting of windows and features; OSError if its folder cannot be made."""
-        description = setting_of(reader, settings, row_shape) | {"format": 2}  # version 0.1.0 had no index
+        description = setting_of(reader, settings, row_shape) | {"format": FORMAT}
         name = hashlib.blake2b(json.dumps(description, sort_keys=True).encode(), digest_size=12).hexdigest()
         stored = StoredRows(self.folder / name, row_shape)
         stored.begin(description)
@@ -85,8 +85,11 @@ class FeatureStore:
         return sorted(found, key=lambda size: -size.last_used)
 
     def clear(self) -> int:
-        """Remove the rows of every setting, and nothing else in the folder; return the bytes freed."""
+        """Remove the rows of every setting and the digests, and nothing else in the folder; return the bytes freed."""
         sizes = self.sizes()
+        for path in self.folder.glob(f"{self.digests.name}*"):
+            with suppress(OSError):  # Windows keeps what is in use
+                path.unlink()
         for size in sizes:
             shutil.rmtree(size.folder, ignore_errors=True)
         return sum(size.n_bytes for size in sizes)
@@ -96,11 +99,11 @@ class FeatureStore:
         kept = []
         for settings in self.folder.glob("*/settings.json"):
             stored = StoredRows(settings.parent)
-            if stored.index.exists():
-                with suppress(OSError):  # another process may be clearing it
-                    kept += [(*use, stored) for use in stored.uses()]
-            else:  # of version 0.1.0, whose rows are not found any more
+            if _is_outdated(stored.index, settings):
                 shutil.rmtree(stored.folder, ignore_errors=True)
+                continue
+            with suppress(OSError):  # another process may be clearing it
+                kept += [(*use, stored) for use in stored.uses()]
         total = 0
         for _, n_bytes, name, stored in sorted(kept, key=lambda use: use[:3], reverse=True):  # the last used first
             total += n_bytes
@@ -141,38 +144,37 @@ class StoredRows:
                 path.unlink()
         return uses
 
-    def find(self, keys: list[bytes]) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    def find(self, keys: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
         """Return (sources, source, place): the row of ``keys[i]`` is ``sources[source[i]][place[i]]``.
 
-        The source of a key without a row is -1.
+        The source of a key without a row is -1. ``keys`` are of dtype KEY.
         """
-        source, place = np.full(len(keys), -1, dtype=np.intp), np.zeros(len(keys), dtype=np.intp)
-        sources: list[np.ndarray] = []
-        names = np.array(keys, dtype="S16")
-        order = np.argsort(names)  # that of the index, which is then read once
         with self._transaction() as index:
-            lies = index.execute(LOOK_UP, (names[order].tobytes(), len(keys)))
-            found = np.fromiter(lies, dtype=[("row", np.intp), ("file", np.intp), ("place", np.intp)])
-            files = {file: (name, n_rows) for file, name, n_rows in index.execute("SELECT * FROM files")}
-        found["row"] = order[found["row"]]
-        for file in files.keys() & set(np.unique(found["file"]).tolist()):
-            name, n_rows = files[file]
-            path, of_file = self.folder / name, found[found["file"] == file]
+            files = [(name, _as_keys(blob)) for name, blob in index.execute("SELECT name, keys FROM files")]
+        own, lengths = np.concatenate([keys[:0], *(own for _, own in files)]), [len(own) for _, own in files]
+        row = _rows_of(keys, own)
+        # A row of -1 is one more, of no file.
+        file = np.append(np.repeat(np.arange(len(files)), lengths), -1)[row]
+        place = np.append(np.concatenate([np.arange(0), *map(np.arange, lengths)]), 0)[row]
+        sources, source_of_file = list[np.ndarray](), np.full(len(files) + 1, -1)  # the last stands for no file
+        for number in np.unique(file[file >= 0]).tolist():
+            path = self.folder / files[number][0]
             try:
-                rows = map_rows(path, (n_rows, *self.row_shape))
+                rows = map_rows(path, (lengths[number], *self.row_shape))
             except (OSError, ValueError):  # damaged, or another process has just removed it
-                self.remove(name)
+                self.remove(path.name)
                 continue
-            source[of_file["row"]], place[of_file["row"]] = len(sources), of_file["place"]
+            source_of_file[number] = len(sources)
             sources.append(rows)
             with suppress(OSError):  # in a folder that can only be read
                 os.utime(path)  # the least recently used go first
-        return sources, source, place
+        return sources, source_of_file[file], place
 
-    def append(self, parts: Iterable[tuple[list[bytes], np.ndarray]]) -> list[np.ndarray]:
+    def append(self, parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
         """Write rows as they come, each under its key; return the new files, memory-mapped, with the rows in order.
 
-        A row under NO_KEY is not found again. What came before an error is kept, unless the disk gave the error.
+        A row whose key names no recording is not found again. What came before an error is kept, unless the disk gave
+        the error.
         """
         parts, files = iter(parts), []
         for part in parts:
@@ -185,14 +187,14 @@ class StoredRows:
                 raise
         return files
 
-    def _write(self, path: Path, parts: Iterable[tuple[list[bytes], np.ndarray]]) -> np.ndarray:
+    def _write(self, path: Path, parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         """Write rows into a new file until it is large enough, and enter it into the index; return them mapped."""
-        keys: list[bytes] = []
+        keys: list[np.ndarray] = []
         try:
             with open(path, "xb") as file:
                 for names, rows in parts:
                     file.write(np.ascontiguousarray(rows, dtype=np.float32).data)
-                    keys += names
+                    keys.append(names)
                     if file.tell() >= FILE_BYTES:
                         break
         except BaseException as error:
@@ -201,22 +203,18 @@ class StoredRows:
             raise
         return self._enter(path, keys)
 
-    def _enter(self, path: Path, keys: list[bytes]) -> np.ndarray:
+    def _enter(self, path: Path, keys: list[np.ndarray]) -> np.ndarray:
         """Enter a file into the index, all at once; return its rows, memory-mapped."""
         with open(path, "rb+") as file:
             os.fsync(file.fileno())  # the index promises rows, also after a power cut
-        array = map_rows(path, (len(keys), *self.row_shape))
+        array = map_rows(path, (sum(map(len, keys)), *self.row_shape))
         with self._transaction() as index:
-            number = uuid.uuid4().int >> 65  # no two files have one, not even of an index cleared meanwhile
-            index.execute("INSERT INTO files VALUES (?, ?, ?)", (number, path.name, len(keys)))
-            rows = ((key, number, place) for place, key in enumerate(keys) if key != NO_KEY)
-            index.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", rows)
+            index.execute("INSERT INTO files VALUES (?, ?)", (path.name, np.concatenate(keys).tobytes()))
         return array
 
     def remove(self, name: str) -> None:
         """Remove a file from the index, and then from the disk."""
         with self._transaction() as index:
-            index.execute("DELETE FROM rows WHERE file IN (SELECT file FROM files WHERE name = ?)", (name,))
             index.execute("DELETE FROM files WHERE name = ?", (name,))
         with suppress(OSError):  # Windows keeps what is in use
             (self.folder / name).unlink()
@@ -233,6 +231,34 @@ class StoredRows:
                 for path in self.folder.glob(f"{self.index.name}*"):  # with its journal
                     path.unlink(missing_ok=True)
             raise OSError(f"{self.index}: {error}") from error
+
+
+def _as_keys(blob: bytes) -> np.ndarray:
+    return np.frombuffer(blob, dtype=KEY, count=len(blob) // KEY.itemsize)  # one cut short does not fit its file
+
+
+def _rows_of(keys: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return for each of ``keys`` the number of an equal one among ``own``, shape (n_keys,); -1 if there is none."""
+    if not len(own):
+        return np.full(len(keys), -1)
+    wanted, there = key_hashes(keys), key_hashes(own)
+    order = np.argsort(there)
+    row = order[np.minimum(np.searchsorted(there[order], wanted), len(own) - 1)]
+    return np.where(is_kept(keys) & _are_equal(own[row], keys), row, -1)
+
+
+def _are_equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    whole = np.dtype((np.void, KEY.itemsize))
+    return a.view(whole) == b.view(whole)
+
+
+def _is_outdated(index: Path, settings: Path) -> bool:
+    """Return whether rows are of a version that kept them otherwise, so that they are not found any more."""
+    if not index.exists():  # 0.1.0
+        return True
+    with suppress(OSError, ValueError, AttributeError):  # what cannot be read may be of a later version
+        return json.loads(settings.read_text(encoding="utf-8")).get("format") == 2
+    return False
 
 
 def _default_folder() -> Path:

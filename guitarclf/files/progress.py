@@ -73,3 +73,13 @@ def watched(parts: Iterable[Part], total: int, *, desc: str | None = None, unit:
         for part in parts:
             yield part
             bar.update(len(part))
+
+
+def watched_places(
+    parts: Iterable[tuple[int, Part]], total: int, *, desc: str | None = None, unit: str = "it"
+) -> Iterator[tuple[int, Part]]:
+    """Yield (place, part) in whatever order they come, as `watched` does."""
+    with Progress(total, desc=desc, unit=unit) as bar:
+        for place, part in parts:
+            yield place, part
+            bar.update(len(part))

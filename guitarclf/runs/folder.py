@@ -114,14 +114,18 @@ class SearchFolder(OutputFolder):
         self.best = root / "best"
         self.best_config = root / "best_config.yaml"
         self.results = root / "search_results.csv"
-        self.kept = root / "scored.jsonl"
-        self.kept_0_1_0 = root / "scored.json"  # where 0.1.0 kept its scores
+        self.kept = root / "finished_fits.jsonl"
+        # Where versions before this one kept their scores, and 0.1.0.
+        self.kept_by_candidate = root / "scored.jsonl"
+        self.kept_0_1_0 = root / "scored.json"
 
-    is_underway = property(lambda self: n_kept(self.kept) > 0 or self.kept_0_1_0.is_file())
+    is_underway = property(
+        lambda self: max(n_kept(self.kept), n_kept(self.kept_by_candidate)) > 0 or self.kept_0_1_0.is_file()
+    )
 
     @property
     def artefacts(self) -> list[Path]:
-        named = [self.results, self.best_config, self.kept, self.kept_0_1_0]
+        named = [self.results, self.best_config, self.kept, self.kept_by_candidate, self.kept_0_1_0]
         return [*named, self.environment, self.bad_audio, self.log, self.config]
 
     def remove_artefacts(self) -> None:

@@ -123,6 +123,12 @@ def stretches(places: Sequence[int], at_most: int) -> list[range]:
     ]
 
 
+def kept_parts(path: Path, key: str) -> list[tuple[int, int, Any]]:
+    """Return (place of the first item, number of items, plain part) of each whole part in a journal, which is left
+    as it is; RunError if it has another key."""
+    return _read(path, key)[0]
+
+
 def n_kept(path: Path) -> int:
     """Return the number of parts in a journal, 0 if there is none."""
     return max(0, path.read_bytes().count(b"\n") - 1) if path.is_file() else 0

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 from guitarclf.config import Config, get_value, leaves
 from guitarclf.config.files import load_config, write_config
 from guitarclf.errors import RunError, TrainingError
+from guitarclf.features.store import FeatureStore
 from guitarclf.files.digest import file_digest, joint_digest, text_digest
 from guitarclf.files.lock import locked, require_unlocked
 from guitarclf.files.names import ESCAPE
@@ -114,14 +116,16 @@ def open_run(
 
 def data_digest(config: Config, events: pd.DataFrame) -> dict[str, str | None]:
     """Return the digests of the contents of a run's data: of its table, its audio, and its background or None."""
-    n_workers, path = config.data.num_workers, config.training.background_path
+    path, cache = config.training.background_path, config.data.cache
+    kept_in = None if cache is None else FeatureStore(cache).digests
+    digest_of = partial(joint_digest, num_workers=config.data.num_workers, kept_in=kept_in)
     background = events.attrs.get("background_audio")
     if background:
         table = "" if path is None else file_digest(path)
-        background = text_digest(table, joint_digest(background, num_workers=n_workers))
+        background = text_digest(table, digest_of(background))
     return {
         "table": file_digest(config.data.metadata_path),
-        "audio": joint_digest(events["audio_path"], num_workers=n_workers),
+        "audio": digest_of(events["audio_path"].unique()),
         "background": background or None,
     }
 

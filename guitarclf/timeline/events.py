@@ -87,6 +87,7 @@ COLUMNS = (
     "strength_db",
     "error",
 )
+TEXTS = ("note_id", "audio_path", "label_category", "error")  # of COLUMNS; the others are numbers
 
 
 def rows(timeline: Timeline, stem: str | None = None) -> Iterator[dict]:

@@ -14,7 +14,8 @@ from guitarclf.bundle.engines import OnnxModel, load_model
 from guitarclf.bundle.pipelines import save_bundle
 from guitarclf.data.synth import render_notes
 from guitarclf.errors import AudioReadError, ParameterError
-from guitarclf.experiment.predict import notes_of_events, predict_notes
+from guitarclf.experiment.notes import notes_of_events
+from guitarclf.experiment.predict import predict_notes
 from guitarclf.experiment.synthetic_rows import draw_synthetic_rows
 from guitarclf.features.window import EventWindow
 from guitarclf.models.augment import Augment

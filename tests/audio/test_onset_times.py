@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from notes import decaying_sine, noise_click, partial_series
 
-from guitarclf.audio.onset_times import BLOCK_SEC, find_onsets, mono_blocks, onsets_of
+from guitarclf.audio.onset_times import BLOCK_SEC, PeakPicker, find_onsets, mono_blocks, onsets_of
 from guitarclf.audio.recordings import open_recording
-from guitarclf.audio.superflux import FRAMES_PER_SEC, HOP, LAG, N_FFT, RATE, filters
+from guitarclf.audio.superflux import FRAMES_PER_SEC, HOP, LAG, N_FFT, RATE, Rises, filters
 from guitarclf.audio.windows import WindowReader
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.parameters.sections import OnsetParameters
@@ -269,3 +269,10 @@ def test_a_file_by_itself_is_heard_from_its_first_note_on(rng, write_wav):
     fading = np.sin(2 * np.pi * 220 * seconds) * np.clip(seconds - 2, 0, 1)
     with open_recording(write_wav(fading.astype(np.float32))) as recording:
         assert 2.0 <= WindowReader().find_onset(recording) < 2.2
+
+
+def test_a_weak_rise_in_the_first_frame_is_an_onset_as_nothing_is_before_it():
+    strength, level = np.zeros(200), np.full(200, -30.0)
+    strength[0] = 2.0  # above the threshold, and below where a release need not be thought of
+    picker = PeakPicker(OnsetParameters())
+    assert [*picker.add(Rises(strength, level)), *picker.finish()] == [(0, 2.0)]

@@ -8,6 +8,7 @@ import logging
 import pickle
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -29,6 +30,7 @@ from guitarclf.errors import ParameterError, RunError
 from guitarclf.experiment.ship import ship
 from guitarclf.pipeline import build_pipeline
 from guitarclf.priors import highest_at_equal_shares
+from guitarclf.training.device import torch_threads
 
 ATOL = 1e-4
 PRIORS = {"harmonic": 0.02, "dead_note": 0.3}
@@ -148,6 +150,17 @@ def test_the_onnx_engine_is_the_pipeline(small_bundle, small_table):
     model.priors = PRIORS
     windows = np.asarray(pipeline["window"].transform(small_table.events))
     np.testing.assert_allclose(model.predict_proba(windows), expected, rtol=0, atol=ATOL)
+
+
+def test_a_copy_of_a_torch_model_computes_in_the_threads_of_the_process_that_it_comes_from(small_pipeline):
+    """The last digits of the answers to a few notes depend on their number."""
+    with torch_threads(3):
+        copied = pickle.loads(pickle.dumps(TorchModel(small_pipeline)))
+    before = torch.get_num_threads()
+    for model in (copied, pickle.loads(pickle.dumps(copied))):
+        model.pipeline = {"net": SimpleNamespace(answer=lambda features: torch.get_num_threads())}
+        assert model.answer(None) == 3
+    assert torch.get_num_threads() == before
 
 
 def test_priors_in_the_bundles_config_count(small_bundle, tmp_path):

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -13,7 +14,9 @@ import soundfile
 from click.testing import CliRunner
 from notes import RATE, decaying_sine
 
+from guitarclf.bundle.folder import seal
 from guitarclf.cli import main
+from guitarclf.config.files import load_config, write_config
 from guitarclf.experiment import annotate as task
 from guitarclf.timeline import stream
 from guitarclf.timeline.events import COLUMNS
@@ -456,3 +459,23 @@ def test_a_csv_loads_neither_torch_nor_pandas_nor_librosa(lessons, tmp_path):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
     assert len(pd.read_csv(tmp_path / "out" / "a" / "one.csv")) == 3
+
+
+def test_a_configuration_file_replaces_only_the_keys_that_it_names(small_bundle, lessons, tmp_path):
+    """Of a model whose own onsets and columns are not the defaults."""
+    model = tmp_path / "model"
+    shutil.copytree(small_bundle, model)
+    config = load_config(model / "config.yaml", {"onsets.min_gap": 0.7, "data.columns": {"onset_sec": "begin"}})
+    write_config(config, model / "config.yaml")
+    seal(model, json.loads((model / "model.json").read_text()))
+    (tmp_path / "begin.csv").write_text("note_id,audio_path,begin\nx,a/one.wav,0.5\n")
+    (tmp_path / "onsets.yaml").write_text("onsets: {threshold_db: 1.0}\n")
+    (tmp_path / "data.yaml").write_text("data: {columns: {onset_sec: other}}\nonsets:\n")
+    given = (lessons, "--model", model, "--config", tmp_path / "onsets.yaml")
+    call(*given, "--output-dir", tmp_path / "out")
+    said = json.loads((tmp_path / "out" / "annotate.json").read_text())["settings"]["onsets"]
+    assert (said["threshold_db"], said["min_gap"]) == (1.0, 0.7)
+    table = ("--onsets", tmp_path / "begin.csv", "--audio-root", lessons)
+    assert "0.5" in call(*given, *table).stdout
+    told = call(lessons, "--model", model, "--config", tmp_path / "data.yaml", *table, code=1)
+    assert "other" in told.stderr

@@ -1,6 +1,9 @@
 """Splits: no track on two sides, every class where it can be had, and words for what cannot."""
 
+import json
 import logging
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +12,8 @@ import pytest
 from guitarclf.data.splits import assign_splits, draw_sides
 from guitarclf.errors import SplitError
 from guitarclf.labels import LABELS
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "splits"
 
 
 def table(tracks, labels, **columns):
@@ -175,3 +180,54 @@ def test_one_held_out_side_may_be_drawn_alone(rng):
     assert not set(groups[sides == 0]) & set(groups[sides == 1])
     np.testing.assert_array_equal(sides, draw_sides(groups, labels, (0.25,), seed=0))
     assert (sides == 1).mean() == pytest.approx(0.25, abs=0.1)
+
+
+def kept_splits():
+    """Return what makes the fixtures, and what the splits were: name -> digest and counts."""
+    return runpy.run_path(str(FIXTURES / "make.py")), json.loads((FIXTURES / "splits.json").read_text())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_tracks", [13, 300])
+def test_small_tables_keep_the_split_they_had(n_tracks):
+    make, kept = kept_splits()
+    cases = [case for case in make["cases"]() if case[0] == n_tracks]
+    assert len(cases) == 18
+    assert {make["name_of"](*case): make["split_of"](*case) for case in cases}.items() <= kept.items()
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_table_of_20_000_tracks_keeps_the_split_it_had(number):
+    make, kept = kept_splits()
+    case = [case for case in make["cases"]() if case[0] == 20_000][number]
+    assert make["split_of"](*case) == kept[make["name_of"](*case)]
+
+
+@pytest.mark.parametrize("seed", [42, 1])
+def test_a_table_of_more_tracks_has_its_shares_and_all_classes_on_each_side(seed):
+    rng = np.random.default_rng(seed)
+    tracks = np.repeat(np.arange(30_000), rng.integers(1, 4, 30_000))
+    labels = np.where(rng.random(len(tracks)) < 0.001, "harmonic", rng.choice(LABELS[1:], len(tracks)))
+    events = table([f"t{track}" for track in tracks], labels)
+    splits = assign_splits(events, valid_size=0.1, test_size=0.05, seed=seed)
+    shares = splits.value_counts(normalize=True)
+    assert shares.to_dict() == pytest.approx({"train": 0.85, "val": 0.1, "test": 0.05}, abs=0.001)
+    assert events.groupby(splits)["label_category"].nunique().to_dict() == {"train": 3, "val": 3, "test": 3}
+    assert sides_of_tracks(events, splits).map(len).max() == 1
+    assert assign_splits(events, valid_size=0.1, test_size=0.05, seed=seed).equals(splits)
+
+
+def test_a_rare_class_in_many_tracks_is_still_on_every_side():
+    labels = np.full(25_000, "general_note", dtype=object)
+    labels[::2] = "dead_note"
+    labels[[17, 9_000, 20_001, 24_000]] = "harmonic"
+    events = table([f"t{track}" for track in range(len(labels))], labels)
+    sides = events.groupby(assign_splits(events, valid_size=0.2, test_size=0.2))["label_category"].nunique()
+    assert sides["train"] == 3
+    assert sides["val"] == 3
+
+
+def test_the_first_of_the_torn_tracks_is_named():
+    events = table(["b", "b", "a", "a", "c"], ["harmonic"] * 5, split=["train", "val", "test", "train", "val"])
+    with pytest.raises(SplitError, match=r"Track 'a' is in test and train \(2 such tracks\)"):
+        assign_splits(events)

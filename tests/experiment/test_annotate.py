@@ -92,6 +92,16 @@ def test_the_events_of_a_folder_are_a_table(lesson):
     assert (events["pitch_midi"] == -1).all()
 
 
+def test_no_paths_are_an_empty_table_with_the_types_of_any_other(lesson):
+    table, some = annotate([]), annotate(lesson)
+    assert len(table) == 0
+    assert tuple(table.columns) == COLUMNS
+    assert table.attrs["audio_root"] == ""
+    numbers = [name for name in COLUMNS if some[name].dtype != some["note_id"].dtype]
+    assert len(numbers) == 8
+    assert [table[name].dtype for name in numbers] == [some[name].dtype for name in numbers]
+
+
 def test_events_are_kept_by_label_and_stretch(lesson):
     whole = annotate(lesson, min_confidence=0)
     label = whole["label_category"].iloc[0]

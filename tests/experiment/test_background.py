@@ -16,8 +16,9 @@ from guitarclf.data.background import read_background
 from guitarclf.data.events import read_events
 from guitarclf.errors import AudioReadError, EventTableError, RunError
 from guitarclf.experiment.background import background_rows
+from guitarclf.experiment.candidate_fits import KeptFeatures
 from guitarclf.experiment.join import join
-from guitarclf.experiment.search import KeptFeatures, search
+from guitarclf.experiment.search import search
 from guitarclf.experiment.tables import config_events, other_events
 from guitarclf.experiment.train import train
 from guitarclf.experiment.validate import validate

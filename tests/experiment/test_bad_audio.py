@@ -16,8 +16,9 @@ from guitarclf.audio.recordings import load_segment, open_recording, outside_roo
 from guitarclf.errors import AudioReadError, ConfigError, ParameterError
 from guitarclf.experiment.train import train
 from guitarclf.experiment.validate import validate
-from guitarclf.features import extraction, keys
+from guitarclf.features import extraction
 from guitarclf.features.window import EventWindow
+from guitarclf.files import state
 
 TONE = decaying_sine(440.0)
 
@@ -227,7 +228,7 @@ def test_too_many_bad_files_stop_the_run(marred, tmp_path):
 
 
 def test_a_full_cache_hides_no_bad_audio(note_table, tmp_path, monkeypatch):
-    monkeypatch.setattr(keys, "GRAIN_SEC", 0.0)  # the files are new
+    monkeypatch.setattr(state, "GRAIN_SEC", 0.0)  # the files are new
     sides = ("train", "train", "train", "train", "val", "test")
     table, computed = note_table(extra={"split": lambda index, row: sides[index % 6]}), []
     whole = extraction.log_mel_channels

@@ -14,10 +14,11 @@ from guitarclf.evaluation.baselines import majority, mfcc_statistics, svm_on_mfc
 from guitarclf.evaluation.crossval import summarise
 from guitarclf.evaluation.intervals import wilson
 from guitarclf.evaluation.metrics import class_calibration_error
-from guitarclf.experiment import crossval as module
+from guitarclf.experiment import material as module
 from guitarclf.experiment.crossval import crossval, fold_of_rows
 from guitarclf.experiment.fits import Outcome, answers, no_clips
 from guitarclf.labels import LABELS
+from guitarclf.pipeline import build_pipeline
 
 
 def config_for(table, output_dir, **overrides):
@@ -144,3 +145,28 @@ def test_a_perfect_table_scores_one():
     assert report.pooled.macro_f1 == 1
     assert report.intervals["macro-F1"] == (1, 1)
     assert report.baselines["majority"]["balanced_accuracy"] == pytest.approx(1 / 3)
+
+
+@pytest.mark.slow
+def test_fits_here_and_on_a_cluster_say_the_same_to_the_byte(small_table, tmp_path):
+    written = ("predictions.csv", "crossval.json", "crossval.txt", "phrases/metadata.csv")
+    found = []
+    for number, where in enumerate([{"n_jobs": 1}, {"n_jobs": 2}, {"cluster": "local:2"}]):
+        folder = tmp_path / str(number)
+        config = config_for(small_table, folder, crossval__n_splits=2, training__add_modelled=20)
+        crossval(config, repeats=2, in_context=True, **where)
+        found.append([(folder / name).read_bytes() for name in written])
+    assert found[1] == found[0]
+    assert found[2] == found[0]
+
+
+def test_phrases_that_are_not_in_sight_are_made_anew(small_table, tmp_path):
+    pipeline, events = build_pipeline(small_config()), small_table.events
+    phrases = module.Phrases(tmp_path / "phrases", seed=3).written(events)
+    heard = phrases.heard(pipeline, events)
+    module.Phrases(tmp_path / "stale", seed=4).written(events)  # another run's, which lies under that name on a worker
+    for folder in (tmp_path / "nowhere", tmp_path / "stale"):
+        again = module.Phrases(folder, seed=3, digest=phrases.digest).heard(pipeline, events)
+        assert again.keys() == heard.keys()
+        assert all(np.array_equal(again[setting], heard[setting]) for setting in heard)
+    assert not (tmp_path / "nowhere").exists()

@@ -19,7 +19,8 @@ from guitarclf.config.files import with_values
 from guitarclf.errors import EventTableError, RunError, SplitError
 from guitarclf.experiment.evaluate import evaluate_run
 from guitarclf.experiment.inspect import find_event, inspect_event
-from guitarclf.experiment.predict import PREDICTION_COLUMNS, events_of_paths, predict_events
+from guitarclf.experiment.notes import events_of_paths
+from guitarclf.experiment.predict import PREDICTION_COLUMNS, predict_events
 from guitarclf.experiment.tables import run_events
 from guitarclf.experiment.train import train
 from guitarclf.experiment.validate import validate

@@ -11,7 +11,7 @@ from small import config_for, small_config
 
 from guitarclf.cli import main
 from guitarclf.errors import EventTableError, RunError
-from guitarclf.experiment import crossval as module
+from guitarclf.experiment import material as module
 from guitarclf.experiment.crossval import crossval
 from guitarclf.experiment.evaluate import evaluate_run
 from guitarclf.experiment.folds import fold_of_clips

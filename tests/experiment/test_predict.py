@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from guitarclf.audio.windows import WindowReader
 from guitarclf.cli import main
 from guitarclf.errors import ParameterError
-from guitarclf.experiment.predict import notes_of_paths, place_notes
+from guitarclf.experiment.notes import notes_of_paths, place_notes
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Searches on small tables."""
 
 import io
+import pickle
 import sys
 
 import numpy as np
@@ -14,7 +15,9 @@ from small import config_for
 from guitarclf.config.files import load_config, with_values
 from guitarclf.data.events import read_events
 from guitarclf.errors import ConfigError
-from guitarclf.experiment.search import KeptFeatures, apply_candidate, search
+from guitarclf.experiment.candidate_fits import CandidateFits, KeptFeatures
+from guitarclf.experiment.candidates import apply_candidate
+from guitarclf.experiment.search import search
 from guitarclf.features.arrays import FeatureRows
 from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.files import progress
@@ -38,7 +41,7 @@ def test_search_ranks_candidates_and_trains_the_best(small_table, tmp_path):
     assert result.run.folder.bundle.is_dir()
 
 
-def test_a_watched_search_shows_its_candidates(small_table, tmp_path, monkeypatch):
+def test_a_watched_search_shows_its_fits(small_table, tmp_path, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -51,8 +54,8 @@ def test_a_watched_search_shows_its_candidates(small_table, tmp_path, monkeypatc
         search(with_values(config, params, source="test"))
         drawn = sys.stderr.getvalue()
     assert "search" in drawn
-    assert "1/2" in drawn
-    assert "candidate" in drawn
+    assert "1/6" in drawn
+    assert "fit" in drawn
 
 
 @pytest.mark.parametrize(
@@ -103,15 +106,52 @@ def test_features_are_computed_once_for_each_setting(small_table, tmp_path, monk
 
 
 @pytest.mark.slow
-def test_jobs_find_the_same_scores(small_table, tmp_path, monkeypatch):
+def test_jobs_here_and_on_a_cluster_find_the_same_scores_and_weights(small_table, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # torch's own number, which is not that of a fit of a search
     params = {"search.params": {"logmel.n_mels": [32, 40], "net.lr": [1e-2, 1e-3]}, "search.n_splits": 2}
-    tables = []
-    for n_jobs in (1, 3):  # three jobs take two candidates of two folds in a part
-        config = config_for(small_table, tmp_path / str(n_jobs), net__max_epochs=1)
-        tables.append(search(with_values(config, params, source="test"), n_jobs=n_jobs).table)
-    columns = [name for name in tables[0] if name != "mean_fit_sec"]
-    pd.testing.assert_frame_equal(tables[1][columns], tables[0][columns])
+    results = []
+    for number, where in enumerate([{"n_jobs": 1}, {"n_jobs": 3}, {"cluster": "local:2"}]):
+        config = config_for(small_table, tmp_path / str(number), net__max_epochs=1)
+        results.append(search(with_values(config, params, source="test"), **where))
+    columns = [name for name in results[0].table if name != "mean_fit_sec"]
+    weights = [(result.run.folder.bundle / "weights.safetensors").read_bytes() for result in results]
+    for result, found in zip(results, weights, strict=True):
+        pd.testing.assert_frame_equal(result.table[columns], results[0].table[columns], check_exact=True)
+        assert found == weights[0]
+
+
+def test_jobs_that_share_a_setting_follow_each_other(small_table, tmp_path, monkeypatch):
+    asked = []
+
+    def note(fits, job):
+        asked.append(job)
+        return {"score": 0.0, "fit_sec": 1.0}
+
+    monkeypatch.setattr(CandidateFits, "__call__", note)
+    config = config_for(small_table, tmp_path / "search", net__max_epochs=1)
+    params = {"search.params": {"net.lr": [1e-2, 1e-3], "window.normalize": ["peak", "rms"]}, "search.n_splits": 2}
+    result = search(with_values(config, params, source="test"))
+    assert asked == [(0, 0), (0, 1), (2, 0), (2, 1), (1, 0), (1, 1), (3, 0), (3, 1)]
+    assert result.table["candidate"].tolist() == [1, 2, 3, 4]
+
+
+def test_a_pickle_of_the_fits_holds_no_features(small_table, tmp_path):
+    config = config_for(small_table, tmp_path, net__max_epochs=1)
+    fits = CandidateFits(
+        with_values(config, {"search.n_splits": 2}, source="test"), [{"net.lr": 1e-3}], small_table.events
+    )
+    before = len(pickle.dumps(fits))
+    scored = fits((0, 1))
+    assert len(pickle.dumps(fits)) < before + 10_000
+    assert pickle.loads(pickle.dumps(fits))((0, 1))["score"] == scored["score"]
+
+
+def test_a_score_that_is_no_number_ranks_last(small_table, tmp_path, monkeypatch):
+    scores = {0: np.nan, 1: 0.25}
+    monkeypatch.setattr(CandidateFits, "__call__", lambda fits, job: {"score": scores[job[0]], "fit_sec": 1.0})
+    config = config_for(small_table, tmp_path / "search", net__max_epochs=1)
+    result = search(with_values(config, {"search.params": {"net.lr": [1e-2, 1e-3]}}, source="test"))
+    assert result.table["candidate"].tolist() == [2, 1]
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import soundfile
 from guitarclf.bundle.engines import load_model
 from guitarclf.errors import EventTableError
 from guitarclf.experiment.inspect import find_event, inspect_event
-from guitarclf.experiment.predict import joined, notes_of_events, predict_notes
+from guitarclf.experiment.notes import notes_of_events
+from guitarclf.experiment.predict import joined, predict_notes
 from guitarclf.experiment.validate import validate
 
 

@@ -21,12 +21,15 @@ import soundfile as sf
 from click.testing import CliRunner
 from joblib import Parallel, delayed
 
+from guitarclf.audio.windows import Request
 from guitarclf.cli import main
 from guitarclf.errors import AudioReadError
 from guitarclf.features import extraction, keys, store
+from guitarclf.features.arrays import FeatureRows
 from guitarclf.features.logmel import LogMelSpectrogram
 from guitarclf.features.store import FeatureStore, StoredRows
 from guitarclf.features.window import EventWindow
+from guitarclf.files import state
 
 N_NOTES, RATE = 12, 22050
 FAST = {"n_fft": 512, "n_mels": 16}
@@ -60,7 +63,7 @@ def write(path, rng):
 @pytest.fixture(autouse=True)
 def old_enough(monkeypatch):
     """Files written a moment ago count as old, but for tests that say otherwise."""
-    monkeypatch.setattr(keys, "GRAIN_SEC", 0.0)
+    monkeypatch.setattr(state, "GRAIN_SEC", 0.0)
 
 
 @pytest.fixture
@@ -173,12 +176,12 @@ def test_audio_changed_under_its_old_size_and_time_is_noticed(paths, folder, rng
 
 def test_audio_rewritten_within_the_clocks_grain_is_noticed(paths, folder, rng, monkeypatch):
     """Even if no number that the file system keeps has changed."""
-    monkeypatch.setattr(keys, "GRAIN_SEC", 60.0)
+    monkeypatch.setattr(state, "GRAIN_SEC", 60.0)
     status = os.stat(paths[0])
     before = features(paths[:1], folder)
     write(paths[0], rng)
     frozen = SimpleNamespace(stat=lambda path: status, getcwd=os.getcwd, path=os.path, environ=os.environ)
-    monkeypatch.setattr(keys, "os", frozen)
+    monkeypatch.setattr(state, "os", frozen)
     assert not np.array_equal(features(paths[:1], folder), before)
 
 
@@ -267,7 +270,7 @@ def test_several_files_are_one_array(paths, folder, monkeypatch):
     np.testing.assert_array_equal(rows[np.arange(N_NOTES) % 2 == 0], expected[::2])
 
 
-@pytest.mark.parametrize("damage", ["truncated", "gone", "garbage index", "cut index"])
+@pytest.mark.parametrize("damage", ["truncated", "gone", "garbage index", "cut index", "cut keys"])
 def test_a_damaged_file_is_computed_anew(paths, folder, computed, damage):
     features(paths, folder)
     (rows,) = folder.glob("*/*.rows")
@@ -277,6 +280,9 @@ def test_a_damaged_file_is_computed_anew(paths, folder, computed, damage):
         rows.unlink()
     elif damage == "garbage index":
         rows.with_name("index.sqlite").write_bytes(b"garbage")
+    elif damage == "cut keys":
+        with closing(sqlite3.connect(rows.with_name("index.sqlite"))) as index, index:
+            index.execute(f"UPDATE files SET keys = substr(keys, 1, {keys.KEY.itemsize + 1})")
     else:
         os.truncate(rows.with_name("index.sqlite"), 4096)
     np.testing.assert_array_equal(features(paths, folder), features(paths, None))
@@ -377,6 +383,60 @@ def test_an_index_that_stays_busy_is_said_and_gone_without(paths, folder, monkey
     np.testing.assert_array_equal(result, features(paths, None))
     assert "index.sqlite: database is locked. Going on without it." in caplog.text
     assert_nothing_is_left_over(folder)
+
+
+def stored_in_many_files(folder, paths, n_rows, n_files):
+    """Return StoredRows with ``n_rows`` rows in ``n_files`` files, and their keys; row i holds i."""
+    requests = [Request(paths[row % len(paths)], row / 1000, False, until) for row, until in enumerate(range(n_rows))]
+    names = keys.FileStates(lambda request: request.offset).keys(requests)
+    stored = StoredRows(folder / "setting", (1,))
+    stored.begin({})
+    for rows in np.array_split(np.random.default_rng(0).permutation(n_rows), n_files):
+        stored.append([(names[rows], rows[:, None].astype(np.float32))])
+    return stored, names
+
+
+def test_each_row_is_found_in_its_file_among_many(folder, paths):
+    stored, names = stored_in_many_files(folder, paths, 500, 40)
+    sources, source, place = stored.find(names[::-1])
+    assert len(sources) == 40
+    assert [sources[s][p, 0] for s, p in zip(source, place, strict=True)] == list(range(500))[::-1]
+    rows = FeatureRows(sources, source, place, (1,))
+    assert rows[[3, 499, 3, 0]].ravel().tolist() == [496, 0, 496, 499]
+    assert rows[[]].shape == (0, 1)
+
+
+def test_a_key_that_is_asked_for_twice_is_found_twice_and_others_not_at_all(folder, paths):
+    stored, names = stored_in_many_files(folder, paths, 60, 3)
+    other = names[:1].copy()
+    other["until"] += 1
+    unkept = names[:1].copy()
+    unkept["recording"] = 0
+    stored.append([(unkept, np.zeros((1, 1), dtype=np.float32))])
+    sources, source, place = stored.find(np.concatenate([names[5:6], other, unkept, names[5:6]]))
+    assert source.tolist() == [0, -1, -1, 0]
+    assert sources[0][place[[0, 3]], 0].tolist() == [5, 5]
+    assert [len(part) for part in stored.find(names[:0])] == [0, 0, 0]
+
+
+def test_keys_whose_hashes_are_equal_are_not_taken_for_each_other(folder, paths, monkeypatch):
+    stored, names = stored_in_many_files(folder, paths, 60, 3)
+    monkeypatch.setattr(store, "key_hashes", lambda keys: np.zeros(len(keys), dtype=np.uint64))
+    sources, source, place = stored.find(names)
+    found = np.flatnonzero(source >= 0)
+    assert len(found) == 1
+    assert sources[source[found[0]]][place[found[0]], 0] == found[0]
+
+
+def test_rows_under_an_index_of_another_form_are_removed(paths, folder, computed):
+    features(paths, folder)
+    (settings,) = folder.glob("*/settings.json")
+    old = folder / "old"
+    old.mkdir()
+    (old / "index.sqlite").write_bytes(settings.with_name("index.sqlite").read_bytes())
+    (old / "settings.json").write_text(settings.read_text().replace('"format": 3', '"format": 2'))
+    FeatureStore(folder).trim()
+    assert list(folder.iterdir()) == [settings.parent]
 
 
 def test_the_folder_is_that_of_the_users_caches(tmp_path, monkeypatch):

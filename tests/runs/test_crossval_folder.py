@@ -14,7 +14,8 @@ from small import options_for, small_config
 from guitarclf.cli import main
 from guitarclf.config.files import with_values
 from guitarclf.errors import AudioReadError, RunError
-from guitarclf.experiment import crossval as module
+from guitarclf.experiment import crossval as crossvalidating
+from guitarclf.experiment import material as module
 from guitarclf.experiment.crossval import crossval
 from guitarclf.experiment.fits import from_plain
 from guitarclf.experiment.search import search
@@ -225,7 +226,7 @@ def test_ctrl_c_is_exit_code_130_and_says_how_to_go_on(small_table, tmp_path, mo
 def test_on_a_full_disk_the_results_before_stay(small_table, finished, monkeypatch):
     (finished / "crossval.txt").unlink()  # what is finished is not written again
     before = {path: path.read_bytes() for path in map(finished.joinpath, RESULTS) if path.exists()}
-    original = module.summarise
+    original = crossvalidating.summarise
 
     def fill(*args, **settings):
         def fail(handle):
@@ -234,7 +235,7 @@ def test_on_a_full_disk_the_results_before_stay(small_table, finished, monkeypat
         monkeypatch.setattr(os, "fsync", fail)
         return original(*args, **settings)
 
-    monkeypatch.setattr(module, "summarise", fill)
+    monkeypatch.setattr(crossvalidating, "summarise", fill)
     with pytest.raises(RunError, match=r"predictions\.csv must be writable\. No space left on device"):
         crossval(config_for(small_table, finished), repeats=2, resume=True)
     assert before == {path: path.read_bytes() for path in before}

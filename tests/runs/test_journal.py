@@ -1,4 +1,4 @@
-"""Long lists go on where they were stopped: predictions keep their rows, searches their candidates."""
+"""Long lists go on where they were stopped: predictions keep their rows, searches their fits."""
 
 import json
 
@@ -14,7 +14,7 @@ from guitarclf.cli import main
 from guitarclf.config.files import with_values
 from guitarclf.errors import RunError
 from guitarclf.experiment import search as searching
-from guitarclf.experiment.search import scores_of_0_1_0
+from guitarclf.experiment.candidate_fits import CandidateFits
 from guitarclf.runs import journal as keeping
 
 EVENTS = pd.DataFrame({"note_id": list("abcdef"), "audio_path": list("uvwxyz"), "onset_sec": np.arange(6.0)})
@@ -184,17 +184,17 @@ def config_for(table, output_dir, **changes):
 
 
 @pytest.mark.slow
-def test_a_search_that_was_interrupted_keeps_its_candidates(small_table, tmp_path, monkeypatch):
+def test_a_search_that_was_interrupted_keeps_its_fits(small_table, tmp_path, monkeypatch):
     whole = searching.search(config_for(small_table, tmp_path / "whole"))
-    original, asked = searching._score, []
+    original, asked = CandidateFits.__call__, []
 
-    def interrupted(config, candidates, rows, n_jobs):
-        asked.extend(candidates)
-        if len(asked) == 2:
+    def interrupted(fits, job):
+        asked.append(job)
+        if len(asked) == 4:
             raise KeyboardInterrupt
-        return original(config, candidates, rows, n_jobs)
+        return original(fits, job)
 
-    monkeypatch.setattr(searching, "_score", interrupted)
+    monkeypatch.setattr(CandidateFits, "__call__", interrupted)
     config = config_for(small_table, tmp_path / "search")
     with pytest.raises(KeyboardInterrupt):
         searching.search(config)
@@ -203,13 +203,13 @@ def test_a_search_that_was_interrupted_keeps_its_candidates(small_table, tmp_pat
     with pytest.raises(RunError, match=r"`search\.n_splits` must be as in the run to go on with --resume"):
         searching.search(config_for(small_table, tmp_path / "search", **{"search.n_splits": 3}), resume=True)
     result = searching.search(config, resume=True)
-    assert [candidate["net.lr"] for candidate in asked] == [1e-2, 1e-3, 1e-3, 1e-5]
+    assert asked == [(0, 0), (0, 1), (1, 0), (1, 1), (1, 1), (2, 0), (2, 1)]
     columns = [name for name in whole.table if name != "mean_fit_sec"]
     pd.testing.assert_frame_equal(result.table[columns], whole.table[columns], check_exact=True)
     weights = [folder / "best" / "model" / "weights.safetensors" for folder in (whole.folder, result.folder)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     again = searching.search(config, resume=True)
-    assert len(asked) == 4
+    assert len(asked) == 7
     assert again.best == whole.best
     (tmp_path / "search" / "mine.txt").write_text("kept")
     searching.search(
@@ -217,9 +217,3 @@ def test_a_search_that_was_interrupted_keeps_its_candidates(small_table, tmp_pat
     )
     assert (tmp_path / "search" / "mine.txt").exists()
     assert len(pd.read_csv(tmp_path / "search" / "search_results.csv")) == 1
-
-
-def test_damaged_scores_are_refused(small_table, tmp_path):
-    (tmp_path / "scored.json").write_text('{"0": {"folds": [1]}}')
-    with pytest.raises(RunError, match=r"scored\.json must hold the scores of candidates\. its scores are of other"):
-        scores_of_0_1_0(tmp_path / "scored.json", 1, 2)

@@ -15,7 +15,8 @@ import soundfile
 from notes import decaying_sine
 
 from guitarclf.bundle.pipelines import load_pipeline
-from guitarclf.experiment.predict import events_of_paths, predict_events
+from guitarclf.experiment.notes import events_of_paths
+from guitarclf.experiment.predict import predict_events
 
 MAX_GROWTH = 0.02
 

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 import soundfile as sf
+from cluster import Searches
 from fuzz import Fuzzer
 from fuzz_child import Child, outcome
 from fuzz_mutations import mutated
@@ -120,6 +121,16 @@ def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path):
     n_hit, differing = victim.kill_and_compare(random.Random(3), 2, tmp_path / "run")
     assert n_hit
     assert differing == []
+
+
+@pytest.mark.stress
+def test_a_search_whose_worker_and_client_are_killed_ends_as_in_one_process(tmp_path):
+    searches, rng = Searches(tmp_path), random.Random(5)
+    try:
+        assert searches.kill_a_worker(rng, tmp_path / "a") == []
+        assert searches.kill_the_client(rng, tmp_path / "b") == []
+    finally:
+        searches.close()
 
 
 @pytest.mark.stress
