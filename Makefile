@@ -5,6 +5,10 @@
 # make test-lowest   the fast tests with the lowest versions that pyproject.toml allows, in .venv-lowest
 # make fuzz [N=20000 SEED=0 COMMANDS=300 ONLY=parquet]   mutated files to everything that reads one
 # make kills [N=50]   kill and resume a training run at random moments; make soak [N=5000]   predict and watch memory
+# make docs [GALLERY=0]   the site, docs/_build/html/index.html, with its generated tables; 0: without running its examples
+# make docs-tables   the generated tables alone: keys of the configuration, the floors of the house
+# make javascript   run the JavaScript of the documentation, with npm's onnxruntime-node in build/node
+# make notebooks   two examples of the gallery as notebooks in build/notebooks, run from first to last cell
 # make cluster-kills [N=20]   kill workers of a cluster, and searches on it, at random moments
 # make bench [REPEATS=3]  set up .venv and measure speed and memory against the yardsticks in benchmarks/
 # make wheel   a source distribution and a wheel in dist/, checked, and tried in two empty environments
@@ -15,7 +19,7 @@ BIN := $(VENV)/bin
 # pip finds its versions in constraints.txt; PIP_ARGS="--extra-index-url ..." chooses another torch build.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test test-long test-lowest coverage lint actionlint docs fuzz kills cluster-kills soak bench wheel pretrained clean
+.PHONY: demo test test-long test-lowest coverage lint actionlint docs docs-tables javascript notebooks fuzz kills cluster-kills soak bench wheel pretrained clean
 
 demo: $(VENV)/.installed
 	$(BIN)/guitarclf demo
@@ -92,12 +96,25 @@ wheel: $(VENV)/.installed-dev
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/yardsticks.py --repeats $(or $(REPEATS),3)
 
-docs: $(VENV)/.installed
+docs: $(VENV)/.installed-docs docs-tables
+	$(BIN)/python -m sphinx -q -n -W --keep-going $(if $(GALLERY),-D plot_gallery=$(GALLERY)) -j auto docs docs/_build/html
+	$(BIN)/python tests/support/site.py docs/_build/html
+
+docs-tables: $(VENV)/.installed
 	$(BIN)/python -m guitarclf.config.docs
 	$(BIN)/python tests/support/floors.py
 
+# The block of docs/tutorials/app.md, with onnxruntime-node from npm.
+javascript: $(VENV)/.installed-dev
+	ONNXRUNTIME_NODE_INSTALL_CUDA=skip npm install --silent --no-audit --no-fund --prefix build/node onnxruntime-node@1.30.0
+	$(BIN)/python -m pytest -m slow -k javascript tests/docs
+
+NOTEBOOKS := plot_techniques plot_own_estimator
+notebooks: $(VENV)/.installed-docs
+	$(BIN)/python docs/notebooks.py build/notebooks $(NOTEBOOKS)
+
 clean:
-	rm -rf $(VENV) .venv-lowest build dist *.egg-info
+	rm -rf $(VENV) .venv-lowest build dist *.egg-info docs/_build docs/auto_gallery docs/reference/api
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -108,6 +125,10 @@ $(VENV)/.installed: pyproject.toml setup.py constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(INSTALL) -e '.[dev]'
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(INSTALL) -e '.[docs]'
 	touch $@
 
 .venv-lowest/.installed: pyproject.toml setup.py constraints-lowest.txt

@@ -13,7 +13,7 @@ import lazy_loader
 # slow each other five- to tenfold; never spinning costs a quarter on an idle one. Read when torch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _get_lazily, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__"]

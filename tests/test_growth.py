@@ -44,3 +44,11 @@ def test_every_piece_of_work_runs_on_a_few_events(growth, tmp_path):
         folder = tmp_path / make.__name__
         folder.mkdir()
         make(folder, 40)()
+
+
+@pytest.mark.slow
+def test_every_piece_of_work_that_reads_files_runs_on_a_few_events(growth, tmp_path):
+    for make in (*growth.OF_FILES, *growth.OF_SOUND):
+        folder = tmp_path / make.__name__
+        folder.mkdir()
+        make(folder, 40)()

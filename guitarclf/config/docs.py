@@ -1,11 +1,11 @@
-"""The configuration in words: configs/default.yaml, the README's table, and what a key means, from the dataclasses.
+"""The configuration in words: configs/default.yaml, the tables of keys on the pages, and what a key means.
 
-``python -m guitarclf.config.docs`` (``make docs``) rewrites both in a checkout; a test compares them.
+``python -m guitarclf.config.docs`` (``make docs``) rewrites them in a checkout; a test compares them.
 """
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,25 @@ from guitarclf.parameters.rules import Parameters, rule_of
 
 IN_PYTHON = ("window", "logmel", "net")  # sections that are steps of the Pipeline
 TABLE_START, TABLE_END = "<!-- config keys: written by `make docs` -->", "<!-- end of config keys -->"
+# The keys that people change first, which README shows.
+CHANGED_FIRST = (
+    "data.columns",
+    "data.labels",
+    "data.on_bad_audio",
+    "window.target_duration",
+    "window.channel",
+    "logmel.n_mels",
+    "net.batch_size",
+    "net.max_epochs",
+    "net.lr",
+    "net.priors",
+    "net.unknown_share",
+    "net.module.rnn_hidden_size",
+    "training.add_modelled",
+    "training.init_from",
+    "seed",
+)
+PAGES = {"README.md": CHANGED_FIRST, "docs/reference/config.md": ()}  # page -> the keys that its table has; (): all
 
 
 def default_yaml() -> str:
@@ -36,20 +55,20 @@ def _yaml_lines(section: Parameters, indent: str = "") -> Iterator[str]:
             yield f"{key:46} # {item.metadata['doc']}" + (f" [{unit}]" if unit else "")
 
 
-def markdown_table() -> str:
-    """Return every key with its default, unit and meaning as a Markdown table."""
-    rows = ["| key | default | unit | meaning |", "|---|---|---|---|"]
+def markdown_table(only: Collection[str] = ()) -> str:
+    """Return keys with their default, unit and meaning as a Markdown table: those of ``only``, or all."""
+    rows = ["| key | default | meaning |", "|---|---|---|"]
     for path, leaf in leaves():
-        unit = leaf.metadata["unit"]
-        rows.append(f"| `{path}` | `{_as_yaml(get_value(Config(), path))}` | {unit} | {leaf.metadata['doc']} |")
+        if not only or path in only:
+            unit = f" {leaf.metadata['unit']}" if leaf.metadata["unit"] else ""
+            rows.append(f"| `{path}` | `{_as_yaml(get_value(Config(), path))}`{unit} | {leaf.metadata['doc']} |")
     return "\n".join(rows)
 
 
-def with_table(readme: str) -> str:
-    """Return the README's text with the table between its markers replaced."""
-    before, _, rest = readme.partition(TABLE_START)
-    _, _, after = rest.partition(TABLE_END)
-    return f"{before}{TABLE_START}\n{markdown_table()}\n{TABLE_END}{after}"
+def with_table(page: str, only: Collection[str] = ()) -> str:
+    """Return a page's text with the table between its markers replaced."""
+    before, _, rest = page.partition(TABLE_START)
+    return f"{before}{TABLE_START}\n{markdown_table(only)}\n{TABLE_END}{rest.partition(TABLE_END)[2]}"
 
 
 def explained_key(key: str) -> str:
@@ -88,5 +107,6 @@ def _as_yaml(value: Any) -> str:
 if __name__ == "__main__":
     checkout = Path(__file__).resolve().parent.parent.parent
     (checkout / "configs" / "default.yaml").write_text(default_yaml(), encoding="utf-8")
-    readme = checkout / "README.md"
-    readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, keys in PAGES.items():
+        page = checkout / name
+        page.write_text(with_table(page.read_text(encoding="utf-8"), keys), encoding="utf-8")

@@ -9,7 +9,7 @@ from guitarclf.data.columns import map_columns
 from guitarclf.data.events import name_sound_inside, refuse, respell_paths, typed
 from guitarclf.data.rules import check_cells
 from guitarclf.data.table import read_table
-from guitarclf.data.texts import as_texts, is_empty, no_texts, where
+from guitarclf.data.texts import as_texts, is_empty, no_texts, same_texts, where
 from guitarclf.errors import EventTableError
 from guitarclf.files.urls import parent
 from guitarclf.labels import LABELS, folded
@@ -55,7 +55,7 @@ def read_background(path: str | Path) -> pd.DataFrame:
     cells = {
         "note_id": as_texts([raw.where(row) for row in range(n_clips)]),
         "audio_path": given["audio_path"],
-        "onset_sec": given.get("onset_sec", as_texts(["0"] * n_clips)),
+        "onset_sec": given.get("onset_sec", same_texts("0", n_clips)),
         "offset_sec": no_texts(n_clips),
     }
     name_sound_inside(raw, cells, parent(raw.path))

@@ -9,7 +9,17 @@ from pyarrow import compute
 
 from guitarclf.data.rules import DECIMAL_COMMA, MAY_BE_UNKNOWN, SPLITS, UNKNOWN, as_numbers
 from guitarclf.data.table import RawTable
-from guitarclf.data.texts import as_texts, is_one_of, joined_texts, mapped, no_texts, stripped_texts, where
+from guitarclf.data.texts import (
+    as_texts,
+    is_one_of,
+    joined_texts,
+    mapped,
+    no_texts,
+    other_prefix,
+    same_texts,
+    stripped_texts,
+    where,
+)
 from guitarclf.errors import EventTableError
 from guitarclf.files.inside import MARK
 from guitarclf.labels import LABELS, folded
@@ -94,16 +104,24 @@ def own_columns(raw: RawTable) -> dict[str, pa.Array]:
     cells = {name: stripped_texts(column) for name, column in raw.columns.items()}
     if (name := path_column(raw.columns)) in THEIR_PATHS:
         cells["audio_path"] = cells[name]
-        cells.setdefault("note_id", mapped(cells[name], lambda text: text.removeprefix(MARK)))
-        cells.setdefault("onset_sec", as_texts(["0"] * len(raw)))
+        cells.setdefault("note_id", other_prefix(cells[name], MARK, ""))
+        cells.setdefault("onset_sec", same_texts("0", len(raw)))
     if "label_category" not in cells and "label" in cells:
         cells["label_category"] = cells["label"]
     return cells
 
 
-def path_column(columns: Collection[str]) -> str | None:
+def own_names(names: Collection[str]) -> set[str]:
+    """Return what :func:`own_columns` calls the columns of a table with these names."""
+    own = {*names}
+    if path_column(names) in THEIR_PATHS:
+        own |= {"audio_path", "note_id", "onset_sec"}
+    return own | {"label_category"} if "label" in own else own
+
+
+def path_column(names: Collection[str]) -> str | None:
     """Return the column that names the recordings, ours or one of THEIR_PATHS, if there is one."""
-    return next((name for name in ("audio_path", *THEIR_PATHS) if name in columns), None)
+    return next((name for name in ("audio_path", *THEIR_PATHS) if name in names), None)
 
 
 def require_columns(raw: RawTable, cells: Mapping[str, pa.Array], needed: list[str]) -> None:

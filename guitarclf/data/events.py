@@ -7,24 +7,35 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pyarrow import compute
 
 from guitarclf.audio.offsets import next_onsets_in
 from guitarclf.data.columns import (
     EVENT_COLUMNS,
     PREDICTED,
-    THEIR_PATHS,
     map_columns,
-    path_column,
+    own_names,
     require_columns,
     told_of_columns,
     told_of_offsets,
 )
 from guitarclf.data.rules import NO_PITCH, Problem, as_lines, as_numbers, check_cells, events_in_files, rows_of_same
 from guitarclf.data.table import RawTable, column_names, read_table
-from guitarclf.data.texts import as_texts, distinct, is_empty, is_one_of, mapped, no_texts
+from guitarclf.data.texts import (
+    as_texts,
+    distinct,
+    is_empty,
+    is_one_of,
+    joined_texts,
+    mapped,
+    no_texts,
+    other_prefix,
+    same_texts,
+    where,
+)
 from guitarclf.data.unlabelled import require_labelled, told_of_unlabelled, unlabelled_rows
 from guitarclf.errors import EventTableError
-from guitarclf.files.inside import with_table
+from guitarclf.files.inside import MARK
 from guitarclf.files.names import as_text
 from guitarclf.files.spelling import as_on_disk, spelled_out, stripped
 from guitarclf.files.urls import absolute, is_url, joined, parent, relative
@@ -33,6 +44,8 @@ from guitarclf.labels import NO_NOTE_LABEL
 from guitarclf.parameters.label_map import LabelMap
 
 MAX_LISTED_PROBLEMS = 20
+# For Arrow: a path that has no drive, scheme or root, and one whose last part is a stem and a suffix.
+PLAIN, ONE_DOT = r"^[^/\\:][^:]*$", r"^(?:[^\\:]*/)?([^/\\:.]+)\.[^/\\:.]+$"
 
 
 def read_events(
@@ -111,8 +124,7 @@ def is_in_our_terms(
     One that has its offsets or its labels where ``columns`` says, and not under our name, needs it.
     """
     names, columns = column_names(path), columns or {}
-    found = {*names, "label_category"} if "label" in names else {*names}
-    found |= {"audio_path", "note_id", "onset_sec"} if path_column(names) in THEIR_PATHS else set()
+    found = own_names(names)
     has_other_offsets = "offset_sec" not in found and str(columns.get("offset_sec")) in found
     maps_label = columns.get("label_category") == "label" and "label_category" not in names
     has_other_labels = maps_label and not found >= PREDICTED  # what a model wrote is in our terms whatever others are
@@ -173,7 +185,7 @@ def name_sound_inside(raw: RawTable, cells: dict[str, pa.Array], audio_root: str
         table = relative(folder, table) if is_url(table) else os.path.basename(table)
     elif audio_root is not None:
         table = absolute(table)
-    cells["audio_path"] = mapped(cells["audio_path"], lambda text: with_table(text, table))
+    cells["audio_path"] = other_prefix(cells["audio_path"], MARK, f"{table}/")
 
 
 def respell_paths(cells: dict[str, pa.Array], audio_root: str | Path | None) -> list[str]:
@@ -204,8 +216,10 @@ def write_events(events: pd.DataFrame, path: str | Path, *, audio_root: str | Pa
 
 def paths_below(audio_root: str | Path, paths: Iterable[str]) -> list[str]:
     """Return paths relative to ``audio_root`` where they lie below it; others as they are."""
-    root = as_text(str(audio_root))
-    return [relative(root, path) for path in paths]
+    root, texts = as_text(str(audio_root)), as_texts(paths)
+    if is_url(root):
+        return mapped(texts, lambda path: relative(root, path)).to_pylist()
+    return other_prefix(texts, os.path.join(root, ""), "").to_pylist()
 
 
 def typed(cells: dict[str, pa.Array], audio_root: str | Path | None) -> pd.DataFrame:
@@ -213,7 +227,7 @@ def typed(cells: dict[str, pa.Array], audio_root: str | Path | None) -> pd.DataF
     paths, none = cells["audio_path"], no_texts(len(cells["audio_path"]))
     texts = {name: cells.get(name, none) for name in EVENT_COLUMNS} | cells
     if "track" not in texts:
-        texts["track"] = mapped(paths, lambda text: Path(text.replace("\\", "/")).stem)
+        texts["track"] = _stems(paths)
     data: dict[str, pd.Series | np.ndarray | list[int]] = {name: text.to_pandas() for name, text in texts.items()}
     for name in ("onset_sec", "offset_sec"):
         data[name] = as_numbers(texts[name])
@@ -225,8 +239,22 @@ def typed(cells: dict[str, pa.Array], audio_root: str | Path | None) -> pd.DataF
     counted = next_onsets_in(distinct(paths)[1], as_numbers(texts["onset_sec"]))
     data["next_onset_sec"] = np.where(is_empty(following), counted, as_numbers(following))
     if audio_root is not None:
-        data["audio_path"] = mapped(paths, lambda text: as_text(joined(str(audio_root), text))).to_pandas()
+        data["audio_path"] = _joined_paths(str(audio_root), paths).to_pandas()
     return pd.DataFrame(data)
+
+
+def _joined_paths(root: str, names: pa.Array) -> pa.Array:
+    """Return names relative to a folder or URL, joined to it; one at a time those that may be more than a name."""
+    is_plain = np.asarray(compute.match_substring_regex(names, PLAIN)) & (not is_url(root))
+    others = mapped(where(is_plain, "", names), lambda name: as_text(joined(root, name)))
+    return where(is_plain, joined_texts([same_texts(as_text(os.path.join(root, "")), len(names)), names], ""), others)
+
+
+def _stems(paths: pa.Array) -> pa.Array:
+    """Return the name of each file without its suffix; one at a time those with more dots than one, or with none."""
+    is_plain = np.asarray(compute.match_substring_regex(paths, ONE_DOT))
+    others = mapped(where(is_plain, "", paths), lambda path: Path(path.replace("\\", "/")).stem)
+    return where(is_plain, compute.replace_substring_regex(paths, ONE_DOT, r"\1"), others)
 
 
 def _pitches(texts: pa.Array) -> np.ndarray | list[int]:

@@ -1,11 +1,11 @@
-"""Read a Parquet file as rows of text, and take no more memory than its text does.
+"""Read a Parquet file as columns of text, and take no more memory than its text does.
 
 A few bytes may stand for billions of cells, or for one long text in each of many rows: what the pages unpack to is
 counted first, columns of text are read as codes and distinct texts, and others must be of a width that their type
 fixes. Bytes are refused, but for sound as Hugging Face writes it, which stays where it is: its cells name it.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyarrow import compute, types
 
 from guitarclf.data.parquet_sound import is_sound, names_of_sound, with_names
+from guitarclf.data.texts import as_texts, one_column
 from guitarclf.errors import EventTableError
 from guitarclf.files.inside import COLUMNS
 from guitarclf.files.parquet_pages import Unpacked, unpacked_columns
@@ -24,10 +25,11 @@ TEXTS = ("string", "large_string", "string_view")  # types of pyarrow
 BINARY = ("binary", "large_binary", "binary_view")
 MAX_WIDTH = 32  # bytes of a cell that is no text; the widest decimal has as many
 MAX_TYPE = 80  # characters of a type in a message
+ROWS_AT_ONCE = 65_536  # cells that are objects of Python at once
 
 
-def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], dict[str, str]]:
-    """Return (header, rows, row numbers from 1, unread) of a Parquet file.
+def read_parquet(path: Path) -> tuple[list[str], list[pa.Array], dict[str, str]]:
+    """Return (header, columns of text, unread) of a Parquet file.
 
     The named index of a DataFrame is columns like others. ``unread`` are the columns that are no plain text, numbers
     or times, name -> type: they are left out.
@@ -59,11 +61,24 @@ def read_parquet(path: Path) -> tuple[list[str], list[list[str]], list[int], dic
         reason = " ".join(str(error).split())[:200]
         raise EventTableError(f"{path} must be a readable Parquet file. {reason}. Export the table again.") from error
     header = [str(name) for name in frame.columns]
-    columns = [["" if pd.isna(value) else str(value) for value in column] for _, column in frame.astype(object).items()]
-    columns = [*with_names(header, columns, schema.metadata), *named.values()]
+    columns = [*with_names(header, [_texts(column) for _, column in frame.items()], schema.metadata), *named.values()]
     header, unread = [*header, *named], {name: kind for name, kind in unread.items() if name != sound}
-    rows = [list(row) for row in zip(*columns, strict=True)]
-    return header, rows, list(range(1, len(rows) + 1)), unread
+    return header, columns, unread
+
+
+def _texts(cells: pd.Series) -> pa.Array:
+    """Return cells as Python writes them, "" where there is none."""
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        codes = pa.array(cells.cat.codes.to_numpy(), mask=(cells.cat.codes < 0).to_numpy())
+        return compute.fill_null(_texts(cells.cat.categories.to_series()).take(codes), "")
+
+    def parts() -> Iterator[pa.Array]:
+        for first in range(0, len(cells), ROWS_AT_ONCE):
+            part = cells.iloc[first : first + ROWS_AT_ONCE].astype(object)
+            pairs = zip(part.tolist(), part.isna().tolist(), strict=True)
+            yield as_texts(["" if is_missing else str(value) for value, is_missing in pairs])
+
+    return one_column(parts())
 
 
 def _require_few_cells(path: Path, size) -> None:

@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 from pyarrow import types
 
+from guitarclf.data.texts import as_texts, mapped
 from guitarclf.errors import EventTableError
 from guitarclf.files.inside import BYTES, MAX_PAGE, PATH, name_of
 from guitarclf.files.parquet_pages import chunks_of
@@ -24,7 +26,7 @@ def is_sound(kind) -> bool:
     return is_binary and (types.is_string(path) or types.is_large_string(path) or str(path) == "string_view")
 
 
-def names_of_sound(path: Path, column: str) -> list[str]:
+def names_of_sound(path: Path, column: str) -> pa.Array:
     """Return the cell of each row: what names the sound in it, its path where it has no bytes, or "".
 
     The bytes are not read, unless some rows have none and the file does not tell which.
@@ -46,7 +48,7 @@ def names_of_sound(path: Path, column: str) -> list[str]:
                 _require_small(path, leaf, n_text, MAX_TEXT)
                 row = len(cells)
                 cells.append(name_of(row, given) if next(has_bytes) else given or "")
-    return cells
+    return as_texts(cells)
 
 
 def _require_small(path: Path, leaf: str, n_bytes: int, most: int) -> None:
@@ -68,7 +70,7 @@ def _has_bytes(path: Path, file, column: str) -> Iterator[bool]:
             yield from batch.column(0).field(BYTES).is_valid().to_pylist()
 
 
-def with_names(header: Sequence[str], columns: list[list[str]], metadata: dict[bytes, bytes] | None) -> list[list[str]]:
+def with_names(header: Sequence[str], columns: list[pa.Array], metadata: dict[bytes, bytes] | None) -> list[pa.Array]:
     """Return the columns of a table with names of classes for their numbers where its metadata tells them.
 
     A number that stands for none, such as -1, becomes "".
@@ -77,9 +79,13 @@ def with_names(header: Sequence[str], columns: list[list[str]], metadata: dict[b
     named = []
     for name, column in zip(header, columns, strict=True):
         names = features.get(name)
-        texts = {} if names is None else {str(number): text for number, text in enumerate(names)}
-        named.append(column if names is None else [texts.get(text, "") for text in column])
+        named.append(column if names is None else _named(column, names))
     return named
+
+
+def _named(numbers: pa.Array, names: Sequence[str]) -> pa.Array:
+    texts = {str(number): text for number, text in enumerate(names)}
+    return mapped(numbers, lambda number: texts.get(number, ""))
 
 
 def _features(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:

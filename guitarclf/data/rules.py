@@ -135,8 +135,8 @@ def _rules(
         if column in cells:
             yield column, is_empty(cells[column]), lambda row: "must not be empty"
     paths = cells["audio_path"]
-    is_bad = is_one_of(paths, [text for text in distinct(paths)[0] if is_url(text) and problem_of(text)])
-    yield "audio_path", is_bad, lambda row: (problem_of(paths[row].as_py()) or "").rstrip(".")
+    wrong = _wrong_urls(paths)
+    yield "audio_path", is_one_of(paths, wrong), lambda row: wrong[paths[row].as_py()]
     onset, offset = as_numbers(onsets), as_numbers(cells["offset_sec"])
     rule = "must be a number of seconds from 0 up"
     yield "onset_sec", ~(np.isfinite(onset) & (onset >= 0)), lambda row: rule + _how_to_write(onsets[row].as_py())
@@ -172,6 +172,13 @@ def _rules(
         is_wrong,
         lambda row: f"must be empty or a whole number from {n_rows[row]}, the rows of this file, up",
     )
+
+
+def _wrong_urls(paths: pa.Array) -> dict[str, str]:
+    """Return URL -> rule of those that are not read here."""
+    urls = compute.unique(paths.filter(compute.match_substring(paths, "://"))).to_pylist()
+    problems = {url: problem_of(url) for url in urls if is_url(url)}
+    return {url: problem.rstrip(".") for url, problem in problems.items() if problem}
 
 
 def _how_to_write(text: str) -> str:

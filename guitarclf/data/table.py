@@ -73,16 +73,19 @@ def read_table(path, *, named: str = NAMED) -> RawTable:
     EventTableError
         If the file is missing, empty, too large, or has column names that are doubled or missing.
     """
-    if is_url(os.fspath(path)):
-        return _read_at(os.fspath(path), named)
-    path = Path(path)
+    with _at_hand(path) as file:
+        raw = _read_file(file, named)
+    return replace(raw, path=os.fspath(path)) if is_url(os.fspath(path)) else raw
+
+
+def _read_file(path: Path, named: str) -> RawTable:
+    """Return the table of a file of this machine."""
     _require_table(path, named)
     delimiter, unread, lengths = "", dict[str, str](), dict[int, int]()
     with _explained(path):
         if is_parquet(path):
-            header, rows, numbers, unread = read_parquet(path)
-            lines = np.array(numbers, dtype=np.int64)
-            columns = [as_texts(cells) for cells in zip(*rows, strict=True)] or [as_texts([]) for _ in header]
+            header, columns, unread = read_parquet(path)
+            lines = np.arange(1, 1 + max(map(len, columns), default=0))
         else:
             with _opened(path) as (header, numbered, delimiter):
                 columns, lines, lengths = _columns_of(numbered, len(header))
@@ -98,12 +101,12 @@ def read_table(path, *, named: str = NAMED) -> RawTable:
 
 def column_names(path) -> list[str]:
     """Return the names of the columns of a table; of a CSV file only the first line is read."""
-    if is_parquet(path) or is_url(os.fspath(path)):
+    if is_parquet(path):
         return [*read_table(path).columns]
-    path = Path(path)
-    _require_table(path, NAMED)
-    with _explained(path), _opened(path) as (header, *_):
-        return header
+    with _at_hand(path) as file:
+        _require_table(file, NAMED)
+        with _explained(file), _opened(file) as (header, *_):
+            return header
 
 
 def _require_table(path: Path, named: str) -> None:
@@ -118,23 +121,28 @@ def _require_table(path: Path, named: str) -> None:
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
-        # In Parquet there may be sound, which is not read here, and what is read is counted.
-        if path.stat().st_size > MAX_BYTES and not is_parquet(path):
+        # Sound may be in Parquet, of which what is read is counted.
+        if not is_parquet(path) and path.stat().st_size > MAX_BYTES:
             raise EventTableError(f"{path} must have at most {MAX_BYTES // 2**20} MB. Split the table.")
         yield
     except OSError as error:
         raise EventTableError(f"{path} must be a readable file. {error.strerror}. Check its permissions.") from error
 
 
-def _read_at(url: str, named: str) -> RawTable:
-    """Return the table at a URL, which is named by it."""
+@contextmanager
+def _at_hand(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the file of a table, a copy if it is at a URL, which messages of what is done in the block then name."""
+    url = os.fspath(path)
+    if not is_url(url):
+        yield Path(path)
+        return
     try:
         how = {"check": require_parquet} if is_parquet(url) else {"most": MAX_BYTES}
         copy = local(url, fresh=True, **how)
     except AudioReadError as error:
         raise EventTableError(f"The table {error}") from error
     try:
-        return replace(read_table(copy, named=named), path=url)
+        yield Path(copy)
     except EventTableError as error:
         raise EventTableError(str(error).replace(copy, shown(url))) from error
 

@@ -16,7 +16,8 @@ TEXT = pa.string()
 
 def as_texts(texts: Iterable[str]) -> pa.Array:
     """Return texts as a column."""
-    return pa.array(texts, TEXT)
+    column = pa.array(texts, TEXT)
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column  # it is if pandas joined tables
 
 
 def one_column(parts: Iterable[pa.Array]) -> pa.Array:
@@ -24,9 +25,14 @@ def one_column(parts: Iterable[pa.Array]) -> pa.Array:
     return pa.concat_arrays([as_texts([]), *parts])
 
 
+def same_texts(text: str, n_rows: int) -> pa.Array:
+    """Return a column of equal cells."""
+    return pa.repeat(pa.scalar(text, TEXT), n_rows)
+
+
 def no_texts(n_rows: int) -> pa.Array:
     """Return a column of empty cells."""
-    return pa.repeat(pa.scalar("", TEXT), n_rows)
+    return same_texts("", n_rows)
 
 
 def stripped_texts(texts: pa.Array) -> pa.Array:
@@ -60,6 +66,14 @@ def mapped(texts: pa.Array, function: Callable[[str], str]) -> pa.Array:
     """Return a column with what ``function`` makes of each text."""
     coded = texts.dictionary_encode()
     return as_texts([function(text) for text in coded.dictionary.to_pylist()]).take(coded.indices)
+
+
+def other_prefix(texts: pa.Array, prefix: str, other: str) -> pa.Array:
+    """Return a column with ``other`` for the prefix of each text that begins with it."""
+    has_prefix = compute.starts_with(texts, prefix)
+    if not has_prefix.true_count:
+        return texts
+    return compute.if_else(has_prefix, compute.replace_substring(texts, prefix, other, max_replacements=1), texts)
 
 
 def joined_texts(columns: list[pa.Array], separator: str) -> pa.Array:

@@ -30,8 +30,9 @@ def without_bad_audio(config: Config, events: pd.DataFrame, *, beside=None) -> p
     """
     data = config.data
     if data.on_bad_audio == "error":
-        require_inside(events["audio_path"], data.audio_folder, allow=data.allow_outside_root)
-        require_audio_files(events["audio_path"], beside=beside)
+        paths = events["audio_path"].tolist()
+        require_inside(paths, data.audio_folder, allow=data.allow_outside_root)
+        require_audio_files(paths, beside=beside)
         return events
     bad = _bad_events(config, events)
     if len(bad) > data.max_bad_fraction * len(events):

@@ -10,7 +10,7 @@ from pathlib import Path
 from guitarclf.errors import AudioReadError
 from guitarclf.files.kept_digests import KeptDigests
 from guitarclf.files.names import as_path
-from guitarclf.files.places import file_of, version_at
+from guitarclf.files.places import expect, file_of, version_at
 from guitarclf.files.urls import is_url
 from guitarclf.files.wording import shown
 
@@ -60,6 +60,7 @@ def joint_digest(paths: Iterable, *, num_workers: int = 1, kept_in: Path | None 
     ``kept_in`` is the database of the digests of files that are as they were; without it all are read.
     """
     names = list(dict.fromkeys(map(str, paths)))
+    expect(names)
     kept = None if kept_in is None else KeptDigests(kept_in, {name: as_path(name) for name in names})
     digests = {} if kept is None else kept.found
     computed = _digests([name for name in names if name not in digests], num_workers)

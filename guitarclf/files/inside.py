@@ -18,7 +18,7 @@ from guitarclf.files.parquet_pages import chunks_of
 from guitarclf.files.wording import reason, shown
 
 COLUMNS = ("audio", "audio_path")
-MARK = "\0"  # begins a cell that names sound in the table itself; no path has it
+MARK = "\0"  # begins a cell that names sound in the table itself, and stands for its name; no path has it
 BYTES, PATH = "bytes", "path"
 MAX_PAGE = 256 * 2**20  # bytes of what is unpacked at once
 BUFFER = 2**20
@@ -39,14 +39,9 @@ def named(path: str) -> Inside | None:
 
 
 def name_of(row: int, given: str | None) -> str:
-    """Return the cell of a recording in a row, to be completed by :func:`with_table`; ``given`` is its own name."""
+    """Return the cell of a recording in a row, with MARK for the name of the table; ``given`` is its own name."""
     name = re.split(r"[/\\]", given or "")[-1]
     return f"{MARK}{row}/{name or row}"
-
-
-def with_table(cell: str, table: str) -> str:
-    """Return a cell of ``audio_path`` with the name of the table where it names sound in it, others as they are."""
-    return f"{table}/{cell[1:]}" if cell.startswith(MARK) else cell
 
 
 def local(inside: Inside, path: Path, version: str) -> Path:

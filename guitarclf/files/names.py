@@ -29,8 +29,10 @@ def as_path(text: str) -> str:
 
     Escapes of :func:`as_text` are undone, unless a file has them in its name.
     """
-    if ESCAPED.search(text) and not os.path.lexists(text):
+    if "\\" in text and ESCAPED.search(text) and not os.path.lexists(text):
         text = ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    if text.isascii():
+        return text
     try:
         os.fsencode(text)
     except UnicodeEncodeError:  # a locale without this letter

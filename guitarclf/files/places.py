@@ -24,7 +24,7 @@ MAGIC = b"PAR1"
 def inside_of(path: str) -> "Inside | None":
     """Return which row of which table a path names, None if it is the path of a file, or of nothing."""
     folded = path.lower()
-    if not any(f"{suffix}{slash}" in folded for suffix in PARQUET for slash in "/\\"):
+    if ".p" not in folded or not any(f"{suffix}{slash}" in folded for suffix in PARQUET for slash in "/\\"):
         return None
     from guitarclf.files.inside import named
 

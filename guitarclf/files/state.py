@@ -16,8 +16,8 @@ GRAIN_SEC = 2.0  # the coarsest clock of a file system in use (FAT)
 def state_of(path: str, here: str) -> bytes | None:
     """Return path, size, times of the last change and inode of a file; None if it is missing, or changed just now.
 
-    Of a file at a URL it is that and its version, None if that is not told. ``here`` is the folder that a relative path
-    starts from.
+    Of a recording in a table these are the table's. Of a file at a URL it is the URL and the version, None if that is
+    not known. ``here`` is the folder that a relative path starts from.
     """
     file, _ = file_of(path)
     if is_url(file):

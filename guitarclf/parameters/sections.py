@@ -1,7 +1,7 @@
 """The parameters of window, logmel and net, and of the callbacks that watch a training: default, explanation, rule.
 
 They are sections of the configuration, and the classes take their defaults from them
-(``sample_rate=WindowParameters.sample_rate``). ``make docs`` writes ``configs/default.yaml`` and the README's table.
+(``sample_rate=WindowParameters.sample_rate``). ``make docs-tables`` writes ``configs/default.yaml`` and the tables.
 """
 
 from collections.abc import Mapping

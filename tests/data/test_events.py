@@ -1,14 +1,26 @@
 """The events table: what loads, how it is read, and what a bad row is told."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from guitarclf.data.events import EVENT_COLUMNS, check_events, is_in_our_terms, read_events, write_events
+from guitarclf.data.events import (
+    EVENT_COLUMNS,
+    check_events,
+    is_in_our_terms,
+    paths_below,
+    read_events,
+    typed,
+    write_events,
+)
 from guitarclf.data.splits import assign_splits
+from guitarclf.data.texts import as_texts, no_texts, same_texts
 from guitarclf.errors import EventTableError
+from guitarclf.files.names import as_text
+from guitarclf.files.urls import joined, relative
 
 ROW = {
     "note_id": "a1",
@@ -261,3 +273,19 @@ def test_an_events_in_file_that_cannot_be_right_is_refused(write_csv, told):
 def test_events_in_file_counts_the_whole_table(write_csv):
     events = read_events(write_csv(rows({}, {}, {"audio_path": "other.wav"})))
     assert events["events_in_file"].tolist() == [2, 2, 1]
+
+
+ODD_PARTS = ["/", "\\", ".", "..", "a", "b.wav", ":", "://", "s3", "\n", " ", "e\u0301", "http://h/x", "C:", "\0", "$1"]
+
+
+@pytest.mark.parametrize("root", ["", "/", "/a/b", "/a/b/", "rel", "C:", "s3://b/k", "http://h/x/", "a\udcf6"])
+def test_a_column_of_paths_is_joined_and_parted_as_each_path_is(root):
+    rng = np.random.default_rng(0)
+    names = ["".join(rng.choice(ODD_PARTS, size=size)) for size in rng.integers(0, 6, size=500)]
+    cells = {"note_id": as_texts(names), "audio_path": as_texts(names)}
+    cells |= {"onset_sec": same_texts("0", len(names)), "offset_sec": no_texts(len(names))}
+    events = typed(cells, root)
+    assert events["track"].tolist() == [Path(name.replace("\\", "/")).stem for name in names]
+    assert events["audio_path"].tolist() == [as_text(joined(root, name)) for name in names]
+    own = [relative(as_text(root), path) for path in events["audio_path"]]
+    assert paths_below(root, events["audio_path"]) == paths_below(root, events["audio_path"].tolist()) == own

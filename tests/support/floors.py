@@ -1,10 +1,11 @@
 """The floors of the house, from the top: what each room holds. The architecture test checks imports against this list.
 
-``python tests/support/floors.py`` (part of ``make docs``) writes it into the README.
+``python tests/support/floors.py`` (part of ``make docs``) writes it into the page "How it is built".
 """
 
 from pathlib import Path
 
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "explanation" / "built.md"
 START, END = "<!-- floors: written by `make docs` -->", "<!-- end of floors -->"
 FLOORS = [
     {"cli": "one thin click command a file; installed as guitarclf.cli"},
@@ -43,19 +44,18 @@ FLOORS = [
 
 
 def as_text() -> str:
-    """Return the floors as a block for the README, the lowest with number 1."""
+    """Return the floors as a block of Markdown, the lowest with number 1."""
     lines = []
     for above, rooms in enumerate(FLOORS):
         lines += [f"{len(FLOORS) - above:2}  {room:12}{holds}" for room, holds in rooms.items()]
-    return "\n".join(["```", *lines, "```"])
+    return "\n".join(["```text", *lines, "```"])
 
 
-def with_floors(readme: str) -> str:
-    """Return the README's text with the block between its markers replaced."""
-    before, _, rest = readme.partition(START)
+def with_floors(page: str) -> str:
+    """Return the page's text with the block between its markers replaced."""
+    before, _, rest = page.partition(START)
     return f"{before}{START}\n{as_text()}\n{END}{rest.partition(END)[2]}"
 
 
 if __name__ == "__main__":
-    path = Path(__file__).resolve().parent.parent.parent / "README.md"
-    path.write_text(with_floors(path.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(with_floors(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

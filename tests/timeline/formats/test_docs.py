@@ -15,7 +15,7 @@ EVENTS = [
     Event(0.865, 1.865, "general_note", (0.01, 0.015, 0.975), 0.97, 6.1234567, 52),
     Event(2.1, 2.5, "", strength=4.0, error="It is silent there."),
 ]
-SETTINGS = {"guitarclf": "0.1.0", "model": "pretrained"}
+SETTINGS = {"guitarclf": "0.2.0", "model": "pretrained"}
 SHOWN = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 
 

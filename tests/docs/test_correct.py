@@ -1,6 +1,5 @@
 """The tutorial of corrections, docs/correct.md, walked as it is pasted, on modelled sound."""
 
-import re
 import shlex
 from pathlib import Path
 
@@ -9,13 +8,12 @@ import pandas as pd
 import pytest
 import soundfile as sf
 from click.testing import CliRunner
+from pages import blocks
 
-import guitarclf
 from guitarclf.cli import main
 from guitarclf.labels import LABELS
 
-TEXT = (Path(guitarclf.__file__).parent.parent / "docs" / "correct.md").read_text(encoding="utf-8")
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL) for line in block.splitlines()]
+COMMANDS = [line for block in blocks("docs/correct.md", "sh", runs=True) for line in block.lines()]
 SHORT = ["--set", "training.add_modelled=10", "--set", "training.add_clutter=3", "--set", "net.max_epochs=1"]
 
 

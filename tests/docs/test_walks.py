@@ -1,0 +1,84 @@
+"""Every page with code is walked from top to bottom, as it would be pasted, in a folder with what it speaks of."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from joblib.externals.loky import get_reusable_executor
+from pages import CHECKOUT, PAGES, blocks
+from small import small_config
+from walk import make_folder, run_node, run_python, run_shell, write_shims
+
+import guitarclf
+
+# Pages whose blocks have a test of their own: tests/docs/test_correct.py does by hand what that page asks for.
+ELSEWHERE = {"docs/correct.md"}
+WALKED = [page for page in PAGES if blocks(page, "sh", "python", runs=True) and page not in ELSEWHERE]
+# What a page makes by itself, and so must not find.
+MADE = {
+    "docs/start.md": ["lessons"],
+    "docs/tutorials/lesson.md": ["lessons"],
+    "docs/tutorials/forty_wavs.md": ["my_wavs"],
+}
+# What a page goes on with: a model of one's own, other notes.
+WITH_A_RUN = {"docs/reference/behaviour.md"}
+
+
+@pytest.fixture(scope="module")
+def spoken_of(tmp_path_factory, run):
+    """A folder with all that the pages speak of: copy it, do not change it."""
+    folder = tmp_path_factory.mktemp("pages") / "folder"
+    folder.mkdir()
+    make_folder(folder, run.folder.root)
+    write_shims(folder.parent / "programs")
+    return folder
+
+
+@pytest.fixture
+def place(page, spoken_of, tmp_path, monkeypatch):
+    """The folder in which a page is walked."""
+    folder = tmp_path / "here"
+    shutil.copytree(spoken_of, folder)
+    for name in MADE.get(page, []):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    if page in WITH_A_RUN:
+        shutil.copy(folder / "notes.csv", folder / "other.csv")
+        shutil.copytree(folder / "audio", folder / "other_audio")
+    monkeypatch.chdir(folder)
+    get_reusable_executor().shutdown(wait=True)  # workers of another test would be in another folder
+    monkeypatch.setattr(guitarclf, "Config", lambda: small_config(net__max_epochs=1), raising=False)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # what scikit-learn says of a few notes is no fault of a page
+@pytest.mark.parametrize("page", WALKED)
+def test_a_page_runs_as_pasted(page, place, spoken_of):
+    names: dict = {}
+    for block in blocks(page, "sh", "python", runs=True):
+        if block.language == "sh":
+            run_shell(block, spoken_of.parent / "programs")
+        else:
+            run_python(block, names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/tutorials/app.md"])
+def test_javascript_answers_as_python(page, place, spoken_of):
+    """With onnxruntime-node in build/node, where `make javascript` puts it."""
+    modules = CHECKOUT / "build" / "node" / "node_modules"
+    if not (modules / "onnxruntime-node").is_dir() or shutil.which("node") is None:
+        pytest.skip("`make javascript` runs this: it needs node, and onnxruntime-node from npm")
+    names: dict = {}
+    for block in blocks(page, "sh", "python", "js", runs=True):
+        if block.language == "sh":
+            run_shell(block, spoken_of.parent / "programs")
+        elif block.language == "python":
+            run_python(block, names)
+        else:
+            run_node(block, modules)
+    answer = json.loads((place / "answer.json").read_text())
+    np.testing.assert_allclose(answer["probabilities"], names["probabilities"][0], atol=1e-4)
+    np.testing.assert_allclose(answer["confidence"], names["confidence"][0], atol=1e-4)
+    assert answer["label"] == names["label"]
