@@ -157,11 +157,12 @@ class Call:
         return self.function, self.arguments
 
 
+@cache
 def end_with(parent: int, folder: Path) -> None:
-    """Let this process end soon after its parent, of a given number, which left its files in a folder if it was killed.
+    """Let this process end soon after its parent, of a given number, with the folder that the parent then left.
 
     A process of joblib's goes on with its job, and then waits for minutes for another one. On Windows it still does:
-    there a process keeps the number of a parent that is gone.
+    there a process keeps the number of a parent that is gone. Asked again, this does nothing.
     """
 
     def watch() -> None:

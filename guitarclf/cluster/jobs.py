@@ -66,10 +66,9 @@ def _in_processes(function: Callable, jobs: Sequence, n_jobs: int) -> Iterator[t
     with tempfile.TemporaryDirectory(prefix="guitarclf-jobs-") as folder:
         path = Path(folder, "function.pickle")
         path.write_bytes(dumps(function))
-        begin = {"initializer": end_with, "initargs": (os.getpid(), Path(folder))}
         # Each job by itself, so that none waits, finished, for those after it.
-        parallel = Parallel(n_jobs=n_jobs, backend="loky", batch_size=1, return_as="generator_unordered", **begin)
-        work = parallel(delayed(_call_kept)(path, place, job) for place, job in enumerate(jobs))
+        parallel = Parallel(n_jobs=n_jobs, backend="loky", batch_size=1, return_as="generator_unordered")
+        work = parallel(delayed(_call_kept)(os.getpid(), path, place, job) for place, job in enumerate(jobs))
         try:
             yield from work
         except TerminatedWorkerError as error:
@@ -82,7 +81,8 @@ def _in_processes(function: Callable, jobs: Sequence, n_jobs: int) -> Iterator[t
             get_reusable_executor(reuse=True).shutdown(kill_workers=True)  # with what they remember
 
 
-def _call_kept(path: Path, place: int, job: Any) -> tuple[int, Any]:
+def _call_kept(parent: int, path: Path, place: int, job: Any) -> tuple[int, Any]:
+    end_with(parent, path.parent)
     return place, call(str(path), path, job)
 
 
