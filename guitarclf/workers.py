@@ -3,7 +3,9 @@
 import os
 import platform
 import re
+import shutil
 import socket
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +14,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from pickle import dumps, loads
+from threading import Thread
 from typing import Any, NamedTuple
 
 from guitarclf.errors import ClusterError, GuitarclfError
@@ -37,6 +40,7 @@ PACKAGES = (
     "torch",
 )
 MAX_SAMPLED = 16  # files that each worker is asked for
+WATCH_SEC = 1.0  # between two looks at whether the process that is worked for is there
 
 _held: dict[str, Callable] = {}  # the function of the last work of this process, by its name
 
@@ -151,6 +155,23 @@ class Call:
 
     def __reduce__(self) -> tuple[Callable, tuple]:
         return self.function, self.arguments
+
+
+@cache
+def end_with(parent: int, folder: Path) -> None:
+    """Let this process end soon after its parent, of a given number, with the folder that the parent then left.
+
+    A process of joblib's goes on with its job, and then waits for minutes for another one. On Windows it still does:
+    there a process keeps the number of a parent that is gone. Asked again, this does nothing.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SEC)
+        shutil.rmtree(folder, ignore_errors=True)  # who else works for it does the same
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def call(name: str, content: bytes | Path, job: Any) -> Any:

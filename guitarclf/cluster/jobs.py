@@ -1,6 +1,7 @@
 """run_unordered: jobs done here, in processes of this machine, or by the workers of a cluster."""
 
 import logging
+import os
 import tempfile
 import time
 import uuid
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from guitarclf.cluster.opening import WAIT_SEC, Cluster
 from guitarclf.errors import ClusterError
-from guitarclf.workers import call, call_on_worker
+from guitarclf.workers import call, call_on_worker, end_with
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -67,7 +68,7 @@ def _in_processes(function: Callable, jobs: Sequence, n_jobs: int) -> Iterator[t
         path.write_bytes(dumps(function))
         # Each job by itself, so that none waits, finished, for those after it.
         parallel = Parallel(n_jobs=n_jobs, backend="loky", batch_size=1, return_as="generator_unordered")
-        work = parallel(delayed(_call_kept)(path, place, job) for place, job in enumerate(jobs))
+        work = parallel(delayed(_call_kept)(os.getpid(), path, place, job) for place, job in enumerate(jobs))
         try:
             yield from work
         except TerminatedWorkerError as error:
@@ -80,7 +81,8 @@ def _in_processes(function: Callable, jobs: Sequence, n_jobs: int) -> Iterator[t
             get_reusable_executor(reuse=True).shutdown(kill_workers=True)  # with what they remember
 
 
-def _call_kept(path: Path, place: int, job: Any) -> tuple[int, Any]:
+def _call_kept(parent: int, path: Path, place: int, job: Any) -> tuple[int, Any]:
+    end_with(parent, path.parent)
     return place, call(str(path), path, job)
 
 

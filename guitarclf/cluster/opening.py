@@ -129,10 +129,9 @@ def _connected(where: str, distributed: Any) -> Iterator["Client"]:
         try:
             _require_scheduler(address, distributed)
             client = distributed.Client(address, timeout=CONNECT_SEC)
-        except (OSError, ValueError, TypeError, AssertionError, RuntimeError) as error:
-            why = f"nothing comes within {CONNECT_SEC:.0f} s" if isinstance(error, TimeoutError) else reason(error)
+        except Exception as error:  # whatever Dask makes of what another service says
             raise ClusterError(
-                f"--cluster must be a scheduler that answers. {shown(where)} does not: {why}. {START}"
+                f"--cluster must be a scheduler that answers. {shown(where)} does not: {_why_none(error)}. {START}"
             ) from error
         with client:
             yield client
@@ -165,6 +164,14 @@ def _require_scheduler(address: str, distributed: Any) -> None:
         found = thread.submit(asyncio.run, ask()).result()
     if found.get("type") != "Scheduler":
         raise ValueError(f"it is a {found.get('type')}")
+
+
+def _why_none(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"nothing comes within {CONNECT_SEC:.0f} s"
+    if isinstance(error, MemoryError):  # its greeting was taken for the length of a message
+        return "something else is there, such as a web server"
+    return reason(error)
 
 
 def _address_of(where: str) -> str:

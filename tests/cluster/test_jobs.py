@@ -217,15 +217,22 @@ def is_running(process: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("where", "sent"), [("local:2", signal.SIGINT), ("local:2", signal.SIGKILL), ("", signal.SIGINT)]
+    ("where", "sent"),
+    [("local:2", signal.SIGINT), ("local:2", signal.SIGKILL), ("", signal.SIGINT), ("", signal.SIGKILL)],
 )
-def test_a_client_that_ends_leaves_no_process(tmp_path, log, where, sent):
+def test_a_client_that_ends_leaves_no_process_and_no_folder(tmp_path, log, where, sent):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     script = tmp_path / "client.py"
     script.write_text(SCRIPT)
     command = [sys.executable, str(script), str(log), where]
-    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **heed) as client:
+    settings = {
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        "env": {**os.environ, "TMPDIR": str(temporary)},
+    }
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **settings) as client:
         wait_until(lambda: len(processes_of(log)) == 2, client)
         client.send_signal(sent)
         assert client.wait(60) != 0
     wait_until(lambda: not any(map(is_running, processes_of(log))))
+    wait_until(lambda: not list(temporary.glob("guitarclf-*")))

@@ -6,6 +6,7 @@ import shutil
 import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,20 @@ def test_a_service_that_is_no_scheduler_is_refused(monkeypatch):
     monkeypatch.setattr(module, "CONNECT_SEC", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert "must be a scheduler that answers" in refused(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+
+
+def test_a_service_that_speaks_first_is_refused():
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+
+        def greet():
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6 " * 10)
+                connection.recv(1000)
+
+        thread.submit(greet)
+        said = refused(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+    assert "does not: something else is there, such as a web server." in said
 
 
 @pytest.mark.parametrize(
