@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +55,11 @@ def here(folder):
 
 
 def start(folder, *arguments):
-    """Start a command in a session of its own."""
+    """Start a command in a session of its own, which heeds Ctrl-C: a shell's background does not."""
     command = [sys.executable, "-m", "guitarclf", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes)
+    heed_ctrl_c = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen(command, cwd=folder, start_new_session=True, preexec_fn=heed_ctrl_c, **pipes)
 
 
 def wait_until_kept(path: Path, n_parts: int, process) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import jobs
 import pytest
 from dask_cluster import DaskCluster, wait_until
 from jobs import Counting, broken, ending, unreadable
@@ -109,7 +110,7 @@ def test_workers_share_the_jobs_and_keep_the_function(dask, log):
     ("function", "error", "message"),
     [
         (unreadable, AudioReadError, r"^a\.wav must be readable\. It is not\. That was on worker tcp://\S+ on \S+\.$"),
-        (broken, ZeroDivisionError, "^a bug$"),
+        (broken, ZeroDivisionError, r"^a bug\nOn worker tcp://\S+ on \S+:\nTraceback"),
     ],
 )
 def test_an_error_of_ours_names_the_worker_and_its_machine(dask, function, error, message):
@@ -228,7 +229,7 @@ def test_a_client_that_ends_leaves_no_process_and_no_folder(tmp_path, log, where
     command = [sys.executable, str(script), str(log), where]
     settings = {
         "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        "env": {**os.environ, "TMPDIR": str(temporary)},
+        "env": {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": os.path.dirname(jobs.__file__)},
     }
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **settings) as client:
         wait_until(lambda: len(processes_of(log)) == 2, client)
