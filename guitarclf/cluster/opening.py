@@ -181,7 +181,7 @@ def _address_of(where: str) -> str:
     if not os.path.isfile(as_path(where)):
         raise ClusterError(
             "--cluster must be the address of a scheduler, such as tcp://host:8786, the file that it wrote with "
-            f"--scheduler-file, or local:N for N workers here. Got {shown(where)}."
+            f"--scheduler-file, or local:N for N workers here. Got {shown(where) or 'nothing'}."
         )
     try:
         address = json.loads(Path(as_path(where)).read_bytes())["address"]

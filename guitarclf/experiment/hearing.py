@@ -10,6 +10,7 @@ from guitarclf.audio.recordings import open_recording
 from guitarclf.cluster import Cluster, run_unordered
 from guitarclf.errors import AudioReadError
 from guitarclf.experiment.annotate import Annotator, Recording
+from guitarclf.experiment.spread import unlike_here
 from guitarclf.files.names import as_path
 from guitarclf.files.progress import Progress
 from guitarclf.timeline.events import Timeline
@@ -34,6 +35,8 @@ def heard(
         order = sorted(range(len(recordings)), key=lambda place: -lengths[place])
         jobs = [(recordings[place], annotator.places_of(recordings[place])) for place in order]
         for at, timeline in run_unordered(Hearing(annotator), jobs, cluster=cluster, n_jobs=n_jobs):
+            if cluster is not None and timeline.error and not timeline.sample_rate and _can_be_opened(timeline.path):
+                raise unlike_here(timeline.path, timeline.error)
             yield order[at], replace(timeline, settings=annotator.settings)
             bar.update(lengths[order[at]])
 
@@ -59,6 +62,14 @@ class Hearing:
 def _show(bar: Progress, before: int, seconds: float) -> None:
     """Bring a bar to so many seconds of a recording, ``before`` those of others."""
     bar.update(before + int(seconds) - bar.n)
+
+
+def _can_be_opened(path: str) -> bool:
+    try:
+        open_recording(path).close()
+    except AudioReadError:
+        return False
+    return True
 
 
 def _whole_seconds(path: str) -> int:

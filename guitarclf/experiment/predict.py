@@ -12,7 +12,7 @@ from guitarclf.audio.windows import Request, in_threads
 from guitarclf.bundle.engines import Model, TorchModel
 from guitarclf.cluster import Cluster, run_unordered
 from guitarclf.experiment.notes import Note, notes_of_events
-from guitarclf.experiment.spread import OfFiles, is_spread, items_a_job
+from guitarclf.experiment.spread import OfFiles, is_spread, items_a_job, unlike_here
 from guitarclf.files.names import as_text
 from guitarclf.labels import LABELS, UNKNOWN_LABEL
 from guitarclf.priors import estimate_priors, with_priors
@@ -116,6 +116,8 @@ def predict_places(
     else:
         work = enumerate(in_threads(answering.of_batch, jobs, model.n_threads))
     for at, answers in work:
+        if cluster is not None:
+            answering.require_readable_there(jobs[at], answers[2])
         yield parts[at].start, Predictions(list(notes[parts[at].start : parts[at].stop]), *answers)
 
 
@@ -142,6 +144,18 @@ class Answering(OfFiles):
         answers = self.model.run(requests)
         errors = [str(answers.errors.get(row, "")) for row in range(len(requests))]
         return self.model.under_priors(answers.as_learnt), answers.confidence, errors
+
+    def require_readable_there(self, requests: Sequence[Request], errors: Sequence[str]) -> None:
+        """Raise ClusterError if a request can be answered here of which a worker says that its audio cannot be read.
+
+        Its row would be kept as one that nobody can read.
+        """
+        failed = [row for row, error in enumerate(errors) if error]
+        for part in stretches(range(len(failed)), self.model.rows_at_once):
+            rows = failed[part.start : part.stop]
+            for row, error in zip(rows, self.of_batch([requests[row] for row in rows])[2], strict=True):
+                if not error:
+                    raise unlike_here(requests[row].path, errors[row])
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:

@@ -31,6 +31,14 @@ def items_a_job(n_items: int, multiple: int = 1, *, cluster: Cluster | None, n_j
     return multiple * max(1, min(MOST_ITEMS, n_items // (JOBS_EACH * n_processes)) // multiple)
 
 
+def unlike_here(path: str, error: str) -> ClusterError:
+    """Return what is to be raised of a recording that can be read here, and not on a worker, which tells an error."""
+    return ClusterError(
+        f"Each worker must read what can be read here. {shown(path)} can, and a worker says: {error} Mount its folder "
+        "there under the same name. What is finished is kept: go on with --resume."
+    )
+
+
 class OfFiles:
     """A function of jobs that name files; its copies in other processes find them by the same names."""
 

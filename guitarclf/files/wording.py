@@ -12,12 +12,12 @@ MAX_SHOWN = 100  # characters of a value in a message
 
 
 def shown(value: object) -> str:
-    """Return any value for a message, on one line whatever is in it, without passwords; '' if it is empty."""
+    """Return a path, a text or any other value for a message, on one line whatever is in it, without passwords."""
     if isinstance(value, bytes):  # the name of a file
         value = os.fsdecode(value)
     text = as_text(value) if isinstance(value, str | os.PathLike) else repr(value)
     text = masked(text)
-    return (text if text.isprintable() else repr(text)[1:-1]) or "''"
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def shortened(value: object, most: int = MAX_SHOWN) -> str:

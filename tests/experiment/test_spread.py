@@ -1,13 +1,21 @@
 """What is spread over processes: how much of it a job is, and files that are found again under the same names."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from notes import RATE, decaying_sine
 
+from guitarclf.bundle.engines import load_model
 from guitarclf.errors import ClusterError
+from guitarclf.experiment.annotate import Annotator, Recording
+from guitarclf.experiment.hearing import heard
+from guitarclf.experiment.notes import notes_of_paths
+from guitarclf.experiment.predict import predict_places
 from guitarclf.experiment.spread import MOST_ITEMS, OfFiles, items_a_job
+from guitarclf.timeline.stream import Listener
 
 
 class Reading(OfFiles):
@@ -61,3 +69,38 @@ def test_where_the_folder_of_relative_paths_is_not_there_only_absolute_ones_are_
     with pytest.raises(ClusterError, match=r"must count from .*gone\\n\. It cannot be entered: FileNotFoundError"):
         pickle.loads(copied)(["a.txt"])
     assert pickle.loads(copied)([str(tmp_path / "a.txt")]) == ["found"]
+
+
+def blind(function, jobs, **_):
+    """Answer jobs as workers that see no file do."""
+    for place, job in enumerate(jobs):
+        if isinstance(job, tuple):  # a recording to be annotated, and its places
+            recording = job[0]._replace(path="gone.wav")
+            yield place, replace(function((recording, job[1])), path=job[0].path)
+        else:
+            yield place, function([request._replace(path="gone.wav") for request in job])
+
+
+def test_what_a_worker_alone_cannot_read_is_no_row_with_an_error(tmp_path, write_wav, monkeypatch):
+    monkeypatch.setattr("guitarclf.experiment.predict.run_unordered", blind)
+    paths = [write_wav(decaying_sine(220.0, 0.6, sample_rate=RATE), name) for name in ("a.wav", "b\nb.wav")]
+    cluster = SimpleNamespace(n_workers=1)
+    work = predict_places(load_model("pretrained"), notes_of_paths(paths), range(2), cluster=cluster)
+    with pytest.raises(
+        ClusterError, match=r"^Each worker must read what can be read here\. \S*a\.wav can, and a worker"
+    ):
+        next(work)
+    (gone,) = notes_of_paths([tmp_path / "gone.wav"])
+    ((_, part),) = predict_places(load_model("pretrained"), [gone], [0], cluster=cluster)
+    assert "There is no such file" in part.errors[0]  # nor here
+
+
+def test_a_recording_that_a_worker_alone_cannot_open_is_no_empty_timeline(tmp_path, write_wav, monkeypatch):
+    monkeypatch.setattr("guitarclf.experiment.hearing.run_unordered", blind)
+    path, model = write_wav(decaying_sine(220.0, 1.0, sample_rate=RATE), "a.wav"), load_model("pretrained")
+    annotator, cluster = Annotator(Listener(model, model.onsets)), SimpleNamespace(n_workers=1)
+    with pytest.raises(ClusterError, match=r"a\.wav can, and a worker says: .*There is no such file"):
+        next(heard(annotator, [Recording(str(path), "a.wav", "a")], cluster=cluster))
+    missing = Recording(str(tmp_path / "none.wav"), "none.wav", "none")
+    ((_, timeline),) = heard(annotator, [missing], cluster=cluster)
+    assert "There is no such file" in timeline.error
