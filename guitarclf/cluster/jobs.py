@@ -104,7 +104,8 @@ def _on_workers(function: Callable, jobs: Sequence, cluster: Cluster) -> Iterato
             with _heeding_the_scheduler(cluster):
                 workers = cluster.workers
                 for worker in sorted(workers - {busy for _, busy in running.values()}):
-                    if waiting and len(killed) < MAX_KILLERS:
+                    # The job of a worker that died, which is to be tried again, has its place among them too.
+                    if waiting and len(running) < len(workers) and len(killed) < MAX_KILLERS:
                         place, job = waiting.popleft()
                         # Dask by itself would keep to the worker that has the content.
                         at = {"workers": [worker], "allow_other_workers": True}

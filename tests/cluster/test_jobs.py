@@ -188,7 +188,10 @@ def test_a_job_that_ends_each_worker_is_one_error_in_time_and_the_rest_is_done()
 @pytest.mark.slow
 def test_if_every_job_ends_its_worker_not_all_are_tried():
     began = time.monotonic()
-    with open_cluster("local:2") as cluster, pytest.raises(ClusterError, match=r"[345] of 50, first number [1-5], ended"):
+    with (
+        open_cluster("local:2") as cluster,
+        pytest.raises(ClusterError, match=r"[34] of 50, first number [1-4], ended"),
+    ):
         list(run_unordered(ending, [-1] * 50, cluster=cluster))
     assert time.monotonic() - began < 60
 
