@@ -35,7 +35,8 @@ def heard(
         order = sorted(range(len(recordings)), key=lambda place: -lengths[place])
         jobs = [(recordings[place], annotator.places_of(recordings[place])) for place in order]
         for at, timeline in run_unordered(Hearing(annotator), jobs, cluster=cluster, n_jobs=n_jobs):
-            if cluster is not None and timeline.error and not timeline.sample_rate and _can_be_opened(timeline.path):
+            is_unopened = bool(timeline.error) and not timeline.sample_rate
+            if cluster is not None and is_unopened and opening_error(timeline.path) is None:
                 raise unlike_here(timeline.path, timeline.error)
             yield order[at], replace(timeline, settings=annotator.settings)
             bar.update(lengths[order[at]])
@@ -64,12 +65,13 @@ def _show(bar: Progress, before: int, seconds: float) -> None:
     bar.update(before + int(seconds) - bar.n)
 
 
-def _can_be_opened(path: str) -> bool:
+def opening_error(path: str) -> AudioReadError | None:
+    """Return why a recording cannot be opened here, None if it can."""
     try:
         open_recording(path).close()
-    except AudioReadError:
-        return False
-    return True
+    except AudioReadError as error:
+        return error
+    return None
 
 
 def _whole_seconds(path: str) -> int:

@@ -6,12 +6,11 @@ from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 
-from guitarclf.audio.recordings import open_recording
 from guitarclf.cluster import Cluster
 from guitarclf.errors import AudioReadError
 from guitarclf.experiment.annotate import Annotator, Recording, failed
 from guitarclf.experiment.combined import is_finished, write_combined
-from guitarclf.experiment.hearing import heard
+from guitarclf.experiment.hearing import heard, opening_error
 from guitarclf.experiment.outputs import Outputs
 from guitarclf.files.lock import locked
 from guitarclf.files.names import as_text
@@ -97,8 +96,5 @@ def written(
 
 def _still_there(timeline: Timeline) -> Timeline:
     """Return a timeline that tells if its recording, which a page reads again, can no longer be opened."""
-    try:
-        open_recording(timeline.path).close()
-    except AudioReadError as error:
-        return failed(timeline, error)
-    return timeline
+    error = opening_error(timeline.path)
+    return timeline if error is None else failed(timeline, error)
