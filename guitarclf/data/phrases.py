@@ -21,6 +21,8 @@ LONGEST_SEC = 5.0  # of a note that is alone in its recording
 PEAK = 0.6  # of the loudest note
 FLOOR_DB = -70.0  # of the noise under a phrase, below full scale
 SHORTEST_SEC = 0.02  # between the onset and the offset of a row
+LATEST_SEC = 1.0  # after its onset a note begins to sound: no longer one is heard alone
+QUIET = 0.01  # of the peak: what is before a note's attack
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _join(notes: pd.DataFrame, joining: Joining, rng: Generator) -> tuple[np.nda
     phrase = np.zeros(round((onsets[-1] + TAIL_SEC + joining.ring_sec) * rate) + 1, dtype=np.float32)
     offsets = np.empty(len(notes))
     for place, note in enumerate(notes.to_dict("records")):
-        sound = _sound_of(note, rate)[: round((steps[place] + rings[place]) * rate)]
+        sound = _heard_within(_sound_of(note, rate), round((steps[place] + rings[place]) * rate), rate)
         fade_out(sound, rate)
         start = round(onsets[place] * rate)
         loudest = np.abs(sound).max(initial=0)
@@ -145,6 +147,13 @@ def _join(notes: pd.DataFrame, joining: Joining, rng: Generator) -> tuple[np.nda
     phrase += 10 ** (FLOOR_DB / 20) * rng.standard_normal(len(phrase)).astype(np.float32)
     rows = notes.assign(onset_sec=onsets.round(5), offset_sec=offsets.round(5), source_note=notes["note_id"])
     return phrase * min(1.0, 0.99 / float(np.abs(phrase).max())), rows.assign(audio_path="")[list(COLUMNS)]
+
+
+def _heard_within(sound: np.ndarray, n_samples: int, rate: int) -> np.ndarray:
+    """Return so many samples of a sound: from its onset on, or from its attack if they would all be before that."""
+    loud = np.abs(sound[: round(LATEST_SEC * rate)])
+    attack = int(np.argmax(loud > QUIET * loud.max(initial=0)))
+    return sound[attack:][:n_samples] if attack >= n_samples else sound[:n_samples]
 
 
 def fade_out(sound: np.ndarray, rate: int) -> None:

@@ -145,7 +145,7 @@ def _rules(
     yield "offset_sec", is_no_number, lambda row: rule_of_offset + _how_to_write(cells["offset_sec"][row].as_py())
     yield (
         "offset_sec",
-        ~is_no_number & (offset <= onset),
+        ~is_no_number & np.isfinite(onset) & (offset <= onset),
         lambda row: f"must be after `onset_sec` ({onsets[row].as_py()})",
     )
     pitches = cells.get("pitch_midi", none)
@@ -163,7 +163,7 @@ def _rules(
         rule_of_split = f"must be train or empty where the label is {NO_NOTE_LABEL}, which is to train on alone"
         yield "split", is_scored, lambda row: rule_of_split
     following = cells.get("next_onset_sec", none)
-    is_before = ~is_empty(following) & ~(as_numbers(following) > onset)
+    is_before = ~is_empty(following) & np.isfinite(onset) & ~(as_numbers(following) > onset)
     yield "next_onset_sec", is_before, lambda row: f"must be empty, or after `onset_sec` ({onsets[row]})"
     n_rows, told = rows_of_same(cells["audio_path"]), cells.get("events_in_file", none)
     is_wrong = ~is_empty(told) & (events_in_files(told, n_rows) < 0)

@@ -177,6 +177,13 @@ def test_a_bad_cell_names_file_line_column_value_and_rule(write_csv, change, mes
         read_events(table)
 
 
+@pytest.mark.parametrize("onset", ["x", "nan", "1e400", "-1e400", "-1"])
+def test_a_broken_onset_is_one_problem_whatever_is_measured_from_it(write_csv, onset):
+    broken = {"onset_sec": onset, "offset_sec": "0.9", "next_onset_sec": "2.0"}
+    _, problems = check_events(write_csv(rows({"next_onset_sec": "2.0"}, broken)))
+    assert [problem.column for problem in problems] == ["onset_sec"]
+
+
 def test_the_line_named_is_the_line_of_the_file(tmp_path):
     text = ",".join(ROW) + "\n\n" + ",".join(ROW.values()) + "\n\n" + ",".join((ROW | {"onset_sec": "x"}).values())
     (tmp_path / "table.csv").write_text(text)

@@ -76,11 +76,22 @@ def test_a_way_of_joining_that_cannot_be_is_refused(name, value):
         Joining(**{name: value})
 
 
-def test_a_note_that_is_silent_is_named(write_wav):
-    late = np.sin(np.arange(3 * RATE) / 10) * (np.arange(3 * RATE) > 2.5 * RATE)
+def two_notes_that_begin(seconds, write_wav):
+    late = np.sin(np.arange(3 * RATE) / 10) * (np.arange(3 * RATE) > seconds * RATE)
     path = str(write_wav(late.astype(np.float32)))
     note = {"note_id": "mute", "audio_path": path, "onset_sec": 0.0, "offset_sec": 2.9, "track": "t", "pitch_midi": -1}
     note |= {"expression_style": "NO", "label_category": "general_note", "events_in_file": 1}
-    events = pd.DataFrame([note, note | {"note_id": "too"}])
+    return pd.DataFrame([note, note | {"note_id": "too"}])
+
+
+def test_a_note_with_silence_before_it_as_long_as_the_step_begins_with_its_attack(write_wav):
+    events = two_notes_that_begin(0.6, write_wav)
+    ((_, waveform, rows),) = join_phrases(events, Joining(spacing=(0.3, 0.3), overlap=0))
+    begun = waveform[round(rows["onset_sec"].iloc[0] * 44100) :]
+    assert np.abs(begun[:2205]).max() > 0.1
+
+
+def test_a_note_that_is_silent_is_named(write_wav):
+    events = two_notes_that_begin(2.5, write_wav)
     with pytest.raises(AudioReadError, match=r"must sound from 0\.000 s on, .* Leave (mute|too) out"):
         list(join_phrases(events))
