@@ -13,7 +13,8 @@ from pathlib import Path
 from pickle import dumps
 from typing import TYPE_CHECKING, Any
 
-from guitarclf.cluster.opening import WAIT_SEC, Cluster
+from guitarclf.cluster.looking import WAIT_SEC
+from guitarclf.cluster.opening import Cluster
 from guitarclf.errors import ClusterError
 from guitarclf.workers import call, call_on_worker, end_with
 

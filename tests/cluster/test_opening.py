@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from dask_cluster import PACKAGE, DaskCluster, wait_until
 
-from guitarclf.cluster import open_cluster
-from guitarclf.cluster import opening as module
+from guitarclf.cluster import looking, open_cluster, reaching
 from guitarclf.errors import ClusterError
 
 HOST = socket.gethostname()
@@ -50,14 +49,14 @@ def test_what_is_no_cluster_is_refused(where):
 
 @pytest.mark.parametrize("where", ["tcp://127.0.0.1:1", "tcp://127.0.0.1:notaport", "nosuch://127.0.0.1:1"])
 def test_where_no_scheduler_answers_it_is_told_how_to_start_one(where, monkeypatch):
-    monkeypatch.setattr(module, "CONNECT_SEC", 1.0)
+    monkeypatch.setattr(reaching, "CONNECT_SEC", 1.0)
     said = refused(where)
     assert said.startswith(f"--cluster must be a scheduler that answers. {where} does not: ")
     assert "Start it with `dask scheduler`" in said
 
 
 def test_a_service_that_is_no_scheduler_is_refused(monkeypatch):
-    monkeypatch.setattr(module, "CONNECT_SEC", 1.0)
+    monkeypatch.setattr(reaching, "CONNECT_SEC", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert "must be a scheduler that answers" in refused(f"tcp://127.0.0.1:{server.getsockname()[1]}")
 
@@ -87,7 +86,7 @@ def test_a_damaged_file_of_a_scheduler_is_refused(tmp_path, content):
 
 
 def test_a_file_of_a_scheduler_that_has_ended_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "CONNECT_SEC", 1.0)
+    monkeypatch.setattr(reaching, "CONNECT_SEC", 1.0)
     path = tmp_path / "scheduler.json"
     path.write_text(json.dumps({"type": "Scheduler", "address": "tcp://127.0.0.1:1", "workers": {}}))
     assert "must be a scheduler that answers" in refused(str(path))
@@ -100,7 +99,7 @@ def test_without_dask_it_is_told_what_to_install(monkeypatch):
 
 @pytest.mark.slow
 def test_a_scheduler_without_workers_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "WAIT_SEC", 2.0)
+    monkeypatch.setattr(looking, "WAIT_SEC", 2.0)
     with DaskCluster(tmp_path) as empty:
         said = refused(empty.address)
     assert said.startswith(f"A cluster must have a worker. {empty.address} has had none for 2 s.")
@@ -205,7 +204,7 @@ def test_a_worker_that_does_not_see_the_audio_is_refused(tmp_path, monkeypatch, 
 def test_a_worker_at_other_work_is_refused_by_name(dask, monkeypatch):
     from distributed import Client
 
-    monkeypatch.setattr(module, "LOOK_SEC", 1.0)
+    monkeypatch.setattr(looking, "LOOK_SEC", 1.0)
     with Client(dask.address) as other:
         busy = other.submit(time.sleep, 6, pure=False)
         wait_until(lambda: any(other.processing().values()))
