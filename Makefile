@@ -7,7 +7,7 @@
 # make kills [N=50]   kill and resume a training run at random moments; make soak [N=5000]   predict and watch memory
 # make docs [GALLERY=0]   the site, docs/_build/html/index.html, with its generated tables; 0: without running its examples
 # make docs-tables   the generated tables alone: keys of the configuration, the floors of the house
-# make javascript   run the JavaScript of the documentation, with npm's onnxruntime-node in build/node
+# make javascript   run the JavaScript of the documentation, with npm's onnxruntime-node and -web in build/node
 # make notebooks   two examples of the gallery as notebooks in build/notebooks, run from first to last cell
 # make cluster-kills [N=20]   kill workers of a cluster, and searches on it, at random moments
 # make bench [REPEATS=3]  set up .venv and measure speed and memory against the yardsticks in benchmarks/
@@ -104,10 +104,11 @@ docs-tables: $(VENV)/.installed
 	$(BIN)/python -m guitarclf.config.docs
 	$(BIN)/python tests/support/floors.py
 
-# The block of docs/tutorials/app.md, with onnxruntime-node from npm.
+# The blocks of docs/tutorials/app.md, with ONNX Runtime from npm.
+ORT_JS := onnxruntime-node@1.30.0 onnxruntime-web@1.30.0
 javascript: $(VENV)/.installed-dev
-	ONNXRUNTIME_NODE_INSTALL_CUDA=skip npm install --silent --no-audit --no-fund --prefix build/node onnxruntime-node@1.30.0
-	$(BIN)/python -m pytest -m slow -k javascript tests/docs
+	ONNXRUNTIME_NODE_INSTALL_CUDA=skip npm install --silent --no-audit --no-fund --prefix build/node $(ORT_JS)
+	$(BIN)/python -m pytest -m slow -k "node_answers or browser_answers" tests/docs
 
 NOTEBOOKS := plot_techniques plot_own_estimator
 notebooks: $(VENV)/.installed-docs

@@ -2,6 +2,10 @@
 
 import json
 import shutil
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -63,22 +67,67 @@ def test_a_page_runs_as_pasted(page, place, spoken_of):
             run_python(block, names)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", ["docs/tutorials/app.md"])
-def test_javascript_answers_as_python(page, place, spoken_of):
-    """With onnxruntime-node in build/node, where `make javascript` puts it."""
+@contextmanager
+def served(folder):
+    """Give the address at which the files of a folder are served."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *told):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def modules_with(name: str):
+    """Return the folder of npm packages in which `make javascript` puts one; skip the test where it is not."""
     modules = CHECKOUT / "build" / "node" / "node_modules"
-    if not (modules / "onnxruntime-node").is_dir() or shutil.which("node") is None:
-        pytest.skip("`make javascript` runs this: it needs node, and onnxruntime-node from npm")
+    if not (modules / name).is_dir():
+        pytest.skip(f"`make javascript` runs this: it needs npm, and {name} from it")
+    return modules
+
+
+@pytest.fixture
+def answered_in_python(page, place, spoken_of):
+    """The names of a page's blocks of Python, once they and those of sh have run."""
     names: dict = {}
-    for block in blocks(page, "sh", "python", "js", runs=True):
+    for block in blocks(page, "sh", "python", runs=True):
         if block.language == "sh":
             run_shell(block, spoken_of.parent / "programs")
-        elif block.language == "python":
-            run_python(block, names)
         else:
-            run_node(block, modules)
+            run_python(block, names)
+    return names
+
+
+in_javascript = pytest.mark.parametrize("page", ["docs/tutorials/app.md"])
+
+
+@pytest.mark.slow
+@in_javascript
+def test_node_answers_as_python(page, place, answered_in_python):
+    modules, names = modules_with("onnxruntime-node"), answered_in_python
+    (block,) = blocks(page, "js", runs=True)
+    run_node(block, modules)
     answer = json.loads((place / "answer.json").read_text())
     np.testing.assert_allclose(answer["probabilities"], names["probabilities"][0], atol=1e-4)
     np.testing.assert_allclose(answer["confidence"], names["confidence"][0], atol=1e-4)
     assert answer["label"] == names["label"]
+
+
+@pytest.mark.slow
+@in_javascript
+def test_a_browser_answers_as_python(page, place, answered_in_python, browser):
+    modules, names = modules_with("onnxruntime-web"), answered_in_python
+    (block,) = blocks(page, "html")
+    (place / "page.html").write_text(f"<!doctype html>\n{block.text}", encoding="utf-8")
+    (place / "dist").symlink_to(modules / "onnxruntime-web" / "dist")
+    with served(place) as address, browser.new_page() as tab:
+        complaints = []
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.goto(f"{address}/page.html")
+        tab.set_input_files("#file", "note.wav")
+        tab.wait_for_function("document.getElementById('answer').textContent", timeout=60_000)
+        assert tab.inner_text("#answer") == names["label"]
+        assert complaints == []
