@@ -73,7 +73,8 @@ def version_at(url: str) -> str | None:
 
 def expect(paths: Iterable[str]) -> None:
     """Ask for the versions of all that is at URLs at once, where one after the other would take long."""
-    urls = [file for file, _ in map(file_of, dict.fromkeys(paths)) if is_url(file)]
+    with_scheme = [path for path in dict.fromkeys(paths) if "://" in path]
+    urls = [file for file, _ in map(file_of, with_scheme) if is_url(file)]
     if urls:
         from guitarclf.files import remote
 
