@@ -252,9 +252,11 @@ def _joined_paths(root: str, names: pa.Array) -> pa.Array:
 
 def _stems(paths: pa.Array) -> pa.Array:
     """Return the name of each file without its suffix; one at a time those with more dots than one, or with none."""
-    is_plain = np.asarray(compute.match_substring_regex(paths, ONE_DOT))
-    others = mapped(where(is_plain, "", paths), lambda path: Path(path.replace("\\", "/")).stem)
-    return where(is_plain, compute.replace_substring_regex(paths, ONE_DOT, r"\1"), others)
+    coded = paths.dictionary_encode()
+    names = coded.dictionary
+    is_plain = np.asarray(compute.match_substring_regex(names, ONE_DOT))
+    others = mapped(where(is_plain, "", names), lambda path: Path(path.replace("\\", "/")).stem)
+    return where(is_plain, compute.replace_substring_regex(names, ONE_DOT, r"\1"), others).take(coded.indices)
 
 
 def _pitches(texts: pa.Array) -> np.ndarray | list[int]:

@@ -177,7 +177,7 @@ def _opened(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[list[str], i
                 file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             header = [stripped(name) for name in next(reader, [])]
-            yield header, zip(reader, iter(lambda: reader.line_num + bool(told), None), strict=False), delimiter
+            yield header, ((cells, reader.line_num + bool(told)) for cells in reader), delimiter
     except (UnicodeError, csv.Error) as error:
         raise EventTableError(f"{path} must be a CSV file in UTF-8. {error}. Save it again as such.") from error
     if not any(header):
@@ -194,7 +194,7 @@ def _columns_of(
     lines, lengths = array("q"), dict[int, int]()
     while batch := list(islice(numbered, ROWS_AT_ONCE)):
         rows, places = [cells for cells, _ in batch], [place for _, place in batch]
-        if set(map(len, rows)) != {width} or width == 0 or not all(stripped(cells[0]) for cells in rows):
+        if set(map(len, rows)) != {width} or width == 0 or not _are_filled([cells[0] for cells in rows]):
             kept = [row for row, cells in enumerate(rows) if any(map(stripped, cells))]
             rows, places = [_without_blank_end(rows[row], width) for row in kept], [places[row] for row in kept]
             lengths |= {len(lines) + row: len(cells) for row, cells in enumerate(rows) if len(cells) != width}
@@ -204,6 +204,11 @@ def _columns_of(
         lines.extend(places)
     columns = [one_column(parts.pop(0)) for _ in range(width)]  # which frees its parts
     return columns, np.array(lines, dtype=np.int64), lengths
+
+
+def _are_filled(cells: list[str]) -> bool:
+    """Return whether none of some cells is blank, at once if all begin with a character of ASCII that is none."""
+    return (min(cells) >= "!" and max(cells) < "\x7f") or all(map(stripped, cells))
 
 
 def _without_blank_end(cells: list[str], width: int) -> list[str]:

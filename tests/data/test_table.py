@@ -8,6 +8,7 @@ from pyarrow import parquet as pq
 
 from guitarclf.cli import main
 from guitarclf.data.events import EVENT_COLUMNS, read_events
+from guitarclf.data.table import read_table
 from guitarclf.errors import EventTableError
 
 CELLS = ["n1", "a.wav", "0.25", "1.5", "60", "NO", "general_note"]
@@ -67,6 +68,16 @@ def test_columns_without_name_and_cells_are_left_out(tmp_path, place, n_empty, i
 def test_empty_cells_past_the_header_are_no_cells(tmp_path):
     (tmp_path / "t.csv").write_text(csv_text([[*row, "", " "] for row in ROWS]))
     assert_is_read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t ", "\u00a0", "\u2003", "\ufeff", "\x85"])
+@pytest.mark.parametrize("first", ["n1", "\u00a0n1", "é1", "日1", "~1"])
+def test_a_row_of_blanks_is_no_row_whatever_others_begin_with(tmp_path, blank, first):
+    rows = [[first, *CELLS[1:]], [blank] * len(CELLS), ROWS[1]]
+    (tmp_path / "t.csv").write_text(csv_text(rows), encoding="utf-8")
+    raw = read_table(tmp_path / "t.csv")
+    assert raw.columns["note_id"].to_pylist() == [first, "n2"]
+    assert raw.lines.tolist() == [2, 4]
 
 
 def test_columns_with_cells_and_no_name_are_named_by_number(tmp_path):
