@@ -34,8 +34,12 @@ def connected(where: str, distributed: Any) -> Iterator["Client"]:
     address = "" if local else _address_of(where)
     # A worker is given its next job when it is free: one that waits behind a job that ends the worker is suspected too.
     # What a worker frees it keeps for its next job: by Dask's threshold it goes back to the system each time, which
-    # doubles the time that `predict` takes.
-    settings = {"scheduler.worker-saturation": 1.0, "nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
+    # doubles the time that `predict` takes. Its profiler stops a worker a hundred times a second: a fifth of that time.
+    settings = {
+        "scheduler.worker-saturation": 1.0,
+        "nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+        "worker.profile.enabled": False,
+    }
     with (
         dask.config.set({f"distributed.{name}": value for name, value in settings.items()}),
         silence_logging_cmgr(logging.CRITICAL),  # what goes wrong is told once, in one line

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import socket
 import sys
@@ -239,6 +240,13 @@ def test_a_memory_limit_is_told(tmp_path, caplog):
     assert f"Workers on {HOST} have a memory limit" in caplog.text
 
 
+def what_slows_it():
+    """Return when this worker gives memory back to the system, and whether it is profiled."""
+    import dask
+
+    return os.environ.get("MALLOC_TRIM_THRESHOLD_"), dask.config.get("distributed.worker.profile.enabled")
+
+
 @pytest.mark.slow
 def test_a_cluster_of_this_machine_ends_with_the_block():
     from distributed import Client
@@ -246,6 +254,8 @@ def test_a_cluster_of_this_machine_ends_with_the_block():
     with open_cluster("local:2") as cluster:
         assert cluster.n_workers == 2
         assert set(cluster.client.nthreads().values()) == {1}
+        slow = cluster.client.run(what_slows_it)
+        assert list(slow.values()) == [(None, False)] * 2
         address = cluster.client.scheduler_info()["address"]
     with pytest.raises(OSError, match="Timed out"):
         Client(address, timeout=1)
