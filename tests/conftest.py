@@ -24,6 +24,14 @@ from notes import RATE, NoteTable, decaying_sine, noise_click, partial_series, w
 from portaudio import stand_in
 from stores import Bucket, s3_server, web_server
 
+from guitarclf.timeline.pitch import compiled_librosa
+
+
+def pytest_configure(config):
+    """Compile what the workers of pytest-xdist would else compile at once; they begin after this."""
+    if getattr(config.option, "numprocesses", None):
+        compiled_librosa()
+
 
 @pytest.fixture(scope="session", autouse=True)
 def feature_cache(tmp_path_factory):

@@ -1,8 +1,13 @@
 """The pitch of events, from their recording. The only part of a timeline that needs librosa."""
 
+import functools
 import math
+import os
+import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import soundfile
@@ -34,9 +39,36 @@ def pitches(path: str | Path, events: Iterable[Event], *, channel: str | int = "
     AudioReadError
         If the recording cannot be opened.
     """
-    find_caches()  # librosa has compiled functions
     with open_recording(path) as recording:
         return [_pitch(recording, event, channel) for event in events]
+
+
+@functools.cache  # once in a process
+def compiled_librosa() -> ModuleType:
+    """Return librosa once its functions for YIN are compiled or loaded, which one process of a user does at a time.
+
+    Numba keeps each such function in two files. What two processes write at once may not fit together, and then ends
+    every process that loads it, until the files are removed.
+    """
+    from filelock import FileLock
+
+    find_caches()
+    user = os.getuid() if hasattr(os, "getuid") else ""  # on Windows a user has a temporary folder of his own
+    lock = FileLock(Path(tempfile.gettempdir(), f"guitarclf-compiling-{user}.lock"))
+    with suppress(OSError):  # where there are no locks, it is as likely as without this
+        lock.acquire()
+    try:
+        import librosa
+
+        _yin(librosa, np.sin(np.arange(2 * FRAME, dtype=np.float32)))
+    finally:
+        lock.release()
+    return librosa
+
+
+def _yin(librosa: ModuleType, sound: np.ndarray) -> np.ndarray:
+    """Return the pitch of each frame in Hz."""
+    return librosa.yin(sound, fmin=FMIN, fmax=FMAX, sr=RATE, frame_length=FRAME, hop_length=FRAME // 4, center=False)
 
 
 def _pitch(recording: soundfile.SoundFile, event: Event, channel: str | int) -> int:
@@ -48,11 +80,8 @@ def _pitch(recording: soundfile.SoundFile, event: Event, channel: str | int) -> 
         sound = read_segment(recording, round(start * RATE), n_samples, sample_rate=RATE, channel=channel)
     except AudioReadError:  # silent there, or cut short: what could be heard of the event has been
         return NO_PITCH
-    import librosa
-
-    found = librosa.hz_to_midi(
-        librosa.yin(sound, fmin=FMIN, fmax=FMAX, sr=RATE, frame_length=FRAME, hop_length=FRAME // 4, center=False)
-    )
+    librosa = compiled_librosa()
+    found = librosa.hz_to_midi(_yin(librosa, sound))
     median = float(np.median(found))
     is_clear = median >= LOWEST - 0.5 and np.mean(np.abs(found - median) <= 0.5) >= AGREEING
     return round(median) if is_clear else NO_PITCH

@@ -1,5 +1,9 @@
 """The pitch of events."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from notes import RATE, decaying_sine, noise_click, partial_series
@@ -85,3 +89,17 @@ def test_the_pitches_of_real_licks_are_found(real_data):
     }
     expected = {path: rows["pitch_midi"].tolist() for path, rows in events.groupby("audio_path")}
     assert found == expected
+
+
+@pytest.mark.slow
+def test_processes_that_begin_at_once_compile_one_after_the_other(write_wav, tmp_path):
+    sound, _ = played(69)
+    path = str(write_wav(sound))
+    code = (
+        "import sys; from guitarclf.timeline.events import Event; from guitarclf.timeline.pitch import pitches\n"
+        "assert pitches(sys.argv[1], [Event(0.0, 0.5, 'general_note')]) == [69]"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    started = [subprocess.Popen([sys.executable, "-c", code, path], env=environment) for _ in range(4)]
+    assert [process.wait() for process in started] == [0] * 4
+    subprocess.run([sys.executable, "-c", code, path], env=environment, check=True)  # what they kept can be loaded
