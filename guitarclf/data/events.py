@@ -163,7 +163,7 @@ def check_events(
             require_labelled(str(raw.path), left_out.values(), len(raw))
             is_kept[list(left_out)] = False
             told += told_of_unlabelled(left_out.values(), len(raw))
-            told += label_map.told(given.filter(is_kept).to_pylist())
+            told += label_map.told(given.filter(pa.array(is_kept)).to_pylist())
         cells["label_category"] = mapped(given, lambda text: label_map.label_of(text) or text)
     is_note = is_kept & ~is_one_of(cells.get("label_category", no_texts(len(raw))), [NO_NOTE_LABEL])
     told += told_of_offsets(is_empty(cells["offset_sec"])[is_note])

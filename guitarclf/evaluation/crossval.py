@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.metrics import f1_score, recall_score
 
 from guitarclf.evaluation.in_context import ContextReport, score_settings, shortened
-from guitarclf.evaluation.intervals import intervals_of
+from guitarclf.evaluation.intervals import bootstrap, intervals_of
 from guitarclf.evaluation.metrics import PROBA_COLUMNS, Report, evaluate
 from guitarclf.evaluation.rejection import RejectionReport, score_rejection
 from guitarclf.labels import LABELS
@@ -23,7 +23,8 @@ class CrossvalReport:
 
     ``pooled`` is over all events and repeats; ``intervals`` are 95 % intervals for other notes of these
     tracks: Wilson's for shares, a bootstrap of events within classes for the rest. They say nothing
-    about other guitars: for that look at ``per_track``, how unlike the tracks are. All of these are of notes alone;
+    about other guitars: for that look at ``per_track``, how unlike the tracks are. ``baselines`` have scores, and
+    ``baseline_intervals`` theirs, from the same draws. All of these are of notes alone;
     ``in_context`` compares them with notes in phrases, ``rejection`` with sounds that are no note, if there are any.
     """
 
@@ -32,6 +33,7 @@ class CrossvalReport:
     intervals: dict[str, tuple[float, float]]
     per_track: pd.DataFrame
     baselines: dict[str, dict[str, float]]
+    baseline_intervals: dict[str, dict[str, tuple[float, float]]]
     in_context: ContextReport
     rejection: RejectionReport | None = None
 
@@ -43,6 +45,10 @@ class CrossvalReport:
             "intervals": {name: list(bounds) for name, bounds in self.intervals.items()},
             "per_track": self.per_track.to_dict("records"),
             "baselines": self.baselines,
+            "baseline_intervals": {
+                model: {name: list(bounds) for name, bounds in own.items()}
+                for model, own in self.baseline_intervals.items()
+            },
             "in_context": self.in_context.to_dict(),
             "rejection": None if self.rejection is None else self.rejection.to_dict(),
         }
@@ -55,13 +61,25 @@ class CrossvalReport:
             scores = ", ".join(f"{r.macro_f1:.3f} / {r.balanced_accuracy:.3f}" for r in self.by_repeat)
             lines += ["", f"macro-F1 / balanced accuracy of each repeat: {scores}"]
         lines += ["", "Called, by track and label:", self._tracks_as_text()]
-        lines += ["", f"{'':16}{'macro-F1':>10}{'balanced accuracy':>20}"]
-        own = {"macro_f1": self.pooled.macro_f1, "balanced_accuracy": self.pooled.balanced_accuracy}
-        for name, score in {"this model": own, **self.baselines}.items():
-            lines.append(f"{name:16}{score['macro_f1']:10.4f}{score['balanced_accuracy']:20.4f}")
+        lines += ["", self._beside_baselines()]
         lines += ["", self.in_context.to_text()]
         if self.rejection is not None:
             lines += ["", self.rejection.to_text()]
+        return "\n".join(lines)
+
+    def _beside_baselines(self) -> str:
+        own = {"macro_f1": self.pooled.macro_f1, "balanced_accuracy": self.pooled.balanced_accuracy}
+        lines = [f"{'':16}{'macro-F1':>25}{'balanced accuracy':>25}"]
+        for name, scores in {"this model": own, **self.baselines}.items():
+            intervals = self.baseline_intervals.get(name, self.intervals)
+            cells = (
+                f"{scores[key]:.4f} ({low:.3f}-{high:.3f})"
+                for key, (low, high) in (
+                    ("macro_f1", intervals["macro-F1"]),
+                    ("balanced_accuracy", intervals["balanced accuracy"]),
+                )
+            )
+            lines.append(f"{name:16}" + "".join(f"{cell:>25}" for cell in cells))
         return "\n".join(lines)
 
     def _tracks_as_text(self) -> str:
@@ -93,7 +111,14 @@ def summarise(
     in_context = score_settings(predictions, uses_offsets=uses_offsets)
     rejection = None if background is None or background.empty else score_rejection(predictions, background)
     return CrossvalReport(
-        pooled, by_repeat, intervals_of(table, pooled), per_track(table), baselines, in_context, rejection
+        pooled,
+        by_repeat,
+        intervals_of(table, pooled),
+        per_track(table),
+        baselines,
+        bootstrap(table, BASELINE_COLUMNS),
+        in_context,
+        rejection,
     )
 
 

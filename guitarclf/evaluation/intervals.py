@@ -1,5 +1,7 @@
 """95 % intervals of scores: Wilson's for shares, a bootstrap within classes for the rest."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -29,7 +31,7 @@ def intervals_of(table: pd.DataFrame, pooled: Report) -> dict[str, tuple[float, 
         if support:
             intervals[f"recall {label}"] = wilson(score.recall, support)
         intervals[f"false alarm {label}"] = wilson(score.false_alarm, n_events - support)
-    return intervals | _bootstrap(table[table["repeat"] == 1])
+    return intervals | bootstrap(table, ["called"])["called"]
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
@@ -44,22 +46,34 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     return float(max(0, middle - half)), float(min(1, middle + half))
 
 
-def _bootstrap(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Return percentile intervals of macro-F1 and balanced accuracy; events are redrawn within each class.
+def bootstrap(table: pd.DataFrame, models: Sequence[str]) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return model -> name of score -> percentile interval, of macro-F1 and balanced accuracy.
 
-    Not by scipy.stats.bootstrap, which refuses a class of a single event.
+    Events of the first repeat are redrawn within each class, the same ones for all models. Not by
+    scipy.stats.bootstrap, which refuses a class of a single event.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `intervals_of`, and what each model calls the event in a column of its name.
+    models : sequence of str
     """
-    draws = np.random.default_rng(0)
+    table, n_classes = table[table["repeat"] == 1], len(LABELS)
     y_true = table["label_category"].map(LABELS.index).to_numpy()
-    called = table["called"].map(LABELS.index).to_numpy()
-    rows_of_class = [np.flatnonzero(y_true == index) for index in range(len(LABELS))]
-    scores = []
+    # Each event as the number of its cell in a confusion matrix that is written row by row.
+    cells = {model: n_classes * y_true + table[model].map(LABELS.index).to_numpy() for model in models}
+    rows_of_class = [np.flatnonzero(y_true == index) for index in range(n_classes)]
+    draws, scores = np.random.default_rng(0), dict[str, list]((model, []) for model in models)
     for _ in range(N_DRAWS):
         rows = np.concatenate([draws.choice(own, len(own)) for own in rows_of_class if len(own)])
-        confusion = np.zeros((len(LABELS), len(LABELS)))
-        np.add.at(confusion, (y_true[rows], called[rows]), 1)
-        hits, support = np.diag(confusion), confusion.sum(axis=1)
-        f1 = 2 * hits / np.maximum(support + confusion.sum(axis=0), 1)
-        scores.append((f1.mean(), (hits[support > 0] / support[support > 0]).mean()))
+        for model, cell in cells.items():
+            confusion = np.bincount(cell[rows], minlength=n_classes**2).reshape(n_classes, n_classes)
+            hits, support = np.diag(confusion), confusion.sum(axis=1)
+            f1 = 2 * hits / np.maximum(support + confusion.sum(axis=0), 1)
+            scores[model].append((f1.mean(), (hits[support > 0] / support[support > 0]).mean()))
+    return {model: _percentiles(of_draws) for model, of_draws in scores.items()}
+
+
+def _percentiles(scores: list[tuple[float, float]]) -> dict[str, tuple[float, float]]:
     low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return dict(zip(("macro-F1", "balanced accuracy"), zip(low.tolist(), high.tolist(), strict=True), strict=True))

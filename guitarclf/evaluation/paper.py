@@ -47,7 +47,8 @@ def _scores_of(report: CrossvalReport) -> Iterator[dict[str, Any]]:
     n_notes = pooled.n_events // n_repeats
 
     def row(score: str, value: float, *, label: str = "", notes: int = n_notes, model: str = OWN) -> dict[str, Any]:
-        bounds = report.intervals.get(f"{score} {label}".rstrip()) if model == OWN else None
+        intervals = report.intervals if model == OWN else report.baseline_intervals[model]
+        bounds = intervals.get(f"{score} {label}".rstrip())
         low, high = bounds or (None, None)
         told = {"model": model, "track": "", "label": label, "score": score, "value": value, "notes": notes}
         return told | {"low": low, "high": high}
@@ -135,7 +136,11 @@ def _beside_baselines(report: CrossvalReport) -> pd.DataFrame:
         for name, title in SCORES.items()
     }
     others = [
-        {"": latex_of(model), **{title: f"{scores[name]:.2f}" for name, title in SCORES.items()}}
+        {"": latex_of(model)}
+        | {
+            title: _with_interval(scores[name], report.baseline_intervals[model][title])
+            for name, title in SCORES.items()
+        }
         for model, scores in report.baselines.items()
     ]
     return pd.DataFrame([own, *others])
