@@ -288,6 +288,11 @@ def slopes_of(figures: dict[int, tuple[float, float]]) -> list[float]:
     return [slope(sizes, list(values), least) for values, least in zip(columns, (LEAST_SEC, LEAST_MB), strict=True)]
 
 
+UNITS = ("CPU seconds", "MB of anonymous memory added; below 0.1 drawn at 0.1")
+COLOURS = ("#0072b2", "#c44900", "#00805d", "#cc79a7", "#e69f00", "#56b4e9", "black")  # told apart by the colour-blind
+MARKERS = "osv^D<>PX*hdpH"
+
+
 def draw(figures: dict[str, dict[int, tuple[float, float]]], path: Path) -> None:
     """Draw time and memory against events, log-log."""
     import matplotlib
@@ -295,19 +300,20 @@ def draw(figures: dict[str, dict[int, tuple[float, float]]], path: Path) -> None
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(12, 6), layout="constrained")
-    for place, (axis, unit) in enumerate(zip(axes, ("CPU seconds", "MB of anonymous memory added"), strict=True)):
+    figure, axes = plt.subplots(1, 2, figsize=(13, 6), layout="constrained")
+    for place, (axis, unit) in enumerate(zip(axes, UNITS, strict=True)):
         for number, (name, of_size) in enumerate(figures.items()):
             sizes = list(of_size)
             values = [max(of_size[size][place], (0.001, 0.1)[place]) for size in sizes]
-            style = ("o-", "s--", "^:")[number // 10]
-            axis.loglog(sizes, values, style, label=name.replace("_", " "), markersize=4)
+            colour, line = COLOURS[number % len(COLOURS)], "-" if number < len(COLOURS) else "--"
+            marker = MARKERS[number % len(MARKERS)]
+            axis.loglog(sizes, values, line, color=colour, marker=marker, markersize=5, label=name.replace("_", " "))
         first, last = min(map(min, figures.values())), max(map(max, figures.values()))
         low = (0.003, 1.0)[place]
         axis.loglog([first, last], [low, low * last / first], color="0.7", linewidth=4, alpha=0.5, label="slope 1")
         axis.set(xlabel="events", ylabel=unit)
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
 

@@ -162,7 +162,7 @@ model_option = click.option(
 figure_format_option = click.option(
     "--figure-format",
     type=click.Choice(FORMATS),
-    help="png for the screen, svg or pdf for papers, as wide as a journal's column.  [default: png]",
+    help="png for the screen, svg or pdf for papers, as wide as a column of a journal or its page.  [default: png]",
 )
 
 min_confidence_option = click.option(

@@ -51,7 +51,9 @@ def printed(outputs, stream):
 
 def test_verbose_prints_epochs(outputs):
     lines = printed(outputs["training"], "stdout").splitlines()
-    assert "valid_macro_f1" in lines[0]
+    columns = lines[0].split()
+    assert "valid_macro_f1" in columns
+    assert len(set(columns)) == len(columns)
     assert [line.split()[0] for line in lines if line.split()[0].isdigit()] == ["1", "2", "3"]
 
 

@@ -96,14 +96,32 @@ class Track(core.Track):
 
     @core.cached_property
     def notes(self) -> annotations.NoteData | None:
+        """The track's notes whose pitch is known
+
+        Returns:
+            * NoteData - onset and offset in seconds, pitch as a MIDI number
+
+        """
         return load_notes(self.annotation_path)
 
     @core.cached_property
     def techniques(self) -> annotations.EventData | None:
+        """How the track's notes were played
+
+        Returns:
+            * EventData - onset and offset in seconds, expression style
+
+        """
         return load_styles(self.annotation_path, "expressionStyle")
 
     @core.cached_property
     def plucking_styles(self) -> annotations.EventData | None:
+        """How the track's notes were plucked
+
+        Returns:
+            * EventData - onset and offset in seconds, excitation style
+
+        """
         return load_styles(self.annotation_path, "excitationStyle")
 
 

@@ -60,6 +60,7 @@ for axis, (name, change) in zip(axes.flat, CHANGES.items(), strict=True):
         vmax=10,
     )
     axis.set_title(name, family="monospace", fontsize=10)
+    axis.set_xlim(0, 0.97)  # later frames are cut by the end of the sound
 for axis in axes[-1]:
     axis.set_xlabel("seconds")
 for axis in axes[:, 0]:

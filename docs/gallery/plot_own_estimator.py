@@ -77,5 +77,5 @@ figure.legend(ncols=3, frameon=False, loc="outside upper right")
 
 # %%
 # Averages over stretches of time find dead notes, and lose what tells a harmonic: which partials are there, and
-# how long. Note length alone finds as many of them, by calling everything long a harmonic. ``guitarclf crossval``
+# how long. Note length alone finds more of them, by calling everything long a harmonic. ``guitarclf crossval``
 # puts note length and an SVM beside every score.

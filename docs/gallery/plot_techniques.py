@@ -45,14 +45,14 @@ for column, (note, picture) in enumerate(zip(notes, pictures, strict=True)):
         vmin=-80,
         vmax=0,
     )
-    below.set(xlabel="seconds", yticks=bands, yticklabels=[])
+    below.set(xlabel="seconds", xlim=(0, 0.95), yticks=bands, yticklabels=[])  # later frames are cut by the end
 axes[1, 0].set(yticklabels=[f"{hz:,}" for hz in hertz], ylabel="Hz")
 figure.colorbar(image, ax=axes[1, :], label="dB below the loudest", pad=0.01)
 
 # %%
 # The **ordinary note** is a ladder of partials, the upper ones gone first. The **harmonic** has few rungs, far
-# apart, and they stay; what the touching finger damped is the thump at its start. The **dead note** is over
-# before it has a pitch.
+# apart, and they stay; what the touching finger damped is the thump at its start (the burst at 0.6 s is a noise of
+# the hand, as a quarter of the modelled notes have). The **dead note** is over before it has a pitch.
 #
 # What the model says of them:
 

@@ -38,7 +38,7 @@ hertz = [200, 500, 1000, 2000, 5000, 10000]
 bands = np.interp(hertz, mel_centers(rate, N_MELS, 0.0, 11000), np.arange(N_MELS))
 
 figure, (found, middle, true) = plt.subplots(
-    3, 1, figsize=(11, 5), sharex=True, layout="constrained", height_ratios=[1, 6, 1]
+    3, 1, figsize=(11, 5), sharex=True, layout="constrained", height_ratios=[1, 5, 1]
 )
 middle.imshow(
     picture - picture.max(),
@@ -51,9 +51,9 @@ middle.imshow(
 )
 middle.set(yticks=bands, yticklabels=[f"{hz:,}" for hz in hertz], ylabel="Hz")
 for axis, table, title in [(found, events, "found"), (true, played, "played")]:
-    for row in table.itertuples():
-        colour = COLOURS[row.label_category]
-        axis.axvspan(row.onset_sec, min(row.offset_sec, seconds), 0.1, 0.9, color=colour, alpha=0.45, linewidth=0)
+    for number, row in enumerate(table.itertuples()):
+        colour, low = COLOURS[row.label_category], (0.68, 0.38, 0.08)[number % 3]  # in turn: what was played rings on
+        axis.axvspan(row.onset_sec, min(row.offset_sec, seconds), low, low + 0.26, color=colour, alpha=0.8, linewidth=0)
         axis.axvline(row.onset_sec, color=colour, linewidth=2)
     axis.set(yticks=[], ylabel=title)
 for row in events.itertuples():

@@ -84,7 +84,7 @@ def explained_key(key: str) -> str:
         return "\n".join(f"{name:{width}}{known[name].metadata['doc']}" for name in below)
     if path not in known:
         section, _, last = path.rpartition(".")
-        raise ConfigError(f"unknown key `{shortened(path)}`. {suggest(f'{section}.' if section else '', last)}")
+        raise ConfigError(f"unknown key `{shortened(key)}`. {suggest(f'{section}.' if section else '', last)}")
     leaf = known[path]
     told = {
         "meaning": leaf.metadata["doc"],

@@ -15,7 +15,7 @@ from guitarclf.config import Config, leaves, to_dict
 from guitarclf.config.dialect import from_yaml, to_yaml
 from guitarclf.errors import ConfigError, ParameterError
 from guitarclf.files.whole import write_text
-from guitarclf.files.wording import shortened
+from guitarclf.files.wording import shortened, shown
 from guitarclf.parameters import retired
 
 MAX_BYTES = 2**17  # of a configuration file; YAML is read at some 100 kB a second
@@ -66,13 +66,13 @@ def load_config(
         For an unknown key (the nearest name is suggested) or a value that breaks its rule.
     """
     raw = {} if path is None else _parse_mapping(_read(Path(path)), path)
-    source = "the configuration" if path is None else str(path)
+    source = "the configuration" if path is None else shown(path)
     return config_from_dict(raw, source=source, changes=_parse_overrides(overrides), defaults=defaults)
 
 
 def parse_config(content: bytes, source: str | Path) -> Config:
     """Return the Config of a YAML or JSON file's bytes; ``source``, its path, is named in messages."""
-    return config_from_dict(_parse_mapping(content, source), source=str(source))
+    return config_from_dict(_parse_mapping(content, source), source=shown(source))
 
 
 def with_values(config: Config, values: Mapping[str, Any], *, source: str) -> Config:
@@ -116,33 +116,35 @@ def write_config(config: Config, path: str | Path) -> None:
 
 
 def _read(path: Path) -> bytes:
+    name = shown(path)
     try:
         if path.exists() and not path.is_file():
-            raise ConfigError(f"{path} must be a readable YAML or JSON file. It is a folder, a pipe or a device.")
+            raise ConfigError(f"{name} must be a readable YAML or JSON file. It is a folder, a pipe or a device.")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path} must be a readable YAML or JSON file. {error}") from error
+        raise ConfigError(f"{name} must be a readable YAML or JSON file. {error.strerror}. Check the path.") from error
     if len(content) > MAX_BYTES:
-        raise ConfigError(f"{path} must have at most {MAX_BYTES // 2**10} KB. It has more. Is it a configuration?")
+        raise ConfigError(f"{name} must have at most {MAX_BYTES // 2**10} KB. It has more. Is it a configuration?")
     return content
 
 
 def _parse_mapping(content: bytes, source: str | Path) -> dict[str, Any]:
     """Return the top-level mapping in a file's bytes: JSON if the name of ``source`` ends in .json, else YAML."""
+    name = shown(source)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{source} must be a readable YAML or JSON file. {error}") from error
+        raise ConfigError(f"{name} must be a readable YAML or JSON file. {error}") from error
     try:
         is_json = Path(source).suffix.lower() == ".json"
         raw = json.loads(text, object_pairs_hook=_each_key_once) if is_json else from_yaml(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{source} must be valid YAML or JSON. {error}") from error
+        raise ConfigError(f"{name} must be valid YAML or JSON. {error}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        raise ConfigError(f"{source} must hold sections such as `net:` at its top. Got {type(raw).__name__}.")
+        raise ConfigError(f"{name} must hold sections such as `net:` at its top. Got {type(raw).__name__}.")
     return raw
 
 

@@ -12,7 +12,8 @@ from guitarclf.data.table import read_table
 from guitarclf.data.texts import as_texts, is_empty, no_texts, same_texts, where
 from guitarclf.errors import EventTableError
 from guitarclf.files.urls import parent
-from guitarclf.labels import LABELS, folded
+from guitarclf.labels import LABELS
+from guitarclf.parameters.label_map import LabelMap
 
 NAMED = "training.background_path"
 
@@ -45,8 +46,9 @@ def read_background(path: str | Path) -> pd.DataFrame:
             f"{raw.path} must have the column audio_path, the file of each clip that is no note. "
             f"Its columns are {', '.join(raw.columns)}. Rename one, or correct {NAMED}."
         )
+    label_map = LabelMap()
     for row, label in enumerate(given["label_category"].to_pylist() if "label_category" in given else []):
-        if folded(label) in LABELS:
+        if label_map.label_of(label) in LABELS:
             raise EventTableError(
                 f"{raw.where(row)}: {NAMED} must name sounds that are no note. This row is labelled {label}. "
                 "Give notes in data.metadata_path."

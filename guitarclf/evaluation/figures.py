@@ -112,7 +112,7 @@ def reliability_diagram(y_true: ArrayLike, y_proba: ArrayLike, *, n_bins: int = 
         lower.bar((np.arange(n_bins) + 0.5) / n_bins, counts, width=0.9 / n_bins, color=CLASS_COLOURS[label], alpha=0.5)
         lower.set(xlabel="probability of the class", xlim=(0, 1), ylabel="" if column else "notes")
         lower.yaxis.get_major_locator().set_params(integer=True)
-    axes[0, 0].legend(loc="upper left")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right")  # a curve may be anywhere inside
     return figure
 
 

@@ -97,7 +97,9 @@ def as_latex(report: CrossvalReport) -> str:
         )
         for table, name, caption in tables
     ]
-    return HEAD + "\n".join(texts).replace("\\begin{tabular}", "\\centering\\footnotesize\n\\begin{tabular}")
+    latex = "\n".join(texts).replace("\\begin{tabular}", "\\centering\\footnotesize\n\\begin{tabular}")
+    # Intervals make them wider than one column of two: over both, which is the same where there is one.
+    return HEAD + latex.replace("{table}", "{table*}")
 
 
 def _by_class(report: CrossvalReport) -> pd.DataFrame:

@@ -1,28 +1,38 @@
 """LabelMap: what the labels and styles of other people stand for."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from guitarclf.errors import ParameterError
-from guitarclf.labels import TABLE_LABELS, UNKNOWN_LABEL, folded
+from guitarclf.labels import LABELS, NO_NOTE_LABEL, TABLE_LABELS, UNKNOWN_LABEL, folded
 
 STAR = "*"
 NOT_TAKEN = ("", UNKNOWN_LABEL)  # texts that say that nothing is known
 
 
+def _plain(text: str) -> str:
+    return re.sub(r"[\s_-]+", "", folded(text)).removesuffix("s")
+
+
+OWN_NAMES = {_plain(name): label for label in LABELS for name in (label, label.split("_")[0])}
+OWN_NAMES[_plain(NO_NOTE_LABEL)] = NO_NOTE_LABEL
+
+
 class LabelMap:
     """Texts -> TABLE_LABELS, compared as `folded` has them, so that ``Ha`` is what ``HA`` is.
+
+    TABLE_LABELS stand for themselves, also with space, hyphen or nothing for the underscore, as plurals or, but for
+    no_note, by their first word ("Dead Notes", "general"). Else ``"*"`` would take a dead note for what it stands for.
 
     Parameters
     ----------
     labels : mapping, iterable of pairs, or None
         Their text -> one of TABLE_LABELS (the three classes and no_note); the key ``"*"`` stands for every other text
-        but ``unknown``, which a model says. TABLE_LABELS stand for themselves.
+        but ``unknown``, which a model says.
     name : str
         What the mapping is called in messages.
-    own : callable, optional
-        A folded text -> one of TABLE_LABELS or None, for texts that ``labels`` does not have.
 
     Raises
     ------
@@ -35,7 +45,6 @@ class LabelMap:
         labels: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         *,
         name: str = "labels",
-        own: Callable[[str], str | None] = lambda text: None,
     ):
         pairs = labels.items() if isinstance(labels, Mapping) else labels or ()
         keys: dict[str, str] = {}
@@ -53,7 +62,7 @@ class LabelMap:
         self.others = given.pop(STAR, None)  # the label of every other text
         known = {folded(label): label for label in TABLE_LABELS} | given
         # A table has few distinct texts.
-        self._find = cache(lambda text: known.get(folded(text)) or own(folded(text)))
+        self._find = cache(lambda text: known.get(folded(text)) or known.get(OWN_NAMES.get(_plain(text), "")))
 
     def label_of(self, text: str) -> str | None:
         """Return the label that a text stands for, None for none; ``"*"`` stands for no empty text and no unknown."""

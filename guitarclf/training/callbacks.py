@@ -239,7 +239,10 @@ class EarlyStop(Callback):
 
 
 class Scheduler(LRScheduler):
-    """skorch's scheduler, which lets go of the optimizer: a pickle of the net would hold it twice."""
+    """skorch's scheduler, which lets go of the optimizer: a pickle of the net would hold it twice.
+
+    It records no rate of its own (``event_name``): `EpochMetrics` does, and the printed table would have it twice.
+    """
 
     def on_train_end(self, net, **kwargs):
         self.lr_scheduler_ = None
@@ -252,8 +255,8 @@ class Scheduler(LRScheduler):
 class CosineScheduler(Scheduler):
     """Let the learning rate fall along a half cosine, to 0 after ``T_max`` epochs (Loshchilov and Hutter 2017)."""
 
-    def __init__(self, policy=CosineAnnealingLR, T_max: int = NetParameters.max_epochs, **kwargs):
-        super().__init__(policy=policy, T_max=T_max, **kwargs)
+    def __init__(self, policy=CosineAnnealingLR, T_max: int = NetParameters.max_epochs, event_name=None, **kwargs):
+        super().__init__(policy=policy, T_max=T_max, event_name=event_name, **kwargs)
 
 
 class PlateauScheduler(Scheduler):
@@ -266,9 +269,11 @@ class PlateauScheduler(Scheduler):
         mode="max",
         patience: int = WatchParameters.lr_patience,
         factor: float = WatchParameters.lr_factor,
+        event_name=None,
         **kwargs,
     ):
-        super().__init__(policy=policy, monitor=monitor, mode=mode, patience=patience, factor=factor, **kwargs)
+        own = {"monitor": monitor, "mode": mode, "patience": patience, "factor": factor, "event_name": event_name}
+        super().__init__(policy=policy, **own, **kwargs)
 
     def on_epoch_end(self, net, **kwargs):
         if self.monitor in net.history[-1]:

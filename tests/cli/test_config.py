@@ -1,6 +1,7 @@
 """guitarclf config: what it shows and explains."""
 
 import json
+import sys
 
 import pytest
 from commands import call
@@ -25,7 +26,19 @@ def test_show_without_a_file_is_the_defaults(tmp_path):
 def test_show_tells_what_breaks_a_rule(tmp_path):
     (tmp_path / "bad.yaml").write_text("net: {lr: -1}")
     assert "`net.lr` must be above 0. Got -1" in call("config", "show", tmp_path / "bad.yaml", code=1).stderr
-    assert "no.yaml must be a readable YAML or JSON file" in call("config", "show", tmp_path / "no.yaml", code=1).stderr
+    told = call("config", "show", tmp_path / "no.yaml", code=1).stderr
+    assert told.endswith("no.yaml must be a readable YAML or JSON file. No such file or directory. Check the path.\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no name has a line break there")
+@pytest.mark.parametrize("content", [None, b"\xff", b"x: [", b"3", b"net: {lrr: 1}", b"#" * 2**18])
+def test_what_is_wrong_with_a_file_is_one_line_whatever_it_is_called(tmp_path, content):
+    path = tmp_path / "a\nb.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    told = call("config", "show", path, code=1).stderr
+    assert "a\\nb.yaml" in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize("key", ["net.module.dropout", "net__module__dropout"])
@@ -61,6 +74,7 @@ def test_every_key_is_explained_and_every_section_lists_its_keys():
         ("net.max_epoch", "Did you mean `net.max_epochs`?"),
         ("logmle", "Did you mean `logmel`?"),
         ("x\ny", "`x\\ny`. `guitarclf config show` lists every key."),
+        ("__x__", "unknown key `__x__`."),
         ("", "`guitarclf config show` lists every key."),
     ],
 )

@@ -7,9 +7,9 @@ import pytest
 
 from guitarclf.data.background import read_background
 from guitarclf.data.events import check_events, notes_of, read_events
-from guitarclf.data.importers.tree import label_map
 from guitarclf.data.splits import assign_splits
 from guitarclf.errors import EventTableError, LabelError
+from guitarclf.parameters.label_map import LabelMap
 from guitarclf.training.targets import encode_labels
 
 CLIPS = [
@@ -98,8 +98,8 @@ def test_labels_may_be_mapped_to_no_note_and_star_does_not_take_it(note_table):
         columns={"label_category": "expression_style"},
     )
     assert set(events.loc[events["expression_style"] == "DN", "label_category"]) == {"no_note"}
-    assert label_map(labels).label_of("No note") == "no_note"
-    assert label_map().label_of("no-notes") == "no_note"
+    assert LabelMap(labels).label_of("No note") == "no_note"
+    assert LabelMap().label_of("no-notes") == "no_note"
 
 
 def test_an_estimator_refuses_the_label_and_says_how_to_pass_such_rows():

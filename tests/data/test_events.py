@@ -155,7 +155,7 @@ def test_a_written_table_reads_back_equal_through_the_same_mapping(write_csv, tm
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label_category": "harmonics"}, r"line 3: `label_category` must be one of harmonic, .* Got 'harmonics'"),
+        ({"label_category": "harmonica"}, r"line 3: `label_category` must be one of harmonic, .* Got 'harmonica'"),
         ({"onset_sec": "-0.1"}, r"line 3: `onset_sec` must be a number of seconds from 0 up\. Got '-0\.1'"),
         ({"onset_sec": "nan"}, r"line 3: `onset_sec` must be a number .* Got 'nan'"),
         ({"onset_sec": "soon"}, r"line 3: `onset_sec` must be a number .* Got 'soon'"),

@@ -42,6 +42,12 @@ def test_labels_of_ours_in_a_table(styled, tmp_path, spelled):
     assert set(read_events(tmp_path / "t.csv")["label_category"]) == {"harmonic"}
 
 
+def test_star_does_not_take_a_label_of_ours_in_other_words(styled, tmp_path):
+    styled.assign(label_category=["Dead Note"] * 2 + ["x"] * (len(STYLES) - 2)).to_csv(tmp_path / "t.csv", index=False)
+    events = read_events(tmp_path / "t.csv", labels={"*": "general_note"})
+    assert events["label_category"].tolist() == ["dead_note"] * 2 + ["general_note"] * (len(STYLES) - 2)
+
+
 def test_ids_and_tracks_lose_no_more_than_the_blanks_around_them(styled, tmp_path):
     spelled = ["\ufeffA 1", "a 1 ", "\u00a0A  1", "\uff21 1", *STYLES[4:]]
     styled.assign(note_id=spelled, track=spelled).to_csv(tmp_path / "t.csv", index=False, encoding="utf-8-sig")

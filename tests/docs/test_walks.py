@@ -9,6 +9,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from commands import call
 from joblib.externals.loky import get_reusable_executor
 from pages import CHECKOUT, PAGES, blocks
 from small import small_config
@@ -65,6 +66,16 @@ def test_a_page_runs_as_pasted(page, place, spoken_of):
             run_shell(block, spoken_of.parent / "programs")
         else:
             run_python(block, names)
+
+
+def test_the_answer_that_start_shows_is_the_one_that_comes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (shown,) = blocks("docs/start.md", "text")
+    run_python(blocks("docs/start.md", "python")[0], {})
+    told, came = shown.text.split(), call("predict", "notes").stdout.splitlines()[:2]
+    assert told[0] == came[0]
+    for cell, other in zip(told[1].split(","), came[1].split(","), strict=True):
+        assert cell == other or float(cell) == pytest.approx(float(other), abs=1e-3)
 
 
 @contextmanager

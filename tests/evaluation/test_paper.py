@@ -101,14 +101,29 @@ def test_a_name_is_printed_as_it_is(name, latex):
     assert latex_of(name) == latex
 
 
+def compiled(folder, columns="onecolumn"):
+    """Return pdfLaTeX's run of a paper that holds the folder's ``scores.tex``."""
+    packages = r"\usepackage[T1]{fontenc}\usepackage{booktabs}"
+    paper = rf"\documentclass[{columns}]{{article}}{packages}\begin{{document}}\input{{scores}}\end{{document}}"
+    (folder / "paper.tex").write_text(paper)
+    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "paper"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex to compile with")
 def test_latex_compiles_whatever_tracks_are_called(tmp_path):
     letters = "".join(chr(number) for number in range(0xA0, 0x180) if chr(number).isprintable())
     rows = [(name, "dead_note", "dead_note") for name in [*HOSTILE, letters]]
     (tmp_path / "scores.tex").write_text(as_latex(report_of(*rows)), encoding="utf-8")
-    packages = r"\usepackage[T1]{fontenc}\usepackage{booktabs}"
-    paper = rf"\documentclass{{article}}{packages}\begin{{document}}\input{{scores}}\end{{document}}"
-    (tmp_path / "paper.tex").write_text(paper)
-    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "paper"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    done = compiled(tmp_path)
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex to compile with")
+@pytest.mark.parametrize("columns", ["onecolumn", "twocolumn"])
+def test_tables_are_no_wider_than_a_page_of_one_or_two_columns(tmp_path, columns):
+    rows = [("philharmonia_guitar", label, label) for label in LABELS]
+    (tmp_path / "scores.tex").write_text(as_latex(report_of(*rows)), encoding="utf-8")
+    done = compiled(tmp_path, columns)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout

@@ -32,6 +32,43 @@ def test_a_text_stands_for_its_label_however_it_and_the_key_are_spelled(text, sp
     assert LabelMap().label_of(SPELLINGS[spelling]("dead_note")) == "dead_note"
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("harmonic", "harmonic"),
+        (" Harmonics ", "harmonic"),
+        ("Dead Notes", "dead_note"),
+        ("DEAD-NOTE", "dead_note"),
+        ("deadnote", "dead_note"),
+        ("dead", "dead_note"),
+        ("general", "general_note"),
+        ("General_Notes", "general_note"),
+        ("slide", None),
+        ("", None),
+    ],
+)
+def test_a_text_stands_for_a_label(text, label):
+    assert LabelMap().label_of(text) == label
+
+
+def test_labels_of_ones_own_come_first_and_star_last():
+    labels = {"X": "dead_note", "general": "dead_note", "*": "general_note"}
+    texts = ["X", "x", "GENERAL", "harmonics", "slide", " "]
+    assert [LabelMap(labels).label_of(text) for text in texts] == [
+        "dead_note",
+        "dead_note",
+        "dead_note",
+        "harmonic",
+        "general_note",
+        None,
+    ]
+
+
+@pytest.mark.parametrize("spelled", ["Dead Note", "dead-notes", "DEAD"])
+def test_a_label_that_is_mapped_is_mapped_however_it_is_spelled(spelled):
+    assert LabelMap({"dead_note": "no_note", "*": "general_note"}).label_of(spelled) == "no_note"
+
+
 @pytest.mark.parametrize("spelling", [name for name in SPELLINGS if name != "as it is"])
 def test_two_keys_that_are_one_text_must_have_one_label(spelling):
     spelled = SPELLINGS[spelling]("Ha x")

@@ -42,7 +42,7 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     root : str or Path
         Folder of recordings and label tracks (Audacity: File, Export Other, Export Labels).
     labels : mapping, optional
-        Their text -> one of LABELS or no_note; ``"*"`` stands for every other. See `label_map`.
+        Their text -> one of LABELS or no_note; ``"*"`` stands for every other. See `LabelMap`.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def read_audacity(root: str | Path, *, labels: Mapping[str, str] | None = None) 
     problems : list of str
         What was not imported, each ``path: what is wrong``.
     """
-    label_map, below = tree.label_map(labels), tree.Tree(root)
+    label_map, below = LabelMap(labels), tree.Tree(root)
     root, recordings = below.root, below.recordings
     best_first = sorted(recordings, key=lambda path: AUDIO_SUFFIXES.index(path.suffix.lower()))  # a WAV before an MP3
     tracks = below.files(".txt")

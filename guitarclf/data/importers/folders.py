@@ -8,6 +8,7 @@ import pandas as pd
 from guitarclf.data.importers import tree
 from guitarclf.data.rules import NO_PITCH
 from guitarclf.files.names import as_text
+from guitarclf.parameters.label_map import LabelMap
 
 LONG_SEC = 10.0  # a note may ring this long; a longer file is more than one
 
@@ -21,7 +22,7 @@ def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -
         Folder with ``<class>/<track>/**`` below it. A file directly in a class folder
         is a track of its own, and ``events.attrs["warnings"]`` says so.
     labels : mapping, optional
-        Their folder name -> one of LABELS or no_note; ``"*"`` stands for every other. See `label_map`.
+        Their folder name -> one of LABELS or no_note; ``"*"`` stands for every other. See `LabelMap`.
 
     Returns
     -------
@@ -31,7 +32,7 @@ def read_folders(root: str | Path, *, labels: Mapping[str, str] | None = None) -
     problems : list of str
         What was not imported, each ``path: what is wrong``.
     """
-    label_map, below = tree.label_map(labels), tree.Tree(root)
+    label_map, below = LabelMap(labels), tree.Tree(root)
     rows: list[dict] = []
     loose = [path for path in below.recordings if path.parent == below.root]
     problems = tree.left_over(below.root, loose, "in no folder named after a class")

@@ -1,7 +1,6 @@
 """What all importers share: the files of a folder, their names, lengths and labels, and problems with them."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +12,7 @@ from guitarclf.errors import EventTableError, GuitarclfError, ParameterError
 from guitarclf.files.names import as_text
 from guitarclf.files.walk import Walk
 from guitarclf.files.wording import shown
-from guitarclf.labels import LABELS, NO_NOTE_LABEL, TABLE_LABELS
+from guitarclf.labels import TABLE_LABELS
 from guitarclf.parameters.label_map import LabelMap
 
 MAX_TEXT_BYTES = 4 * 2**20  # of a file that describes a recording; the longest of IDMT-SMT-GUITAR has some 100 kB
@@ -143,24 +142,6 @@ def left_over(root: Path, paths: list[Path], what: str) -> list[str]:
         + (", ..." if len(found) > N_EXAMPLES else "")
         for folder, found in folders.items()
     ]
-
-
-def label_map(labels: Mapping[str, str] | None = None) -> LabelMap:
-    """Return what the name of a folder or a text stands for, of which the three labels have many ways to be written.
-
-    Tried in turn: ``labels``; the three names and no_note, with space, hyphen or nothing for the underscore, as plurals
-    or, but for no_note, by their first word ("Dead Notes", "general"); ``labels["*"]``. ParameterError if ``labels``
-    maps to anything else.
-    """
-    return LabelMap(labels, own=lambda text: OWN_NAMES.get(_plain(text)))
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\s_-]+", "", text.casefold()).removesuffix("s")
-
-
-OWN_NAMES = {_plain(name): label for label in LABELS for name in (label, label.split("_")[0])}
-OWN_NAMES[_plain(NO_NOTE_LABEL)] = NO_NOTE_LABEL
 
 
 def how_to_label(text: str) -> str:

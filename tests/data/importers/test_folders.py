@@ -6,41 +6,8 @@ import pytest
 
 from guitarclf.data.events import read_events, write_events
 from guitarclf.data.importers.folders import read_folders
-from guitarclf.data.importers.tree import label_map
 from guitarclf.errors import ParameterError
 from guitarclf.features.inputs import as_requests
-
-
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        ("harmonic", "harmonic"),
-        (" Harmonics ", "harmonic"),
-        ("Dead Notes", "dead_note"),
-        ("DEAD-NOTE", "dead_note"),
-        ("deadnote", "dead_note"),
-        ("dead", "dead_note"),
-        ("general", "general_note"),
-        ("General_Notes", "general_note"),
-        ("slide", None),
-        ("", None),
-    ],
-)
-def test_a_text_stands_for_a_label(text, label):
-    assert label_map().label_of(text) == label
-
-
-def test_labels_of_ones_own_come_first_and_star_last():
-    labels = {"X": "dead_note", "general": "dead_note", "*": "general_note"}
-    texts = ["X", "x", "GENERAL", "harmonics", "slide", " "]
-    assert [label_map(labels).label_of(text) for text in texts] == [
-        "dead_note",
-        "dead_note",
-        "dead_note",
-        "harmonic",
-        "general_note",
-        None,
-    ]
 
 
 def test_folders_are_classes_and_subfolders_tracks(sound, tmp_path):
