@@ -62,7 +62,9 @@ def heard(
 
 def has_dc(stretch: np.ndarray) -> bool:
     """Return whether the mean of a stretch of mono is above LEAST_DC of its peak."""
-    return bool(abs(stretch.mean(dtype=np.float64)) > LEAST_DC * np.abs(stretch).max(initial=0))
+    least = LEAST_DC * np.abs(stretch).max(initial=0)
+    # The mean in float32 is taken much faster, and is off by far less than half of what it is held against.
+    return bool(abs(stretch.mean()) >= least / 2 and abs(stretch.mean(dtype=np.float64)) > least)
 
 
 def averaged(samples: np.ndarray) -> np.ndarray:

@@ -174,7 +174,7 @@ def read_stretch(recording: soundfile.SoundFile, start: int, n_samples: int, *, 
     block = max(0, low - context) // step_out
     stop_in = min(recording.frames, math.ceil((high + context) * rate_in / sample_rate))
     samples = read_samples(recording, block * step_in, stop_in)
-    first, last = (place - block * step_in for place in stretch_of(recording, start, n_samples, sample_rate))
+    first, last = (place - block * step_in for place in _frames_between(recording, low, high, sample_rate))
     cut = slice(low - block * step_out, high - block * step_out)
     return Stretch(start, n_samples, samples, first, last, cut)
 
@@ -228,7 +228,11 @@ def _within(recording: soundfile.SoundFile, start: int, n_samples: int, sample_r
 
 def stretch_of(recording: soundfile.SoundFile, start: int, n_samples: int, sample_rate: int) -> tuple[int, int]:
     """Return the first frame and the one after the last of a stretch that is given as to :func:`read_segment`."""
-    low, high = _within(recording, start, n_samples, sample_rate)
+    return _frames_between(recording, *_within(recording, start, n_samples, sample_rate), sample_rate)
+
+
+def _frames_between(recording: soundfile.SoundFile, low: int, high: int, sample_rate: int) -> tuple[int, int]:
+    """Return the first frame and the one after the last between two samples at ``sample_rate``."""
     first, last = (round(place * recording.samplerate / sample_rate) for place in (low, high))
     return first, min(last, recording.frames)
 

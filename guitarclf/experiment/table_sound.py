@@ -85,5 +85,6 @@ def channels_in(samples: np.ndarray, rate: int) -> Channels:
 
 def window_digest(window: np.ndarray) -> bytes:
     """Return a digest of a window that does not depend on its level or the format of its file."""
-    peak = max(window.max(), -window.min())
-    return hashlib.blake2b(np.round(window / peak * 2**11).astype(np.int16), digest_size=16).digest()
+    steps = window / max(window.max(), -window.min())
+    steps *= 2**11
+    return hashlib.blake2b(np.rint(steps, out=steps).astype(np.int16), digest_size=16).digest()
