@@ -1,6 +1,5 @@
 """What validate hears of a table: the windows and channels of its events, the sound of each read once."""
 
-import hashlib
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
@@ -8,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from guitarclf.audio.mono import averaged, channels_heard, has_dc
+from guitarclf.audio.mono import averaged, channels_heard, chosen, has_dc
 from guitarclf.audio.recordings import open_recording
 from guitarclf.audio.windows import Request, WindowReader, by_file, in_threads
 from guitarclf.config import Config, to_dict
@@ -28,7 +27,7 @@ class Channels(NamedTuple):
 class Heard(NamedTuple):
     """The digest of an event's window or why it cannot be read, and its Channels or None if these cannot."""
 
-    digest: bytes | None
+    digest: int | None
     problem: str | None
     channels: Channels | None
 
@@ -78,13 +77,15 @@ def _channels_alone(reader: WindowReader, recording, request: Request) -> Channe
 def channels_in(samples: np.ndarray, rate: int) -> Channels:
     """`[n_samples, n_channels]` -> the Channels of a stretch, by the rules of ``window.channel=auto``."""
     kept, n_channels = channels_heard(samples, rate), samples.shape[1]
-    if len(kept) == n_channels:
-        return Channels(n_channels, frozenset(), has_dc(averaged(samples)))
-    return Channels(n_channels, frozenset(1 + number for number in kept), has_dc(averaged(samples[:, kept])))
+    odd = frozenset(1 + number for number in kept if len(kept) < n_channels)
+    return Channels(n_channels, odd, has_dc(averaged(chosen(samples, kept))))
 
 
-def window_digest(window: np.ndarray) -> bytes:
-    """Return a digest of a window that does not depend on its level or the format of its file."""
+def window_digest(window: np.ndarray) -> int:
+    """Return a digest of a window that does not depend on its level or the format of its file, for this process.
+
+    It has 64 bits: one table of a million events in 37 million has two that agree by chance.
+    """
     steps = window / max(window.max(), -window.min())
     steps *= 2**11
-    return hashlib.blake2b(np.rint(steps, out=steps).astype(np.int16), digest_size=16).digest()
+    return hash(np.rint(steps, out=steps).astype(np.int16).tobytes())  # a fifth of the time of BLAKE2b

@@ -99,7 +99,7 @@ def _check_headers(events: pd.DataFrame, found: Findings, num_workers: int) -> t
 def _check_sound(events: pd.DataFrame, notes: pd.DataFrame, found: Findings, config: Config) -> None:
     """Add each window of readable events that cannot be read, each sound that is under two tracks or two labels, and
     a warning of each file of ``notes`` whose channels are odd."""
-    digests: list[bytes | None] = []
+    digests: list[int | None] = []
     channels: dict[str, set[Channels | None]] = {}
     with Progress(len(events), desc="reading audio", unit="event") as bar:
         for part, heard in hear(config, events):
