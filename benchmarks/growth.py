@@ -30,7 +30,7 @@ STEEP, LEAST_SEC, LEAST_MB = 1.1, 0.05, 20.0  # below these a figure is of the s
 EVENTS_PER_FILE, N_STORED_FILES, RATE = 20, 2000, 22050
 
 
-def table_of(folder: Path, n_events: int, *, per_file: int = EVENTS_PER_FILE) -> Path:
+def table_of(folder: Path, n_events: int, *, per_file: int = EVENTS_PER_FILE, step: float = 1.5) -> Path:
     """Write a table of files that are not there, and return its path."""
     from guitarclf.labels import LABELS
 
@@ -38,7 +38,7 @@ def table_of(folder: Path, n_events: int, *, per_file: int = EVENTS_PER_FILE) ->
     with path.open("w", encoding="utf-8") as file:
         file.write("note_id,audio_path,onset_sec,offset_sec,pitch_midi,expression_style,label_category\n")
         for row in range(n_events):
-            onset = 1.5 * (row % per_file)
+            onset = round(step * (row % per_file), 3)
             label = LABELS[row % len(LABELS)]
             file.write(f"n{row},audio/{row // per_file}.wav,{onset},{onset + 0.7},{40 + row % 40},NO,{label}\n")
     return path
@@ -50,10 +50,12 @@ def sound_of(folder: Path, n_files: int, seconds: float) -> None:
 
     (folder / "audio").mkdir()
     rng, n_samples = np.random.default_rng(0), round(seconds * RATE)
+    decay = 0.3 * np.exp(-np.arange(RATE) / 5000)
     for number in range(n_files):
-        waveform = 0.3 * rng.standard_normal(n_samples) * np.exp(-np.arange(n_samples) % RATE / 5000)
         path = folder / "audio" / f"{number}.wav"
-        sf.write(path, waveform, RATE, subtype="PCM_16")
+        with sf.SoundFile(path, "w", RATE, 1, subtype="PCM_16") as file:
+            for first in range(0, n_samples, RATE):  # a second at once, as some are hours long
+                file.write((rng.standard_normal(RATE) * decay)[: n_samples - first])
         os.utime(path, (time.time() - 3600,) * 2)
 
 
@@ -224,12 +226,26 @@ def predict_table(folder: Path, n_events: int) -> Callable:
     return lambda: [None for _ in predict_notes(model, notes_of_events(events))]
 
 
+def validate_table(folder: Path, n_events: int) -> Callable:
+    """Check a table of one long recording and all of its sound."""
+    from guitarclf.experiment.validate import validate
+
+    sound_of(folder, 1, 0.3 * n_events + 1)
+    table = table_of(folder, n_events, per_file=n_events, step=0.3)
+
+    def run():
+        if validate(table, folder).problems:
+            raise SystemExit("There is nothing wrong with the table")
+
+    return run
+
+
 WITHOUT_SOUND = (
     *(read_table, read_parquet, validate_rules, split_20_notes_a_track, split_a_note_a_track),
     *(make_requests, look_up_found, look_up_missing),
 )
 OF_FILES = (digest_cold, digest_warm, second_start)
-OF_SOUND = (features_cold, features_warm, predict_table)
+OF_SOUND = (features_cold, features_warm, predict_table, validate_table)
 NAMED = {make.__name__: make for make in (*WITHOUT_SOUND, *OF_FILES, *OF_SOUND)}
 
 

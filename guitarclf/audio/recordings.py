@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -125,6 +126,26 @@ def _problem_of_place(path: str) -> str | None:
     return "It is a folder" if recordings(found) else f"It is a folder without recordings ({', '.join(AUDIO_SUFFIXES)})"
 
 
+class Stretch(NamedTuple):
+    """The frames of a stretch that is given as to :func:`read_segment`, with context around them.
+
+    ``samples`` are `[n_frames, n_channels]` float32; those from ``first`` to before ``last`` are the stretch itself.
+    Resampled, the part of them that is in it is ``cut``.
+    """
+
+    start: int
+    n_samples: int
+    samples: np.ndarray
+    first: int
+    last: int
+    cut: slice
+
+    @property
+    def meant(self) -> np.ndarray:
+        """The frames of the stretch itself."""
+        return self.samples[self.first : self.last]
+
+
 def read_segment(
     recording: soundfile.SoundFile,
     start: int,
@@ -139,6 +160,12 @@ def read_segment(
     file resampled and cut: the read starts where an input and an output sample coincide, with context for the filter
     on both sides.
     """
+    stretch = read_stretch(recording, start, n_samples, sample_rate=sample_rate)
+    return segment_of(recording, stretch, sample_rate=sample_rate, channel=channel)
+
+
+def read_stretch(recording: soundfile.SoundFile, start: int, n_samples: int, *, sample_rate: int) -> Stretch:
+    """Return the frames that :func:`read_segment` makes its segment of."""
     rate_in = recording.samplerate
     low, high = _within(recording, start, n_samples, sample_rate)
     common = math.gcd(rate_in, sample_rate)
@@ -147,25 +174,38 @@ def read_segment(
     block = max(0, low - context) // step_out
     stop_in = min(recording.frames, math.ceil((high + context) * rate_in / sample_rate))
     samples = read_samples(recording, block * step_in, stop_in)
+    first, last = (place - block * step_in for place in _frames_between(recording, low, high, sample_rate))
+    cut = slice(low - block * step_out, high - block * step_out)
+    return Stretch(start, n_samples, samples, first, last, cut)
+
+
+def segment_of(
+    recording: soundfile.SoundFile, stretch: Stretch, *, sample_rate: int, channel: str | int | None = None
+) -> np.ndarray:
+    """Return what :func:`read_segment` does, of frames that are read."""
+    rate_in = recording.samplerate
     if channel is None:
-        audio = averaged(samples)
+        audio = averaged(stretch.samples)
     else:
         # Of the file's samples, so that the resampler meets no step where a file with DC starts or ends.
-        first, last = (place - block * step_in for place in stretch_of(recording, start, n_samples, sample_rate))
         try:
-            audio = heard(samples, rate_in, channel, first=first, last=last)
+            audio = heard(stretch.samples, rate_in, channel, first=stretch.first, last=stretch.last)
         except AudioReadError as error:
             raise AudioReadError(f"{shown(recording.name)} must have the channel asked for. {error}") from None
     if rate_in != sample_rate:
         audio = soxr.resample(audio, rate_in, sample_rate, quality="HQ")
-    audio = audio[low - block * step_out : high - block * step_out]
+    audio = audio[stretch.cut]
+    low = max(stretch.start, 0)
     if not audio.any():
+        high = low + stretch.cut.stop - stretch.cut.start
         raise AudioReadError(
             f"{shown(recording.name)} must hold sound. It is silent from {low / sample_rate:.3f} s to "
             f"{high / sample_rate:.3f} s. Check `onset_sec`, or replace it."
         )
-    n_before = low - start
-    return np.pad(audio, (n_before, n_samples - n_before - len(audio)))
+    if len(audio) == stretch.n_samples:
+        return audio
+    n_before = low - stretch.start
+    return np.pad(audio, (n_before, stretch.n_samples - n_before - len(audio)))
 
 
 def _within(recording: soundfile.SoundFile, start: int, n_samples: int, sample_rate: int) -> tuple[int, int]:
@@ -188,7 +228,11 @@ def _within(recording: soundfile.SoundFile, start: int, n_samples: int, sample_r
 
 def stretch_of(recording: soundfile.SoundFile, start: int, n_samples: int, sample_rate: int) -> tuple[int, int]:
     """Return the first frame and the one after the last of a stretch that is given as to :func:`read_segment`."""
-    low, high = _within(recording, start, n_samples, sample_rate)
+    return _frames_between(recording, *_within(recording, start, n_samples, sample_rate), sample_rate)
+
+
+def _frames_between(recording: soundfile.SoundFile, low: int, high: int, sample_rate: int) -> tuple[int, int]:
+    """Return the first frame and the one after the last between two samples at ``sample_rate``."""
     first, last = (round(place * recording.samplerate / sample_rate) for place in (low, high))
     return first, min(last, recording.frames)
 

@@ -15,7 +15,15 @@ from guitarclf.audio.mono import averaged, channels_heard, heard
 from guitarclf.audio.offsets import FADE_SEC, NEVER, silenced_after
 from guitarclf.audio.onset_times import BLOCK_SEC, onsets_of
 from guitarclf.audio.onsets import RISE_DB, SHORTEST_SEC, first_rise, is_note, powers
-from guitarclf.audio.recordings import open_recording, read_samples, read_segment, resampled_length, stretch_of
+from guitarclf.audio.recordings import (
+    Stretch,
+    open_recording,
+    read_samples,
+    read_stretch,
+    resampled_length,
+    segment_of,
+    stretch_of,
+)
 from guitarclf.audio.waveforms import checked_waveforms, set_level
 from guitarclf.errors import AudioReadError, ParameterError
 from guitarclf.files.wording import shown
@@ -72,7 +80,7 @@ class WindowReader(WindowParameters):
         windows = np.zeros((len(requests), self.n_samples), dtype=np.float32)
         errors: dict[int, AudioReadError] = {}
         read_rows = partial(self._read_rows, requests, windows)
-        for found in in_threads(read_rows, _by_file(requests), self.n_threads):
+        for found in in_threads(read_rows, by_file(requests), self.n_threads):
             errors |= found
         return windows, errors
 
@@ -209,12 +217,19 @@ class WindowReader(WindowParameters):
 
     def _read_event(self, recording, request: Request) -> np.ndarray:
         """Return the window of an event; AudioReadError if its recording does not sound in it."""
-        start = self._start(recording, request)
-        window = read_segment(recording, start, self.n_samples, sample_rate=self.sample_rate, channel=self.channel)
+        return self.window_of(recording, request, self.read_stretch(recording, request))
+
+    def read_stretch(self, recording, request: Request) -> Stretch:
+        """Return the frames of an open recording that the window of an event is made of."""
+        return read_stretch(recording, self._start(recording, request), self.n_samples, sample_rate=self.sample_rate)
+
+    def window_of(self, recording, request: Request, stretch: Stretch) -> np.ndarray:
+        """Return the window of an event, of frames that are read; AudioReadError if it does not sound in them."""
+        window = segment_of(recording, stretch, sample_rate=self.sample_rate, channel=self.channel)
         if request.by_itself:
-            self._require_note(recording, window, start)
+            self._require_note(recording, window, stretch.start)
         until = self.until(request)
-        levelled = self._levelled(window, self._end(start, until))
+        levelled = self._levelled(window, self._end(stretch.start, until))
         if self.zero_after_offset and not levelled.any():
             raise AudioReadError(
                 f"{shown(recording.name)} must be heard before {_end_as_text(request, until)}, {until:.3f} s. "
@@ -279,7 +294,7 @@ def in_threads(function: Callable, tasks: Iterable, n_threads: int) -> Iterator:
             yield waiting.popleft().result()
 
 
-def _by_file(requests: Sequence[Request]) -> list[list[int]]:
+def by_file(requests: Sequence[Request]) -> list[list[int]]:
     """Return the rows in parts, each of one recording and at most EVENTS_AT_ONCE long."""
     rows_of_file: dict[str, list[int]] = {}
     for row, request in enumerate(requests):

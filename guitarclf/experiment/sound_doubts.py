@@ -1,5 +1,6 @@
 """Doubts about a table's sound that no single event shows: onsets that are off, low sample rates, clipping."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
 
@@ -69,9 +70,10 @@ def clipped_share(samples: np.ndarray) -> float:
 
     ``samples`` are of shape (n_samples,) and at the rate of the recording.
     """
-    loud = np.abs(samples) >= LOUD * np.abs(samples).max()
-    is_end = (samples == samples.max()) | (samples == samples.min())
-    return float((is_end[1:] & (samples[1:] == samples[:-1])).sum() / loud.sum())
+    low, high = samples.min(), samples.max()
+    n_loud = np.count_nonzero(np.abs(samples) >= LOUD * max(high, -low))
+    ends = np.flatnonzero((samples[1:] == high) | (samples[1:] == low))  # few, but in clipped sound
+    return np.count_nonzero(samples[ends + 1] == samples[ends]) / n_loud
 
 
 def rises_around(samples: np.ndarray, rate: int) -> np.ndarray | None:
@@ -81,12 +83,14 @@ def rises_around(samples: np.ndarray, rate: int) -> np.ndarray | None:
     """
     hop = round(HOP_SEC * rate)
     n_hops = 2 * round(AROUND_SEC / HOP_SEC)
-    power = np.square(np.resize(samples, n_hops * hop).reshape(n_hops, hop), dtype=np.float64).mean(axis=1)
+    samples = samples if len(samples) == n_hops * hop else np.resize(samples, n_hops * hop)
+    power = np.square(samples.reshape(n_hops, hop), dtype=np.float64).mean(axis=1)
     level = 10 * np.log10(np.maximum(power, power.max() * 10 ** (-FLOOR_DB / 10)))
     rise = np.maximum(level[2:] - level[:-2], 0)
     if rise.max() < MIN_RISE_DB:
         return None
-    blurred = np.lib.stride_tricks.sliding_window_view(np.pad(rise, BLUR_HOPS), 2 * BLUR_HOPS + 1).max(axis=1)
+    around = np.concatenate([np.zeros(BLUR_HOPS), rise, np.zeros(BLUR_HOPS)])
+    blurred = functools.reduce(np.maximum, (around[shift:][: len(rise)] for shift in range(2 * BLUR_HOPS + 1)))
     return blurred / rise.max()
 
 

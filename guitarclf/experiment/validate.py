@@ -1,25 +1,24 @@
 """validate: everything that is wrong with a table and its audio, and what is in them."""
 
-import hashlib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from guitarclf.audio.mono import averaged, channels_heard, has_dc
 from guitarclf.audio.recordings import open_recording, outside_root
 from guitarclf.audio.windows import WindowReader, in_threads
-from guitarclf.config import Config, to_dict
+from guitarclf.config import Config
 from guitarclf.data.background import read_background
 from guitarclf.data.events import check_events, each_note_is_its_own_track, notes_of
 from guitarclf.data.rules import as_lines
 from guitarclf.data.splits import given_splits, has_split
-from guitarclf.errors import AudioReadError, EventTableError, ParameterError, SplitError
+from guitarclf.errors import AudioReadError, EventTableError, SplitError
 from guitarclf.experiment.bad_audio import read_windows
 from guitarclf.experiment.sound_doubts import sound_doubts
+from guitarclf.experiment.table_sound import Channels, hear
 from guitarclf.experiment.tables import missing_audio
-from guitarclf.features.inputs import as_requests
 from guitarclf.files.progress import Progress
 from guitarclf.files.urls import is_url
 from guitarclf.files.wording import shown
@@ -51,10 +50,8 @@ def validate(metadata_path, audio_root, *, config: Config | None = None) -> Find
     found.warnings += filter(None, [missing_audio(metadata_path, events)])
     rates, durations = _check_headers(events, found, config.data.num_workers)
     found.problems += [f"{shown(path)} is outside the audio root {shown(audio_root)}." for path in named]
-    notes = notes_of(events)
-    _check_mono(notes, found, config)
     readable = events[events["audio_path"].isin(durations.keys()) & np.isfinite(events["onset_sec"])]
-    _check_windows(readable, found, config)
+    _check_sound(readable, notes_of(events), found, config)
     _check_ends(readable, durations, found)
     _check_tracks(events, found)
     found.warnings += sound_doubts(notes_of(readable), rates)
@@ -99,55 +96,58 @@ def _check_headers(events: pd.DataFrame, found: Findings, num_workers: int) -> t
     return rates, durations
 
 
-def _check_mono(events: pd.DataFrame, found: Findings, config: Config) -> None:
-    """Warn of each file in which a channel cancels another, or carries no note beside one that does, or that has DC."""
-    reader = WindowReader(**to_dict(config.window))
-    for path, own in events.groupby("audio_path", sort=False):
-        odd, with_dc = set(), False
-        try:
-            with open_recording(str(path)) as recording:
-                for request in as_requests(own):
-                    samples = reader.samples_of(recording, request)
-                    kept = channels_heard(samples, recording.samplerate)
-                    odd |= {1 + number for number in kept if len(kept) < recording.channels}
-                    with_dc = with_dc or has_dc(averaged(samples[:, kept]))
-                n_channels = recording.channels
-        except (AudioReadError, ParameterError):
-            continue  # said where the window is read
-        if odd:
-            heard = "are heard" if config.window.channel == "auto" else "would be heard with window.channel=auto"
-            found.warnings.append(
-                f"{shown(path)}: its {n_channels} channels cancel, or one carries no note. "
-                f"Channels {sorted(odd)} {heard}."
-            )
-        if with_dc:
-            found.warnings.append(
-                f"{shown(path)}: it has DC, which is removed. Look for what makes it: a sound card does."
-            )
-
-
-def _check_windows(events: pd.DataFrame, found: Findings, config: Config) -> None:
-    """Add each window that cannot be read, and each sound that is under two tracks or two labels."""
-    digests = []
+def _check_sound(events: pd.DataFrame, notes: pd.DataFrame, found: Findings, config: Config) -> None:
+    """Add each window of readable events that cannot be read, each sound that is under two tracks or two labels, and
+    a warning of each file of ``notes`` whose channels are odd."""
+    digests: list[int | None] = []
+    channels: dict[str, set[Channels | None]] = {}
     with Progress(len(events), desc="reading audio", unit="event") as bar:
-        for part, windows, errors in read_windows(config, events):
-            for row, note_id in enumerate(part["note_id"]):
-                if row in errors:
-                    found.problems.append(f"event {note_id!r}: {errors[row]}")
-                digests.append(None if row in errors else window_digest(windows[row]))
+        for part, heard in hear(config, events):
+            is_note = part["label_category"] != NO_NOTE_LABEL
+            for note_id, path, counts, one in zip(part["note_id"], part["audio_path"], is_note, heard, strict=True):
+                if one.problem is not None:
+                    found.problems.append(f"event {note_id!r}: {one.problem}")
+                if counts:
+                    channels.setdefault(path, set()).add(one.channels)
+                digests.append(one.digest)
             bar.update(len(part))
-    for _, same in events.groupby(np.array(digests, dtype=object), sort=False):
+    found.problems += _same_sound(events, pd.Series(digests, index=events.index, dtype=object))
+    for path in notes.loc[~np.isfinite(notes["onset_sec"]), "audio_path"]:
+        channels.pop(path, None)  # its onsets are put right first
+    for path in notes["audio_path"].unique():
+        found.warnings += _doubts_about_channels(path, channels.get(path, {None}), config)
+
+
+def _same_sound(events: pd.DataFrame, digests: pd.Series) -> Iterator[str]:
+    """Yield a line for each digest that events of two tracks or two labels have."""
+    is_shared = digests.notna() & digests.duplicated(keep=False)
+    shared, digests = events[is_shared], digests[is_shared]
+    n_names = shared.groupby(digests, sort=False)[["track", "label_category"]].transform("nunique", dropna=False)
+    is_odd = (n_names > 1).any(axis=1)
+    for _, same in shared[is_odd].groupby(digests[is_odd], sort=False):
         for column, name in (("track", "tracks"), ("label_category", "labels")):
             values = sorted(set(same[column]))
             if len(values) > 1:
                 told, notes = (", ".join(map(shown, names)) for names in (values, same["note_id"].iloc[:4]))
-                found.problems.append(f"identical audio under {len(values)} {name} ({told}): {notes}.")
+                yield f"identical audio under {len(values)} {name} ({told}): {notes}."
 
 
-def window_digest(window: np.ndarray) -> bytes:
-    """Return a digest of a window that does not depend on its level or the format of its file."""
-    peak = np.abs(window).max()
-    return hashlib.blake2b(np.round(window / peak * 2**11).astype(np.int16).tobytes(), digest_size=16).digest()
+def _doubts_about_channels(path: str, of_events: set[Channels | None], config: Config) -> Iterator[str]:
+    """Yield a warning of a file in which a channel cancels another, or carries no note beside one that does, or of DC.
+
+    Where one of its events has no Channels there is none: a problem tells of that event.
+    """
+    known = [channels for channels in of_events if channels is not None]
+    if len(known) < len(of_events):
+        return
+    odd = sorted(frozenset().union(*(channels.odd for channels in known)))
+    if odd:
+        heard = "are heard" if config.window.channel == "auto" else "would be heard with window.channel=auto"
+        yield (
+            f"{shown(path)}: its {known[0].n_channels} channels cancel, or one carries no note. Channels {odd} {heard}."
+        )
+    if any(channels.with_dc for channels in known):
+        yield f"{shown(path)}: it has DC, which is removed. Look for what makes it: a sound card does."
 
 
 def _check_ends(events: pd.DataFrame, durations: dict[str, float], found: Findings) -> None:

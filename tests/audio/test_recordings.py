@@ -1,5 +1,7 @@
 """Stretches of recordings: any format, any rate, the same samples as the whole file resampled and cut."""
 
+import math
+
 import librosa
 import numpy as np
 import pytest
@@ -186,3 +188,11 @@ def test_a_streamed_wav_of_unknown_length_is_read(write_wav, tone):
     content[place : place + 4] = b"\xff\xff\xff\xff"
     path.write_bytes(content)
     assert np.abs(load_segment(path, 0.0, 0.5, sample_rate=RATE)).max() > 0.1
+
+
+@pytest.mark.parametrize("n_frames", [16000, 16001, 16002, 16003, 16004])
+def test_a_file_that_the_resampler_makes_a_sample_shorter_fills_its_segment(tmp_path, rng, n_frames):
+    path = tmp_path / "short.wav"
+    sf.write(path, 0.1 * rng.standard_normal(n_frames), 48000)
+    n_samples = math.ceil(n_frames * 22050 / 48000)
+    assert load_segment(path, 0, n_samples / 22050, sample_rate=22050).shape == (n_samples,)
