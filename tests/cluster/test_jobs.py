@@ -180,6 +180,17 @@ def test_a_scheduler_that_is_gone_is_told(dask, log):
 
 
 @pytest.mark.slow
+def test_a_scheduler_that_stands_still_is_told(dask, log, monkeypatch):
+    monkeypatch.setattr("guitarclf.cluster.opening.ANSWER_SEC", 3.0)
+    dask.worker()
+    with open_cluster(dask.address) as cluster:
+        work = run_unordered(Counting(str(log), sec=0.2), list(range(12)), cluster=cluster)
+        stop = lambda place: place == 2 and dask.scheduler.send_signal(signal.SIGSTOP)  # noqa: E731
+        given = failing(work, ClusterError, r"It has not answered for 3 s.*go on with --resume", stop)
+    assert {0, 1, 2} <= given.keys() < set(range(12))
+
+
+@pytest.mark.slow
 def test_a_job_that_ends_each_worker_is_one_error_in_time_and_the_rest_is_done():
     began = time.monotonic()
     with open_cluster("local:2") as cluster:
