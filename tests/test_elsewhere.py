@@ -198,6 +198,15 @@ def test_the_bound_is_kept_while_notes_are_read(elsewhere, small_table, fresh_co
     assert 1 < fetched.size()[0] < 10
 
 
+def test_the_bound_of_a_configuration_is_kept_by_validate(elsewhere, small_table, fresh_copies, tmp_path):
+    sizes = [path.stat().st_size for path in small_table.audio_root.iterdir()]
+    (tmp_path / "bound.yaml").write_text(f"data: {{cache_gb: {4 * max(sizes) / 1e9}}}")
+    said(
+        "validate", f"{elsewhere}/events.csv", "--audio-root", f"{elsewhere}/audio", "--config", tmp_path / "bound.yaml"
+    )
+    assert 1 < fetched.size()[0] < 10
+
+
 def test_a_copy_that_goes_before_it_is_opened_is_fetched_again(elsewhere, monkeypatch):
     from guitarclf.files import places
 

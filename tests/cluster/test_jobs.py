@@ -9,10 +9,11 @@ import time
 import jobs
 import pytest
 from dask_cluster import DaskCluster, wait_until
-from jobs import Counting, broken, ending, unreadable
+from jobs import Counting, broken, ending, limit, unreadable
 
 from guitarclf.cluster import open_cluster, run_unordered
 from guitarclf.errors import AudioReadError, ClusterError
+from guitarclf.files import fetched
 
 
 @pytest.fixture
@@ -121,6 +122,13 @@ def test_an_error_of_ours_names_the_worker_and_its_machine(dask, function, error
     dask.worker()
     with open_cluster(dask.address) as cluster, pytest.raises(error, match=message):
         list(run_unordered(function, ["a", "b"], cluster=cluster))
+
+
+def test_a_worker_keeps_copies_below_the_limit_of_this_process(dask, monkeypatch):
+    dask.worker()
+    monkeypatch.setenv(fetched.LIMIT, "0.25")
+    with open_cluster(dask.address) as cluster:
+        assert results(run_unordered(limit, ["a"], cluster=cluster)) == {0: 250_000_000}
 
 
 @pytest.mark.slow
