@@ -76,8 +76,8 @@ def add(name: str, make: Callable[[Path], object]) -> Path:
     path = folder() / name
     part = path.with_name(f".{name}.{uuid.uuid4().hex}{UNFINISHED}")
     try:
-        make(part)
         with explained(f"{path.parent} must be writable", ADVICE):
+            make(part)
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
                 size = os.fstat(file.fileno()).st_size

@@ -4,6 +4,7 @@ fsspec knows the stores. Its own ``filecache`` is not used: its size has no boun
 fetching is taken for whole. A version is what the store tells versions apart by, its ETag as a rule.
 """
 
+import errno
 import functools
 import os
 import time
@@ -26,6 +27,7 @@ ASKED_AT_ONCE = 16
 TRIES = 3
 TIMEOUT_SEC = 30.0  # of a connection over http, until the next bytes
 WEB = ("http", "https")
+OF_THIS_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 GONE = (404, 410)  # what a server of the web says where there is no file
 # What tells versions apart, the best first, by the names of s3fs, gcsfs, huggingface_hub, aiohttp and fsspec.
 VERSIONS = (
@@ -285,12 +287,17 @@ def _is_broken(error: BaseException | None) -> bool:
 
 @contextmanager
 def _told(url: str) -> Iterator[None]:
-    """Raise what a library raises in a ``with`` block as an AudioReadError: the URL, the reason, what to do."""
+    """Raise what a library raises in a ``with`` block as an AudioReadError: the URL, the reason, what to do.
+
+    That there is no room for the copy is no fault of the URL, and stays as it is.
+    """
     try:
         yield
     except AudioReadError:
         raise
     except Exception as error:  # each store's library has its own
+        if isinstance(error, OSError) and error.errno in OF_THIS_DISK:
+            raise
         raise _as_ours(url, error) from error
 
 

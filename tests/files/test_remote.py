@@ -1,5 +1,6 @@
 """Files at URLs: fetched whole and once a version, and told in one line where they cannot be."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,20 @@ def test_two_processes_fetch_at_once(bucket):
     assert [int(process.communicate()[0]) for process in started] == [len(LARGE)] * 2
     assert local(url).read_bytes() == LARGE
     assert fetched.size() == (1, len(LARGE))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a limit of the sizes of files")
+@pytest.mark.parametrize("content", [SOUND, LARGE], ids=["small", "large"])
+def test_where_there_is_no_room_for_a_copy_it_is_the_folder_that_is_told(bucket, content):
+    code = (
+        "import resource; from guitarclf.errors import RunError; from guitarclf.files import remote\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        f"try: remote.local({bucket.put('a.wav', content)!r})\n"
+        "except RunError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{fetched.folder()} must be writable. File too large. Make room, or name another")
+    assert os.listdir(fetched.folder()) == []
 
 
 def test_the_files_below_a_folder_are_listed(bucket):
