@@ -55,10 +55,10 @@ def found(name: str) -> Path | None:
     path = folder() / name
     try:
         os.utime(path)
-    except PermissionError:  # of another user, in a folder that is shared
-        return path if path.is_file() else None
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError:  # of another user, or on a disk that is not to be written
+        return path if path.is_file() else None
     return path
 
 
