@@ -36,7 +36,7 @@ def command():
 
 
 @command.command("fill")
-@click.option("--config", type=UserPath(dir_okay=False), help="YAML or JSON file; the README lists its keys.")
+@click.option("--config", type=UserPath(dir_okay=False), help="YAML or JSON file; `guitarclf config` tells its keys.")
 @click.option("--metadata-path", type=UserPath(), help="Table of note events, CSV or Parquet.")
 @audio_root_option
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key: logmel.n_mels=48.")
@@ -86,7 +86,7 @@ def show(folder):
     n_files, n_bytes = fetched.size()
     if n_files:
         click.echo(f"{fetched.folder()}: {n_files} fetched files, {as_megabytes(n_bytes)}")
-    click.echo(f"{store.folder}: {as_megabytes(total)} in all. `guitarclf cache clear` removes it.")
+    click.echo(f"{store.folder}: {as_megabytes(total)} of features. `guitarclf cache clear` removes it.")
 
 
 @command.command("clear")
@@ -100,7 +100,7 @@ def clear(folder):
     n_files, _ = fetched.size()
     if n_files:
         click.echo(f"{fetched.folder()}: {as_megabytes(fetched.clear())} removed.")
-    click.echo(f"{store.folder}: {as_megabytes(store.clear())} removed.")
+    click.echo(f"{store.folder}: {as_megabytes(store.clear())} of features removed.")
 
 
 def as_megabytes(n_bytes: int) -> str:

@@ -19,7 +19,10 @@ from typing import Any, NamedTuple
 
 from guitarclf.errors import ClusterError, GuitarclfError
 from guitarclf.files.digest import text_digest
+from guitarclf.files.fetched import keep_below, limit_bytes
 from guitarclf.files.names import as_path
+from guitarclf.files.places import file_of
+from guitarclf.files.urls import is_url
 from guitarclf.files.wording import reason, shown
 
 # What computes, or carries, a result.
@@ -57,19 +60,23 @@ class Common:
         Path -> bytes of some of the files that jobs read.
     processor : str
         Of this machine. Another one is no reason for a complaint.
+    cache_gb : float
+        That copies of what is at URLs may take, on each machine.
     """
 
     versions: Mapping[str, str]
     sizes: Mapping[str, int]
     processor: str
+    cache_gb: float
 
     @classmethod
     def here(cls, files: Sequence[str]) -> "Common":
         """Return what this process has: its versions, and the sizes of a few of ``files`` that are there."""
         step = max(1, -(-len(files) // MAX_SAMPLED))
-        sizes = {os.path.abspath(path): _size(path) for path in files[::step]}
+        sampled = [file_of(path)[0] for path in files[::step]]  # of sound in a table, that table
+        sizes = {os.path.abspath(path): _size(path) for path in sampled if not is_url(path)}
         there = {path: size for path, size in sizes.items() if size is not None}
-        return cls(versions(), there, processor())
+        return cls(versions(), there, processor(), limit_bytes() / 1e9)
 
     def complaint(self) -> str:
         """Return in a sentence or two what this process has not, and what to do; "" if it has all."""
@@ -211,6 +218,7 @@ def call_on_worker(name: str, content: bytes, job: bytes) -> tuple[Any, Exceptio
             common, function = loads(content)
             if complaint := _threads_complaint() or common.complaint():
                 return None, ClusterError(f"W{_this_worker()[1:]} cannot be used. {complaint}")
+            keep_below(common.cache_gb)
             _hold(name, function)
         return _held[name](loads(job)), None
     except GuitarclfError as error:

@@ -1,6 +1,7 @@
 """Tables and recordings at URLs: every command says what it says of the same files here, and fetches each once."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -122,10 +123,19 @@ def test_the_root_of_urls_is_what_they_share(bucket):
             recordings_of([f"{bucket.url}/x/a.wav", other])
 
 
-def test_names_from_a_store_do_not_lead_out_of_a_folder(bucket):
-    for key in ("x/../../a.wav", "x//b.wav", "x/./c.wav", "x/d.wav"):
+def test_names_from_a_store_do_not_lead_out_of_a_folder(bucket, caplog):
+    for key in ("x/../../a.wav", "x//b.wav", "x/./c.wav", "x/d.wav", "x/e\0.wav"):
         bucket.put(key, b"x")
     assert [each.stem for each in recordings_of([f"{bucket.url}/x"])[1]] == ["d"]
+    assert "left out: 4 of a name that no file here can have" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe that has a name")
+def test_a_recording_in_a_store_is_none_of_the_files_of_the_working_folder(bucket, tmp_path, monkeypatch):
+    bucket.put("x/a.wav", b"x")
+    os.mkfifo(tmp_path / "a.wav")
+    monkeypatch.chdir(tmp_path)
+    assert [each.stem for each in recordings_of([f"{bucket.url}/x"])[1]] == ["a"]
 
 
 def test_onsets_and_true_events_of_a_table_find_their_recordings(elsewhere):
@@ -195,6 +205,15 @@ def test_the_bound_is_kept_while_notes_are_read(elsewhere, small_table, fresh_co
         there = load_segment(f"{elsewhere}/audio/{name}", 0.0, 0.5, sample_rate=8000)
         assert np.array_equal(there, load_segment(small_table.audio_root / name, 0.0, 0.5, sample_rate=8000))
         assert fetched.size()[1] <= fetched.limit_bytes()
+    assert 1 < fetched.size()[0] < 10
+
+
+def test_the_bound_of_a_configuration_is_kept_by_validate(elsewhere, small_table, fresh_copies, tmp_path):
+    sizes = [path.stat().st_size for path in small_table.audio_root.iterdir()]
+    (tmp_path / "bound.yaml").write_text(f"data: {{cache_gb: {4 * max(sizes) / 1e9}}}")
+    said(
+        "validate", f"{elsewhere}/events.csv", "--audio-root", f"{elsewhere}/audio", "--config", tmp_path / "bound.yaml"
+    )
     assert 1 < fetched.size()[0] < 10
 
 

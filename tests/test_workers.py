@@ -40,6 +40,13 @@ def test_what_is_not_here_is_not_asked_for(tmp_path):
     assert Common.here([str(tmp_path / "nowhere\n.wav")]).sizes == {}
 
 
+def test_of_sound_in_a_table_the_table_is_asked_for_and_of_urls_nothing(tmp_path):
+    (tmp_path / "notes.parquet").write_bytes(b"123")
+    assert Common.here(["s3://bucket/a.wav", f"{tmp_path}/notes.parquet/17/e2.wav"]).sizes == {
+        f"{tmp_path}/notes.parquet": 3
+    }
+
+
 def test_a_file_of_another_size_is_a_complaint(files, tmp_path):
     common = Common.here(files[:1])
     (tmp_path / "00.wav").write_bytes(b"1234")

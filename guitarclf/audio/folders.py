@@ -2,7 +2,6 @@
 
 import logging
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -27,7 +26,7 @@ OTHER_SUFFIXES = (
 
 def recordings(found: Walk) -> list[Path]:
     """Return the files of a walk that are recordings by their name, sorted; what cannot be opened is among them."""
-    return [path for path in files_of(found, AUDIO_SUFFIXES) if not _is_special(path)]
+    return [path for path in files_of(found, AUDIO_SUFFIXES) if not found.is_special(path)]
 
 
 def other_recordings(found: Walk) -> list[Path]:
@@ -84,7 +83,7 @@ def files_at(url: str, walks: list[Walk]) -> list[str]:
         found = Listing(url)
     except AudioReadError:
         return [url]
-    walks += [found] if found.files else []
+    walks += [found] if found.files or found.nameless else []
     base = url.rstrip("/")
     return [f"{base}/{path.as_posix()}" for path in recordings(found)] or [url]
 
@@ -106,22 +105,15 @@ def left_out(walks: Sequence[Walk]) -> str:
     """Return in words what walks left out, with a count for each reason; "" if it is nothing."""
     others = [path for found in walks for path in other_recordings(found)]
     suffixes = ", ".join(sorted({path.suffix.lower() for path in others}))
-    special = [path for found in walks for path in files_of(found, AUDIO_SUFFIXES) if _is_special(path)]
+    special = [path for found in walks for path in files_of(found, AUDIO_SUFFIXES) if found.is_special(path)]
     n_closed = sum(len(found.closed) for found in walks)
     n_loops = sum(len(found.loops) for found in walks)
     reasons = [
         (len(others), f"of a format that is not read ({suffixes})"),
         (sum(len(found.twins) for found in walks), f"of macOS ({TWIN}*)"),
         (len(special), "pipes or devices" if len(special) > 1 else "pipe or device"),
+        (sum(len(found.nameless) for found in walks), "of a name that no file here can have"),
         (n_closed, "folders that may not be read" if n_closed > 1 else "folder that may not be read"),
         (n_loops, "links to a folder around them" if n_loops > 1 else "link to a folder around it"),
     ]
     return ", ".join(f"{count} {reason}" for count, reason in reasons if count)
-
-
-def _is_special(path: Path) -> bool:
-    """Return whether a path is a pipe, a socket or a device."""
-    try:
-        return not stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return False  # opening it will say why

@@ -8,7 +8,7 @@ import uuid
 import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from pickle import dumps
 from typing import TYPE_CHECKING, Any
@@ -96,14 +96,14 @@ def _on_workers(function: Callable, jobs: Sequence, cluster: Cluster) -> Iterato
     client, name, waiting = cluster.client, uuid.uuid4().hex, deque(enumerate(jobs))
     running: dict[Future, tuple[int, str]] = {}  # job -> its place, and the worker that it was given to
     killed: list[tuple[int, Exception | None]] = []
-    with _heeding_the_scheduler(cluster), warnings.catch_warnings():
+    with cluster.heeding_the_scheduler(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sending large graph")  # it is sent once, and again where it was lost
         content = client.submit(bytes, dumps((cluster.common, function)), pure=False)
     lonely: float | None = None  # since when no workers are seen
     try:
         while waiting or running:
-            with _heeding_the_scheduler(cluster):
-                workers = cluster.workers
+            workers = cluster.workers
+            with cluster.heeding_the_scheduler():
                 for worker in sorted(workers - {busy for _, busy in running.values()}):
                     # The job of a worker that died, which is to be tried again, has its place among them too.
                     if waiting and len(running) < len(workers) and len(killed) < MAX_KILLERS:
@@ -118,7 +118,7 @@ def _on_workers(function: Callable, jobs: Sequence, cluster: Cluster) -> Iterato
             _require_company(lonely)
             for future in _finished(running, cluster):
                 place, _ = running[future]
-                with _heeding_the_scheduler(cluster):
+                with cluster.heeding_the_scheduler():
                     outcome = _outcome(future)
                 if outcome is None:
                     continue  # its worker was lost with it, and another makes it again
@@ -152,7 +152,7 @@ def _finished(running: Collection["Future"], cluster: Cluster) -> list["Future"]
     if not running:
         time.sleep(POLL_SEC)
         return []
-    with _heeding_the_scheduler(cluster), suppress(TimeoutError):
+    with cluster.heeding_the_scheduler(), suppress(TimeoutError):
         wait(list(running), timeout=POLL_SEC, return_when="FIRST_COMPLETED")
     return [future for future in running if future.done()]
 
@@ -171,25 +171,6 @@ def _is_killed(error: Exception | None) -> bool:
     from distributed import KilledWorker
 
     return isinstance(error, KilledWorker)
-
-
-@contextmanager
-def _heeding_the_scheduler(cluster: Cluster) -> Iterator[None]:
-    """Raise ClusterError if the scheduler is not there for what is asked of it in a ``with`` block."""
-    from distributed import CancelledError
-
-    why: BaseException | None = None
-    try:
-        yield
-    except TimeoutError:
-        raise
-    except (CancelledError, OSError) as error:
-        why = error
-    if why is not None or cluster.client.status != "running":
-        raise ClusterError(
-            "A scheduler must be there until the work is done. It is gone, with the jobs that were running. What "
-            "is finished is kept: start it again, and go on with --resume."
-        ) from why
 
 
 def _require_company(lonely: float | None) -> None:

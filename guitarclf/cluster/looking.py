@@ -33,7 +33,7 @@ def require_alike(client: "Client", common: Common, cache: Path | None) -> list[
             f"A cluster must have a worker. {_address(client)} has had none for {WAIT_SEC:.0f} s. Start some "
             "with `dask worker --nthreads 1 --memory-limit 0`."
         ) from error
-    threads = client.nthreads()
+    threads = client.nthreads(callback_timeout=LOOK_SEC)
     for address, n_threads in sorted(threads.items()):
         if n_threads != 1:
             raise ClusterError(
@@ -47,6 +47,7 @@ def require_alike(client: "Client", common: Common, cache: Path | None) -> list[
         }
         with suppress(TimeoutError):
             wait(list(asked.values()), timeout=LOOK_SEC)
+    seen = list[Seen]()
     for address, future in sorted(asked.items()):
         if not future.done():
             raise ClusterError(
@@ -58,12 +59,12 @@ def require_alike(client: "Client", common: Common, cache: Path | None) -> list[
                 f"Worker {address} must have guitarclf as it is here. It answers {reason(future.exception())}. Install "
                 "the same there, and start it again."
             )
-        if future.result().complaint:
-            raise ClusterError(
-                f"Worker {address} on {future.result().host} cannot be used. {future.result().complaint}"
-            )
-    logger.info("%d workers at %s", len(asked), _address(client))
-    return [future.result() for future in asked.values()]
+        look = future.result(timeout=LOOK_SEC)
+        if look.complaint:
+            raise ClusterError(f"Worker {address} on {look.host} cannot be used. {look.complaint}")
+        seen.append(look)
+    logger.info("%d workers at %s", len(seen), _address(client))
+    return seen
 
 
 def require_alike_scheduler(client: "Client", common: Common) -> None:

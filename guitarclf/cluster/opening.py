@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+ANSWER_SEC = 60.0  # for a scheduler to say which workers there are, which takes milliseconds
+
+
 class Cluster:
     """A cluster whose workers were looked at; :func:`open_cluster` gives one.
 
@@ -28,13 +31,31 @@ class Cluster:
 
     @property
     def workers(self) -> set[str]:
-        """The addresses of the workers that there are now."""
-        return set(self.client.nthreads())
+        """The addresses of the workers that there are now; ClusterError if the scheduler does not say."""
+        with self.heeding_the_scheduler():
+            return set(self.client.nthreads(callback_timeout=ANSWER_SEC))  # Dask by itself waits for ever
 
     @property
     def n_workers(self) -> int:
         """The number of workers that there are now."""
         return len(self.workers)
+
+    @contextmanager
+    def heeding_the_scheduler(self) -> Iterator[None]:
+        """Raise ClusterError if the scheduler is not there for what is asked of it in a ``with`` block."""
+        from distributed import CancelledError
+
+        why: BaseException | None = None
+        try:
+            yield
+        except (CancelledError, OSError) as error:
+            why = error
+        if why is not None or self.client.status != "running":
+            what = f"has not answered for {ANSWER_SEC:.0f} s" if isinstance(why, TimeoutError) else "is gone"
+            raise ClusterError(
+                f"A scheduler must be there until the work is done. It {what}, with the jobs that were running. What "
+                "is finished is kept: start it again, and go on with --resume."
+            ) from why
 
 
 @contextmanager
@@ -72,8 +93,13 @@ def open_cluster(
         ) from error
     with connected(where, distributed) as client:
         common = Common.here(files)
-        seen = require_alike(client, common, cache)
-        require_alike_scheduler(client, common)
+        try:
+            seen = require_alike(client, common, cache)
+            require_alike_scheduler(client, common)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"--cluster must answer while it is looked at. {shown(where)} has stopped to. Try again."
+            ) from error
         apart = () if cache is None else tuple(sorted({look.host for look in seen if not look.shares_cache}))
         tell(seen, common, apart_of(apart, cache, must_share))
         yield Cluster(client, common, apart)

@@ -1,7 +1,7 @@
 """The features of a table put into the store before they are needed, by several processes or by a cluster."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from guitarclf.audio.windows import Request, WindowReader
 from guitarclf.cluster import Cluster, open_cluster, run_unordered
 from guitarclf.config import Config
 from guitarclf.errors import RunError
+from guitarclf.experiment.spread import unlike_here
 from guitarclf.features.arrays import Windows
 from guitarclf.features.filling import Filled, FillStore, in_parts
 from guitarclf.features.store import FeatureStore
@@ -114,6 +116,19 @@ def fill(config: Config, windows: Iterable[Windows], *, cluster: Cluster | None 
     total = Filled()
     with Progress(sum(map(len, parts)), desc="features", unit="event") as bar:
         for place, filled in run_unordered(job, parts, cluster=cluster, n_jobs=n_jobs):
+            if cluster is not None:
+                _require_readable_there(parts[place], filled, job.reader)
             total.add(filled)
             bar.update(len(parts[place]))
     return total
+
+
+def _require_readable_there(requests: Sequence[Request], filled: Filled, reader: WindowReader) -> None:
+    """Raise ClusterError if something can be read here that a worker says cannot be.
+
+    As with its credentials, or a folder that only some machines see.
+    """
+    for request in requests:
+        error = filled.unreadable.get(request.path)
+        if error and not reader.read([request])[1]:
+            raise unlike_here(request.path, error)

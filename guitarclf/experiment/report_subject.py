@@ -20,6 +20,7 @@ from guitarclf.experiment.compare import ask
 from guitarclf.experiment.evaluate import baseline_score, rows_to_score, run_of
 from guitarclf.experiment.tables import table_folder
 from guitarclf.features.inputs import as_requests
+from guitarclf.files.fetched import keep_below
 from guitarclf.files.names import as_text
 from guitarclf.files.wording import reason, shown
 from guitarclf.labels import LABELS
@@ -199,6 +200,7 @@ def _subject_of_crossval(folder: CrossvalFolder, audio_root: str | Path | None) 
     events, problems = None, []
     data = config.data
     root = table_folder(data.metadata_path, audio_root or data.audio_root)
+    keep_below(data.cache_gb)
     try:
         events = read_events(data.metadata_path, audio_root=root, columns=data.columns, labels=data.labels)
     except EventTableError as error:

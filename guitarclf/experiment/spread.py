@@ -35,7 +35,8 @@ def unlike_here(path: str, error: str) -> ClusterError:
     """Return what is to be raised of a recording that can be read here, and not on a worker, which tells an error."""
     return ClusterError(
         f"Each worker must read what can be read here. {shown(path)} can, and a worker says: {error} Mount its folder "
-        "there under the same name. What is finished is kept: go on with --resume."
+        "there under the same name; for a URL give the worker its credentials. What is finished is kept: go on with "
+        "--resume."
     )
 
 

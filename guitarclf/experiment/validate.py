@@ -19,6 +19,7 @@ from guitarclf.experiment.bad_audio import read_windows
 from guitarclf.experiment.sound_doubts import sound_doubts
 from guitarclf.experiment.table_sound import Channels, hear
 from guitarclf.experiment.tables import missing_audio
+from guitarclf.files.fetched import keep_below
 from guitarclf.files.progress import Progress
 from guitarclf.files.urls import is_url
 from guitarclf.files.wording import shown
@@ -39,6 +40,7 @@ class Findings:
 def validate(metadata_path, audio_root, *, config: Config | None = None) -> Findings:
     """Return everything wrong with a table and its audio, each window read as training with ``config`` would."""
     config = Config() if config is None else config
+    keep_below(config.data.cache_gb)
     columns, labels = config.data.columns, config.data.labels
     events, problems = check_events(metadata_path, audio_root=audio_root, columns=columns, labels=labels)
     found = Findings(problems=as_lines(problems))

@@ -92,7 +92,7 @@ class FeatureStore:
                 path.unlink()
         for size in sizes:
             shutil.rmtree(size.folder, ignore_errors=True)
-        return sum(size.n_bytes for size in sizes)
+        return sum(size.n_bytes for size in sizes) - sum(size.n_bytes for size in self.sizes())
 
     def trim(self) -> None:
         """Remove what a crash left behind, and the least recently used files above the limit."""

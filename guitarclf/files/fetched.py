@@ -55,10 +55,10 @@ def found(name: str) -> Path | None:
     path = folder() / name
     try:
         os.utime(path)
-    except PermissionError:  # of another user, in a folder that is shared
-        return path if path.is_file() else None
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError:  # of another user, or on a disk that is not to be written
+        return path if path.is_file() else None
     return path
 
 
@@ -76,8 +76,8 @@ def add(name: str, make: Callable[[Path], object]) -> Path:
     path = folder() / name
     part = path.with_name(f".{name}.{uuid.uuid4().hex}{UNFINISHED}")
     try:
-        make(part)
         with explained(f"{path.parent} must be writable", ADVICE):
+            make(part)
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
                 size = os.fstat(file.fileno()).st_size

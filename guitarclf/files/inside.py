@@ -22,6 +22,7 @@ MARK = "\0"  # begins a cell that names sound in the table itself, and stands fo
 BYTES, PATH = "bytes", "path"
 MAX_PAGE = 256 * 2**20  # bytes of what is unpacked at once
 BUFFER = 2**20
+NO_NAMES = ("", ".", "..")  # of a file; two of them would lead out of the table's URL
 NAME = re.compile(r"(.+\.(?:parquet|pq))[/\\]([0-9]{1,15})[/\\][^/\\]*", re.IGNORECASE | re.DOTALL)
 
 
@@ -41,7 +42,7 @@ def named(path: str) -> Inside | None:
 def name_of(row: int, given: str | None) -> str:
     """Return the cell of a recording in a row, with MARK for the name of the table; ``given`` is its own name."""
     name = re.split(r"[/\\]", given or "")[-1]
-    return f"{MARK}{row}/{name or row}"
+    return f"{MARK}{row}/{row if name in NO_NAMES else name}"
 
 
 def local(inside: Inside, path: Path, version: str) -> Path:

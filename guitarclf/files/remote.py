@@ -4,6 +4,7 @@ fsspec knows the stores. Its own ``filecache`` is not used: its size has no boun
 fetching is taken for whole. A version is what the store tells versions apart by, its ETag as a rule.
 """
 
+import errno
 import functools
 import os
 import time
@@ -26,6 +27,8 @@ ASKED_AT_ONCE = 16
 TRIES = 3
 TIMEOUT_SEC = 30.0  # of a connection over http, until the next bytes
 WEB = ("http", "https")
+OF_THIS_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+GONE = (404, 410)  # what a server of the web says where there is no file
 # What tells versions apart, the best first, by the names of s3fs, gcsfs, huggingface_hub, aiohttp and fsspec.
 VERSIONS = (
     *("ETag", "etag", "blob_id", "md5Hash", "Content-MD5"),
@@ -192,7 +195,9 @@ def _asked(url: str) -> State | None:
         return None
     if info.get("size") is None:
         raise AudioReadError(f"{shown(url)} must have a size. Its server tells none. Copy it to this machine.")
-    return _state(info)
+    state = _state(info)
+    _remember({url: state})  # also where another of those that are asked for cannot be told
+    return state
 
 
 def _listed(folder: str, how: Callable | None = None) -> dict[str, State]:
@@ -231,11 +236,15 @@ def _fetch(url: str, state: State, check: Callable[[BinaryIO], object] | None, t
     """Write the file at a URL into another, once its beginning is checked; try again where it breaks off."""
     for left in reversed(range(TRIES)):
         try:
-            with _told(url):
-                is_of_version = _copy(url, state, check, target)
-            if not is_of_version and ask([url])[url] != state:
-                _known.pop(url, None)
-                raise _ChangedError
+            try:
+                with _told(url):
+                    is_of_version = _copy(url, state, check, target)
+            except AudioReadError as error:
+                if not _is_broken(error.__cause__):  # what is refused may be the beginning of another version
+                    _require_same(url, state)
+                raise
+            if not is_of_version:
+                _require_same(url, state)
             size = target.stat().st_size
             if size == state.size:
                 return
@@ -244,6 +253,13 @@ def _fetch(url: str, state: State, check: Callable[[BinaryIO], object] | None, t
             is_broken = isinstance(error, _CutShortError) or _is_broken(error.__cause__)
             if left == 0 or not is_broken:
                 raise
+
+
+def _require_same(url: str, state: State) -> None:
+    """Raise _ChangedError unless the file at a URL is of the version that was asked for."""
+    if ask([url])[url] != state:
+        _known.pop(url, None)
+        raise _ChangedError
 
 
 def _copy(url: str, state: State, check: Callable[[BinaryIO], object] | None, target: Path) -> bool:
@@ -271,12 +287,17 @@ def _is_broken(error: BaseException | None) -> bool:
 
 @contextmanager
 def _told(url: str) -> Iterator[None]:
-    """Raise what a library raises in a ``with`` block as an AudioReadError: the URL, the reason, what to do."""
+    """Raise what a library raises in a ``with`` block as an AudioReadError: the URL, the reason, what to do.
+
+    That there is no room for the copy is no fault of the URL, and stays as it is.
+    """
     try:
         yield
     except AudioReadError:
         raise
     except Exception as error:  # each store's library has its own
+        if isinstance(error, OSError) and error.errno in OF_THIS_DISK:
+            raise
         raise _as_ours(url, error) from error
 
 
@@ -287,7 +308,11 @@ def _as_ours(url: str, error: Exception) -> AudioReadError:
 
 
 def _cause(error: Exception) -> Exception:
-    """Return what is behind an error that says that there is no file, which fsspec makes of any other over http."""
-    while isinstance(error, FileNotFoundError) and isinstance(cause := error.__cause__, Exception):
-        error = cause
-    return error
+    """Return what is behind an error that says that there is no file, which fsspec makes of any other over http.
+
+    It is that error itself where the server, too, says that there is none.
+    """
+    behind = error
+    while isinstance(behind, FileNotFoundError) and isinstance(cause := behind.__cause__, Exception):
+        behind = cause
+    return error if getattr(behind, "status", None) in GONE else behind

@@ -1,6 +1,7 @@
 """Walk: the files below a folder, by one rule for all commands."""
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ class Walk:
     twins: list[Path] = field(default_factory=list)  # files and folders that macOS leaves behind
     closed: list[Path] = field(default_factory=list)  # folders that may not be read
     loops: list[Path] = field(default_factory=list)  # links to a folder that they lie in
+    nameless: list[Path] = field(default_factory=list)  # whose name in a store no file of a folder can have
 
     def __post_init__(self) -> None:
         seen: set[tuple[int, int]] = set()
@@ -31,6 +33,13 @@ class Walk:
             folders = [link for link in links if not self._is_loop(link)]
         for found in (self.files, self.twins, self.closed, self.loops):
             found.sort()
+
+    def is_special(self, path: Path) -> bool:
+        """Return whether one of the files is a pipe, a socket or a device."""
+        try:
+            return not stat.S_ISREG(os.stat(path).st_mode)
+        except OSError:
+            return False  # opening it will say why
 
     def _enter(self, start: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
         """Take in what lies below a folder, but for folders that were ``seen``; yield the links to folders."""
@@ -77,6 +86,14 @@ class Listing(Walk):
         base = f"{str(self.root).rstrip('/')}/"
         for name in (url.removeprefix(base) for url in files_below(str(self.root))):
             parts = name.split("/")
-            if {"", ".", ".."}.isdisjoint(parts):  # or what is written about it would get a place outside its folder
-                is_twin = parts[-1].startswith(TWIN) or not set(TWINS).isdisjoint(parts)
-                (self.twins if is_twin else self.files).append(Path(name))
+            if not {"", ".", ".."}.isdisjoint(parts) or "\0" in name:
+                self.nameless.append(
+                    Path(name)
+                )  # what is written about it would get no place, or one outside its folder
+                continue
+            is_twin = parts[-1].startswith(TWIN) or not set(TWINS).isdisjoint(parts)
+            (self.twins if is_twin else self.files).append(Path(name))
+
+    def is_special(self, path: Path) -> bool:
+        """Return False: a store has files only, whatever may have the name of one on this machine."""
+        return False

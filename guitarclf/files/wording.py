@@ -28,7 +28,7 @@ def shortened(value: object, most: int = MAX_SHOWN) -> str:
 
 def reason(error: Exception) -> str:
     """Return the type and the text of an error, on one line of at most 200 characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200].removesuffix(":")
 
 
 @contextmanager

@@ -9,10 +9,11 @@ import time
 import jobs
 import pytest
 from dask_cluster import DaskCluster, wait_until
-from jobs import Counting, broken, ending, unreadable
+from jobs import Counting, broken, ending, limit, unreadable
 
 from guitarclf.cluster import open_cluster, run_unordered
 from guitarclf.errors import AudioReadError, ClusterError
+from guitarclf.files import fetched
 
 
 @pytest.fixture
@@ -123,6 +124,13 @@ def test_an_error_of_ours_names_the_worker_and_its_machine(dask, function, error
         list(run_unordered(function, ["a", "b"], cluster=cluster))
 
 
+def test_a_worker_keeps_copies_below_the_limit_of_this_process(dask, monkeypatch):
+    dask.worker()
+    monkeypatch.setenv(fetched.LIMIT, "0.25")
+    with open_cluster(dask.address) as cluster:
+        assert results(run_unordered(limit, ["a"], cluster=cluster)) == {0: 250_000_000}
+
+
 @pytest.mark.slow
 def test_a_worker_that_comes_later_joins_in(dask, log):
     first = dask.worker()
@@ -176,6 +184,17 @@ def test_a_scheduler_that_is_gone_is_told(dask, log):
         work = run_unordered(Counting(str(log), sec=0.2), list(range(12)), cluster=cluster)
         message = r"A scheduler must be there until the work is done\. It is gone"
         given = failing(work, ClusterError, message, lambda place: place == 2 and dask.scheduler.kill())
+    assert {0, 1, 2} <= given.keys() < set(range(12))
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_stands_still_is_told(dask, log, monkeypatch):
+    monkeypatch.setattr("guitarclf.cluster.opening.ANSWER_SEC", 3.0)
+    dask.worker()
+    with open_cluster(dask.address) as cluster:
+        work = run_unordered(Counting(str(log), sec=0.2), list(range(12)), cluster=cluster)
+        stop = lambda place: place == 2 and dask.scheduler.send_signal(signal.SIGSTOP)  # noqa: E731
+        given = failing(work, ClusterError, r"It has not answered for 3 s.*go on with --resume", stop)
     assert {0, 1, 2} <= given.keys() < set(range(12))
 
 

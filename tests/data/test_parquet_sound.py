@@ -96,10 +96,10 @@ def test_where_there_are_no_bytes_the_path_is_that_of_a_file(tmp_path, path):
 
 
 def test_sound_without_a_name_is_called_by_its_row(path):
-    pq.write_table(table_of([{"bytes": wav(220), "path": None}, {"bytes": wav(330), "path": ""}]), path)
+    pq.write_table(table_of([{"bytes": wav(220), "path": name} for name in (None, "", ".", "x/..")]), path)
     events = read_events(path, audio_root=path.parent)
-    assert events["audio_path"].tolist() == [f"{path}/0/0", f"{path}/1/1"]
-    assert events["track"].tolist() == ["0", "1"]
+    assert events["audio_path"].tolist() == [f"{path}/{row}/{row}" for row in range(4)]
+    assert events["track"].tolist() == ["0", "1", "2", "3"]
 
 
 def test_from_another_root_the_table_is_named_as_a_whole(path, tmp_path, monkeypatch):

@@ -2,16 +2,20 @@
 
 import logging
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from small import config_for
 
+from guitarclf.errors import ClusterError
 from guitarclf.experiment import feature_pass as module
-from guitarclf.experiment.feature_pass import OpeningCluster, compute_ahead, for_other_processes
-from guitarclf.experiment.tables import split_events
+from guitarclf.experiment.feature_pass import OpeningCluster, compute_ahead, fill, for_other_processes
+from guitarclf.experiment.tables import config_events, split_events
 from guitarclf.experiment.train import train, windows_to_train_on
 from guitarclf.features import extraction
+from guitarclf.features.arrays import Windows
+from guitarclf.features.inputs import as_requests
 from guitarclf.features.store import FeatureStore
 from guitarclf.pipeline import build_pipeline
 
@@ -90,6 +94,22 @@ def test_a_cluster_is_opened_after_the_table_is_read_with_its_files(small_table,
     assert how["files"][0] == str(small_table.path)
     assert set(how["files"][1:]) == set(events["audio_path"])
     assert how["cache"] == Path(tmp_path / "store")
+
+
+def test_what_a_worker_alone_cannot_read_is_not_passed_over(note_table, tmp_path, monkeypatch):
+    def blind(function, jobs, **_):
+        for place, job in enumerate(jobs):
+            yield place, replace(function([]), unreadable={request.path: "No credentials." for request in job})
+
+    monkeypatch.setattr(module, "run_unordered", blind)
+    table = note_table(n_notes=3)
+    config = config_for(table, tmp_path / "run", data__cache=str(tmp_path / "store"))
+    windows = [Windows(build_pipeline(config)["window"].reader, as_requests(config_events(config)))]
+    with pytest.raises(ClusterError, match=r"\.wav can, and a worker says: No credentials\. .* its credentials"):
+        fill(config, windows, cluster=NoWorkers)
+    for path in table.audio_root.iterdir():
+        path.unlink()
+    assert len(fill(config, windows, cluster=NoWorkers).unreadable) == 3  # nor here
 
 
 @pytest.mark.slow

@@ -466,6 +466,13 @@ def test_without_a_cache_large_features_lie_on_disk(paths, monkeypatch):
     np.testing.assert_array_equal(features(paths, None, window={"num_workers": 2}), expected)
 
 
+def test_what_cannot_be_removed_is_not_said_to_be(paths, folder, monkeypatch):
+    features(paths, folder)
+    assert FeatureStore(folder).sizes()
+    monkeypatch.setattr("shutil.rmtree", lambda *args, **how: None)
+    assert FeatureStore(folder).clear() == 0
+
+
 def test_the_command_shows_and_clears(paths, folder, computed):
     features(paths, folder, extra_channels=["rms"])
     (folder / "mine.txt").write_text("stays")

@@ -1,5 +1,6 @@
 """Copies of what is elsewhere: whole or not there, and the folder of a bounded size."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -24,6 +25,18 @@ def test_a_copy_is_made_once(fresh_copies):
     for _ in range(2):
         path = fetched.kept("a", lambda path: (made.append(1), path.write_bytes(b"x")))
     assert (path, made, path.read_bytes()) == (fresh_copies / "a", [1], b"x")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EPERM])
+def test_a_copy_whose_time_of_use_cannot_be_set_is_used(fresh_copies, monkeypatch, number):
+    fetched.kept("a", partial(write, b"x"))
+
+    def refuse(path):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert fetched.found("a") == fresh_copies / "a"
+    assert fetched.found("b") is None
 
 
 def test_threads_that_want_the_same_copy_wait_for_one(fresh_copies):

@@ -1,5 +1,6 @@
 """Files at URLs: fetched whole and once a version, and told in one line where they cannot be."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import pytest
 
 from guitarclf.errors import AudioReadError
 from guitarclf.files import fetched, remote
-from guitarclf.files.remote import State, ask, files_below, local, state_of
+from guitarclf.files.places import missing
+from guitarclf.files.remote import State, ask, files_below, local, refresh, state_of
 
 SOUND = np.random.default_rng(0).bytes(100_000)
 LARGE = np.random.default_rng(1).bytes(3 * remote.BLOCK)
@@ -92,6 +94,20 @@ def test_two_processes_fetch_at_once(bucket):
     assert fetched.size() == (1, len(LARGE))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a limit of the sizes of files")
+@pytest.mark.parametrize("content", [SOUND, LARGE], ids=["small", "large"])
+def test_where_there_is_no_room_for_a_copy_it_is_the_folder_that_is_told(bucket, content):
+    code = (
+        "import resource; from guitarclf.errors import RunError; from guitarclf.files import remote\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        f"try: remote.local({bucket.put('a.wav', content)!r})\n"
+        "except RunError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{fetched.folder()} must be writable. File too large. Make room, or name another")
+    assert os.listdir(fetched.folder()) == []
+
+
 def test_the_files_below_a_folder_are_listed(bucket):
     for key in ("x/b.wav", "x/y/a.wav", "xy/c.wav", "d.wav"):
         bucket.put(key, b"x")
@@ -143,9 +159,39 @@ def test_a_server_that_does_not_answer_is_given_up(web, tmp_path, monkeypatch):
     remote._filesystem.cache_clear()
     (tmp_path / "a.wav").write_bytes(SOUND)
     web.silent.add("/a.wav")
-    with pytest.raises(AudioReadError, match=r"a.wav must be readable. .*Timeout"):
+    with pytest.raises(AudioReadError, match=r"a.wav must be readable. .*Timeout\w*\. Check"):
         local(f"{web.url}/a.wav")
     remote._filesystem.cache_clear()
+
+
+def test_the_beginning_of_another_version_is_not_what_is_refused(web, tmp_path):
+    (tmp_path / "a.wav").write_bytes(SOUND)
+    url = f"{web.url}/a.wav"
+    ask([url])
+    (tmp_path / "a.wav").write_bytes(b"RIFF")  # another version by its size and by its time
+
+    def check(file):
+        if state_of(url).size != len(file.read()):
+            raise AudioReadError("it ends early")
+
+    assert local(url, check=check).read_bytes() == b"RIFF"
+
+
+def test_a_file_that_a_server_of_the_web_has_not_is_missing(web, tmp_path):
+    (tmp_path / "a.wav").write_bytes(SOUND)
+    urls = [f"{web.url}/{name}.wav" for name in ("none", "a", "neither")]
+    assert missing(urls) == [urls[0], urls[2]]
+    with pytest.raises(AudioReadError, match=r"none.wav must be there to be read. There is no such file"):
+        local(urls[0])
+
+
+def test_one_file_that_cannot_be_told_does_not_make_the_others_unknown(web, tmp_path):
+    (tmp_path / "a.wav").write_bytes(SOUND)
+    refresh(["http://127.0.0.1:1/x.wav", f"{web.url}/a.wav"])
+    n_asked = len(web.seen)
+    assert n_asked
+    assert state_of(f"{web.url}/a.wav").size == len(SOUND)
+    assert len(web.seen) == n_asked
 
 
 PROBLEMS = {

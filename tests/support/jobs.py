@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from guitarclf.errors import AudioReadError
+from guitarclf.files.fetched import limit_bytes
 
 
 @dataclass
@@ -30,6 +31,11 @@ def ending(job):
     if job < 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return job**2
+
+
+def limit(job):
+    """Return the bytes that copies of what is at URLs may take in this process."""
+    return limit_bytes()
 
 
 def unreadable(job):
