@@ -49,6 +49,8 @@ def test_a_flac_without_a_length_is_read_to_its_end(write_wav, rng, n_samples):
 @pytest.fixture
 def vbr(tmp_path, rng):
     """(path, samples): an MP3 of changing bit rate, quiet at first, that has lost the frame with its header."""
+    if sf.__version__ < "0.13":
+        pytest.skip("this soundfile writes no MP3 of changing bit rate")
     quiet, loud = 1e-4 * rng.standard_normal(2 * 44100), 0.3 * rng.standard_normal(2 * 44100)
     path = tmp_path / "whole.mp3"
     sf.write(path, np.concatenate([quiet, loud, quiet]), 44100, bitrate_mode="VARIABLE", compression_level=0.2)

@@ -45,7 +45,9 @@ def test_a_mistyped_command_is_suggested(name):
 def test_what_is_mistyped_after_a_command_is_suggested(typed, meant):
     result = CliRunner().invoke(main, typed.split())
     assert result.exit_code == 2
-    assert f"Did you mean '{meant}'?" in result.stderr
+    assert f"Did you mean {meant}?" in result.stderr.replace(
+        "'", ""
+    )  # which an earlier click puts around commands alone
 
 
 def test_nothing_is_suggested_for_a_word_far_from_all():

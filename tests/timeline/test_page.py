@@ -197,6 +197,9 @@ def test_one_that_cannot_be_opened_and_has_no_event_is_a_page_with_the_reason_on
     assert "No event was found" not in tab.inner_text("main")
 
 
+@pytest.mark.skipif(
+    sf.__libsndfile_version__ < "1.2.2", reason="this libsndfile reads nothing of a FLAC that is cut short"
+)
 def test_one_that_is_cut_short_is_heard_to_where_it_can_be_read(timeline_of, open_page, tmp_path, rng):
     path = tmp_path / "cut.flac"
     sf.write(path, rng.uniform(-0.5, 0.5, 25 * RATE), RATE)

@@ -179,6 +179,7 @@ def test_times_are_the_same_in_csv_and_audacity(onsets):
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # of pandas, in crowsetta
+@pytest.mark.filterwarnings("ignore:\\s*Dask dataframe query planning:FutureWarning")  # of an earlier Dask, in pandera
 def test_raven_opens_unedited(tmp_path):
     write_text(tmp_path / "lick.selections.txt", raven(timeline()))
     boxes = crowsetta.formats.bbox.Raven.from_file(tmp_path / "lick.selections.txt").to_bbox()
