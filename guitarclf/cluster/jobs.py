@@ -14,7 +14,7 @@ from pickle import dumps
 from typing import TYPE_CHECKING, Any
 
 from guitarclf.cluster.looking import WAIT_SEC
-from guitarclf.cluster.opening import Cluster
+from guitarclf.cluster.opening import GO_ON, Cluster
 from guitarclf.errors import ClusterError
 from guitarclf.workers import call, call_on_worker, end_with
 
@@ -75,7 +75,7 @@ def _in_processes(function: Callable, jobs: Sequence, n_jobs: int) -> Iterator[t
         except TerminatedWorkerError as error:
             raise ClusterError(
                 "A job must end with a result. A process of this machine ended without one, as where memory runs out. "
-                "What is finished is kept: go on with --resume and a smaller --n-jobs."
+                f"What is finished is kept: give a smaller --n-jobs, and {GO_ON}."
             ) from error
         finally:
             work.close()
@@ -141,7 +141,7 @@ def _on_workers(function: Callable, jobs: Sequence, cluster: Cluster) -> Iterato
         raise ClusterError(
             f"A job must end with a result. {len(killed)} of {len(jobs)}, first number {place + 1}, ended each of the "
             "workers that began it, as where memory runs out. What is finished is kept: give workers more memory, and "
-            "go on with --resume."
+            f"{GO_ON}."
         ) from last
 
 
@@ -178,5 +178,5 @@ def _require_company(lonely: float | None) -> None:
     if lonely is not None and time.monotonic() - lonely > WAIT_SEC:
         raise ClusterError(
             f"A cluster must have a worker. It has had none for {WAIT_SEC:.0f} s. What is finished is kept: start "
-            "workers, and go on with --resume."
+            f"workers, and {GO_ON}."
         )

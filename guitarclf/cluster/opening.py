@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+GO_ON = "go on with --resume (features are kept without it)"
 ANSWER_SEC = 60.0  # for a scheduler to say which workers there are, which takes milliseconds
 
 
@@ -54,7 +55,7 @@ class Cluster:
             what = f"has not answered for {ANSWER_SEC:.0f} s" if isinstance(why, TimeoutError) else "is gone"
             raise ClusterError(
                 f"A scheduler must be there until the work is done. It {what}, with the jobs that were running. What "
-                "is finished is kept: start it again, and go on with --resume."
+                f"is finished is kept: start it again, and {GO_ON}."
             ) from why
 
 
