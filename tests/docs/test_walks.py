@@ -56,16 +56,22 @@ def place(page, spoken_of, tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")  # what scikit-learn says of a few notes is no fault of a page
-@pytest.mark.parametrize("page", WALKED)
-def test_a_page_runs_as_pasted(page, place, spoken_of):
+def walk(page, spoken_of):
+    """Run the blocks of sh and Python of a page in turn; return the names that those of Python leave."""
     names: dict = {}
     for block in blocks(page, "sh", "python", runs=True):
         if block.language == "sh":
             run_shell(block, spoken_of.parent / "programs")
         else:
             run_python(block, names)
+    return names
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # what scikit-learn says of a few notes is no fault of a page
+@pytest.mark.parametrize("page", WALKED)
+def test_a_page_runs_as_pasted(page, place, spoken_of):
+    walk(page, spoken_of)
 
 
 def test_the_answer_that_start_shows_is_the_one_that_comes(tmp_path, monkeypatch):
@@ -100,25 +106,13 @@ def modules_with(name: str):
     return modules
 
 
-@pytest.fixture
-def answered_in_python(page, place, spoken_of):
-    """The names of a page's blocks of Python, once they and those of sh have run."""
-    names: dict = {}
-    for block in blocks(page, "sh", "python", runs=True):
-        if block.language == "sh":
-            run_shell(block, spoken_of.parent / "programs")
-        else:
-            run_python(block, names)
-    return names
-
-
 in_javascript = pytest.mark.parametrize("page", ["docs/tutorials/app.md"])
 
 
 @pytest.mark.slow
 @in_javascript
-def test_node_answers_as_python(page, place, answered_in_python):
-    modules, names = modules_with("onnxruntime-node"), answered_in_python
+def test_node_answers_as_python(page, place, spoken_of):
+    modules, names = modules_with("onnxruntime-node"), walk(page, spoken_of)
     (block,) = blocks(page, "js", runs=True)
     run_node(block, modules)
     answer = json.loads((place / "answer.json").read_text())
@@ -129,8 +123,8 @@ def test_node_answers_as_python(page, place, answered_in_python):
 
 @pytest.mark.slow
 @in_javascript
-def test_a_browser_answers_as_python(page, place, answered_in_python, browser):
-    modules, names = modules_with("onnxruntime-web"), answered_in_python
+def test_a_browser_answers_as_python(page, place, spoken_of, browser):
+    modules, names = modules_with("onnxruntime-web"), walk(page, spoken_of)
     (block,) = blocks(page, "html")
     (place / "page.html").write_text(f"<!doctype html>\n{block.text}", encoding="utf-8")
     (place / "dist").symlink_to(modules / "onnxruntime-web" / "dist")
