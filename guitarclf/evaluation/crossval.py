@@ -14,6 +14,7 @@ from guitarclf.labels import LABELS
 
 TRACK_WIDTH = 22  # columns of a track's name in a table
 MAX_TRACKS = 50  # of a table or a figure on a page
+SCORES = {"macro_f1": "macro-F1", "balanced_accuracy": "balanced accuracy"}  # those that baselines have too
 BASELINE_COLUMNS = ("majority", "duration only", "SVM on MFCC")
 
 
@@ -68,17 +69,12 @@ class CrossvalReport:
         return "\n".join(lines)
 
     def _beside_baselines(self) -> str:
-        own = {"macro_f1": self.pooled.macro_f1, "balanced_accuracy": self.pooled.balanced_accuracy}
-        lines = [f"{'':16}{'macro-F1':>25}{'balanced accuracy':>25}"]
+        own = {name: getattr(self.pooled, name) for name in SCORES}
+        lines = [f"{'':16}" + "".join(f"{title:>25}" for title in SCORES.values())]
         for name, scores in {"this model": own, **self.baselines}.items():
             intervals = self.baseline_intervals.get(name, self.intervals)
-            cells = (
-                f"{scores[key]:.4f} ({low:.3f}-{high:.3f})"
-                for key, (low, high) in (
-                    ("macro_f1", intervals["macro-F1"]),
-                    ("balanced_accuracy", intervals["balanced accuracy"]),
-                )
-            )
+            bounds = {key: intervals[title] for key, title in SCORES.items()}
+            cells = (f"{scores[key]:.4f} ({low:.3f}-{high:.3f})" for key, (low, high) in bounds.items())
             lines.append(f"{name:16}" + "".join(f"{cell:>25}" for cell in cells))
         return "\n".join(lines)
 

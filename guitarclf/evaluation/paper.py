@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from guitarclf.evaluation.crossval import CrossvalReport, largest_tracks
+from guitarclf.evaluation.crossval import SCORES, CrossvalReport, largest_tracks
 from guitarclf.evaluation.drawing import word_of
 from guitarclf.evaluation.intervals import wilson
 from guitarclf.files.wording import shown
@@ -14,7 +14,6 @@ from guitarclf.labels import LABELS
 
 COLUMNS = ("split", "model", "track", "label", "score", "value", "low", "high", "notes")
 OWN = "this model"
-SCORES = {"macro_f1": "macro-F1", "balanced_accuracy": "balanced accuracy"}  # those that baselines have too
 LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
